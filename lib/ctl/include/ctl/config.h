@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/*
+ * A configuration as C: what a JSON file says, defaults filled in, counts expanded, every check
+ * passed. Plain data, made by tp_config_read, compiled to a snapshot elsewhere.
+ */
+
+enum tp_on_full { TP_ON_FULL_HOLD, TP_ON_FULL_DROP };
+enum tp_unknown_unicast { TP_UNKNOWN_UNICAST_DROP, TP_UNKNOWN_UNICAST_FLOOD };
+
+struct tp_class_config {
+	char *name;
+	double bid;                    /* highest price it pays, > 1 */
+	uint32_t weight;               /* share of worker time, >= 1 */
+	bool pinned;                   /* never cold */
+	uint64_t rate_bits_per_second; /* 0: not shaped */
+	enum tp_on_full on_full;
+	uint64_t hold_ns; /* longest hold of a refused frame */
+};
+
+struct tp_interface_config {
+	char *name;   /* within its tenant; "pod17" of a counted "pod" */
+	char *socket; /* path of the vhost-user socket */
+	uint8_t mac[6];
+	bool client;           /* "mode": "client" */
+	bool source_mac_check; /* default true */
+	uint16_t queue_pairs;  /* default 1, at most 8 */
+	uint32_t class_index;
+	uint32_t tenant_index;
+};
+
+struct tp_tenant_config {
+	char *name;
+	bool mac_learning;                       /* default false */
+	enum tp_unknown_unicast unknown_unicast; /* default drop */
+	bool has_budget;
+	uint64_t credits_per_second;
+	uint64_t burst;
+	uint32_t first_interface; /* its interfaces are consecutive in tp_config.interfaces */
+	uint32_t interface_count;
+};
+
+struct tp_config {
+	uint16_t worker_cores[128]; /* CPU numbers, one worker each */
+	uint32_t worker_count;
+	int control_core; /* CPU of the control plane, -1: not stated */
+	uint32_t hot_contexts;
+	char *control_socket; /* default /run/turnpike/control.sock */
+	uint64_t tariff_per_frame;
+	uint64_t tariff_per_64_bytes;
+	struct tp_class_config *classes;
+	uint32_t class_count;
+	struct tp_tenant_config *tenants;
+	uint32_t tenant_count;
+	struct tp_interface_config *interfaces;
+	uint32_t interface_count;
+};
+
+/**
+ * Read and check a configuration file.
+ *
+ * @param path   JSON file
+ * @param error  file, JSON path ("$.tenants.acme.interfaces.vm1.mac") or line and column, what was
+ *               found and what is accepted
+ * @return the configuration, or NULL with *error set; a file that fails any check gives nothing.
+ * Threading: any one thread; no state is kept.
+ */
+struct tp_config *tp_config_read(const char *path, struct tp_error *error);
+
+/** The same from memory; `name` stands for the file in messages. */
+struct tp_config *tp_config_parse(
+	const char *text, size_t length, const char *name, struct tp_error *error);
+
+/** Free a configuration. NULL is allowed. */
+void tp_config_free(struct tp_config *config);
