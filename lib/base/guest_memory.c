@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/fault_guard.h"
+#include "base/guest_memory.h"
+
+struct tp_guest_mapping {
+	void *base;            /* as mmap returned it */
+	size_t length;         /* of the whole mapping */
+	uint32_t tables;       /* that name this mapping; control: rw */
+	int guard;             /* slot of the fault guard */
+	atomic_bool condemned; /* fault guard: w, control: ro */
+};
+
+static void mapping_release(struct tp_guest_mapping *mapping)
+{
+	if (--mapping->tables > 0)
+		return;
+	tp_fault_guard_remove(mapping->guard);
+	munmap(mapping->base, mapping->length);
+	free(mapping);
+}
+
+/* What fits a file into one mapping: whole pages of its own size (2 MiB on hugetlbfs). */
+static int check_file(
+	const struct tp_guest_region_request *request, int fd, size_t *page, struct tp_error *error)
+{
+	uint64_t end = request->mmap_offset + request->size;
+	struct stat file;
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fstat(fd, &file) < 0)
+		return tp_error_set(error, errno,
+			"memory region: its descriptor cannot be examined: %s", strerror(errno));
+	if (!S_ISREG(file.st_mode))
+		return tp_error_set(error, EINVAL,
+			"memory region: its descriptor is not a regular or memory file (mode 0%o)",
+			file.st_mode & S_IFMT);
+	if ((flags & O_ACCMODE) != O_RDWR)
+		return tp_error_set(error, EACCES,
+			"memory region: its file is not open for reading and writing");
+	if ((uint64_t)file.st_size < end)
+		return tp_error_set(error, EINVAL,
+			"memory region: its file has %jd bytes, offset + size ask for %" PRIu64,
+			(intmax_t)file.st_size, end);
+	*page = (size_t)file.st_blksize;
+	return 0;
+}
+
+static struct tp_guest_mapping *mapping_new(
+	const struct tp_guest_region_request *request, int fd, struct tp_error *error)
+{
+	struct tp_guest_mapping *mapping;
+	size_t page = 0;
+
+	if (check_file(request, fd, &page, error) < 0)
+		return NULL;
+	mapping = calloc(1, sizeof(*mapping));
+	if (mapping == NULL) {
+		tp_error_set(error, ENOMEM, "memory region: no memory for its entry");
+		return NULL;
+	}
+	/* From the start of the file, since an offset need not be a multiple of a huge page. */
+	mapping->length = (request->mmap_offset + request->size + page - 1) / page * page;
+	mapping->base = mmap(
+		NULL, mapping->length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (mapping->base == MAP_FAILED) {
+		tp_error_set(error, errno, "memory region: %zu bytes cannot be mapped: %s",
+			mapping->length, strerror(errno));
+		free(mapping);
+		return NULL;
+	}
+	mapping->tables = 1;
+	mapping->guard = tp_fault_guard_add(mapping->base, mapping->length, &mapping->condemned);
+	if (mapping->guard < 0) {
+		tp_error_set(
+			error, ENOSPC, "memory region: more mappings than the fault guard holds");
+		mapping_release(mapping);
+		return NULL;
+	}
+	/* A core dump of the switch is about the switch: keep the guests' memory out of it. */
+	madvise(mapping->base, mapping->length, MADV_DONTDUMP);
+	return mapping;
+}
+
+static bool overlap(uint64_t a, uint64_t b, uint64_t a_size, uint64_t b_size)
+{
+	return a - b < b_size || b - a < a_size;
+}
+
+static int check_request(const struct tp_guest_memory *old,
+	const struct tp_guest_region_request *request, struct tp_error *error)
+{
+	uint64_t last = request->size - 1;
+
+	if (request->size == 0)
+		return tp_error_set(error, EINVAL, "memory region: size is 0");
+	if (request->guest_address + last < last || request->user_address + last < last ||
+		request->mmap_offset + request->size < request->size ||
+		request->mmap_offset + request->size > (UINT64_MAX >> 1))
+		return tp_error_set(error, EINVAL,
+			"memory region: guest address 0x%" PRIx64 ", user address 0x%" PRIx64
+			" or offset 0x%" PRIx64 " plus size 0x%" PRIx64 " wraps",
+			request->guest_address, request->user_address, request->mmap_offset,
+			request->size);
+	if (old == NULL)
+		return 0;
+	if (old->count >= TP_GUEST_REGIONS_MAX)
+		return tp_error_set(
+			error, ENOSPC, "memory region: more than %d regions", TP_GUEST_REGIONS_MAX);
+	for (uint32_t i = 0; i < old->count; i++) {
+		const struct tp_guest_region *region = &old->region[i];
+
+		if (overlap(request->guest_address, region->guest_address, request->size,
+			    region->size) ||
+			overlap(request->user_address, region->user_address, request->size,
+				region->size))
+			return tp_error_set(error, EINVAL,
+				"memory region: guest address 0x%" PRIx64 " size 0x%" PRIx64
+				" overlaps the region at 0x%" PRIx64 " size 0x%" PRIx64,
+				request->guest_address, request->size, region->guest_address,
+				region->size);
+	}
+	return 0;
+}
+
+static struct tp_guest_memory *table_new(uint32_t count, struct tp_error *error)
+{
+	struct tp_guest_memory *memory =
+		calloc(1, sizeof(*memory) + count * sizeof(memory->region[0]));
+
+	if (memory == NULL)
+		tp_error_set(error, ENOMEM, "memory table: no memory for %u regions", count);
+	return memory;
+}
+
+static void table_append(struct tp_guest_memory *memory, const struct tp_guest_region *region)
+{
+	memory->region[memory->count++] = *region;
+}
+
+struct tp_guest_memory *tp_guest_memory_add(const struct tp_guest_memory *old,
+	const struct tp_guest_region_request *request, int fd, struct tp_error *error)
+{
+	uint32_t old_count = old == NULL ? 0 : old->count;
+	struct tp_guest_memory *memory;
+	struct tp_guest_mapping *mapping;
+
+	if (check_request(old, request, error) < 0)
+		return NULL;
+	mapping = mapping_new(request, fd, error);
+	if (mapping == NULL)
+		return NULL;
+	memory = table_new(old_count + 1, error);
+	if (memory == NULL) {
+		mapping_release(mapping);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < old_count; i++) {
+		old->region[i].mapping->tables++;
+		table_append(memory, &old->region[i]);
+	}
+	table_append(memory, &(struct tp_guest_region){
+				     .guest_address = request->guest_address,
+				     .size = request->size,
+				     .host = (uint8_t *)mapping->base + request->mmap_offset,
+				     .user_address = request->user_address,
+				     .mapping = mapping,
+			     });
+	return memory;
+}
+
+static bool same_region(
+	const struct tp_guest_region *region, const struct tp_guest_region_request *request)
+{
+	return region->guest_address == request->guest_address && region->size == request->size &&
+	       region->user_address == request->user_address;
+}
+
+struct tp_guest_memory *tp_guest_memory_remove(const struct tp_guest_memory *old,
+	const struct tp_guest_region_request *request, struct tp_error *error)
+{
+	struct tp_guest_memory *memory;
+
+	memory = table_new(old->count, error);
+	if (memory == NULL)
+		return NULL;
+	for (uint32_t i = 0; i < old->count; i++) {
+		if (same_region(&old->region[i], request))
+			continue;
+		old->region[i].mapping->tables++;
+		table_append(memory, &old->region[i]);
+	}
+	if (memory->count == old->count) {
+		tp_error_set(error, ENOENT,
+			"memory region: none at guest address 0x%" PRIx64 " with size 0x%" PRIx64
+			" and user address 0x%" PRIx64,
+			request->guest_address, request->size, request->user_address);
+		tp_guest_memory_free(memory);
+		return NULL;
+	}
+	return memory;
+}
+
+void tp_guest_memory_free(struct tp_guest_memory *memory)
+{
+	if (memory == NULL)
+		return;
+	for (uint32_t i = 0; i < memory->count; i++)
+		mapping_release(memory->region[i].mapping);
+	free(memory);
+}
+
+bool tp_guest_memory_condemned(const struct tp_guest_memory *memory)
+{
+	for (uint32_t i = 0; i < memory->count; i++)
+		/* acquire: partner is the release store of the fault guard's handler */
+		if (atomic_load_explicit(
+			    &memory->region[i].mapping->condemned, memory_order_acquire))
+			return true;
+	return false;
+}
