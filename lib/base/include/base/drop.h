@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/*
+ * Every way in which a frame can end other than by delivery. This list is the only one: the enum,
+ * the counters, the tables that operators see, telemetry and the documentation come from it.
+ *
+ * X(NAME, name, help). A frame is dropped for exactly one reason and is counted at its source.
+ */
+#define TP_DROPS(X)                                                                                \
+	X(RUNT, runt, "frame shorter than an Ethernet header (14 bytes)")                          \
+	X(BAD_DESCRIPTOR, bad_descriptor,                                                          \
+		"descriptor flags or lengths break the virtio rules (write-only on transmit, "     \
+		"indirect misused, chain shorter than the header)")                                \
+	X(BAD_ADDRESS, bad_address, "buffer not wholly inside one region of the guest's memory")   \
+	X(BAD_CHAIN, bad_chain, "descriptor chain that loops, or has too many segments")           \
+	X(TOO_LONG, too_long, "frame longer than 65,535 bytes")                                    \
+	X(SOURCE_MAC, source_mac, "source MAC is not the interface's own, or is multicast")        \
+	X(UNKNOWN_DESTINATION, unknown_destination,                                                \
+		"no interface of the tenant has the destination MAC")                              \
+	X(OWN_DESTINATION, own_destination, "destination MAC is on the sending interface itself")  \
+	X(DESTINATION_DOWN, destination_down, "destination interface has no running guest")        \
+	X(DESTINATION_FULL, destination_full,                                                      \
+		"destination ring full: the hold ran out, or the class drops at once")             \
+	X(DESTINATION_DEAF, destination_deaf,                                                      \
+		"destination ring full since an earlier hold ran out")                             \
+	X(DESTINATION_TOO_SMALL, destination_too_small,                                            \
+		"frame does not fit the destination's receive buffers (no mergeable buffers)")     \
+	X(FLOOD_NOBODY, flood_nobody,                                                              \
+		"broadcast, multicast or unknown frame that no other interface could take")
+
+enum tp_drop {
+	TP_DROP_NONE, /* not dropped */
+#define X(NAME, name, help) TP_DROP_##NAME,
+	TP_DROPS(X)
+#undef X
+		TP_DROP_COUNT
+};
