@@ -257,13 +257,13 @@ static inline void tp_split_move_used(struct tp_vring *ring, uint16_t count)
 
 /**
  * complete: return the first `count` peeked chains to the guest, in order, nothing written in them.
- * @param views  as peek filled it in for this ring, next_avail not moved since
+ * @param view  the oldest of them, as peek described it
  */
 static inline void tp_split_complete(
-	struct tp_vring *ring, const struct tp_views *views, unsigned count)
+	struct tp_vring *ring, const struct tp_view *view, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
-		tp_split_write_used(ring, (uint16_t)(ring->used_index + i), views->view[i].head, 0);
+		tp_split_write_used(ring, (uint16_t)(ring->used_index + i), view[i].head, 0);
 	ring->next_avail += count;
 	ring->reserved = ring->next_avail;
 	tp_split_move_used(ring, (uint16_t)count);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "state/context.h"
+#include "state/mac_table.h"
+
+/*
+ * A configuration as the dataplane reads it: compiled, immutable once published, replaced whole. A
+ * worker takes the pointer once a sweep, so every frame is handled under exactly one snapshot.
+ */
+
+struct tp_class {
+	uint64_t hold_cycles; /* TSC cycles that a refused frame is held */
+	bool drop_when_full;  /* do not hold at all */
+};
+
+struct tp_tenant {
+	uint32_t first_interface; /* its interfaces are consecutive */
+	uint32_t interface_count;
+	bool flood_unknown; /* unicast to an unknown MAC: flood instead of drop */
+	bool learning;      /* MACs behind its interfaces are learned */
+};
+
+struct tp_interface {
+	uint64_t mac; /* as tp_mac_load gives it */
+	struct tp_context *context;
+	uint32_t tenant;
+	uint16_t class;
+	uint16_t worker; /* polls its tx rings; all interfaces of a tenant have the same */
+	bool source_mac_check;
+};
+
+struct tp_snapshot {
+	uint64_t generation; /* grows by one with each publication */
+	uint32_t class_count;
+	uint32_t tenant_count;
+	uint32_t interface_count;
+	struct tp_class *classes;
+	struct tp_tenant *tenants;
+	struct tp_interface *interfaces;
+	struct tp_mac_table *macs; /* configured addresses */
+};
+
+/**
+ * Make a snapshot with room for so many entries, all zero, to be filled in by the caller.
+ * @return the snapshot, or NULL with *error set. Threading: control thread.
+ */
+struct tp_snapshot *tp_snapshot_new(uint32_t classes, uint32_t tenants, uint32_t interfaces,
+	int socket, struct tp_error *error);
+
+/**
+ * Finish a filled snapshot: build its MAC table. After this it does not change.
+ * @return 0, or negative errno with *error set. Threading: control thread.
+ */
+int tp_snapshot_seal(struct tp_snapshot *snapshot, int socket, struct tp_error *error);
+
+/** Free a snapshot that no worker holds. NULL is allowed. Threading: control thread. */
+void tp_snapshot_free(struct tp_snapshot *snapshot);

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <rte_errno.h>
+#include <rte_hash.h>
+#include <rte_hash_crc.h>
+
+#include "state/mac_table.h"
+
+struct tp_mac_table {
+	struct rte_hash *hash;
+};
+
+static int reclaim_after_quiescence(struct rte_hash *hash, struct rte_rcu_qsbr *qsbr)
+{
+	struct rte_hash_rcu_config config = {.v = qsbr, .mode = RTE_HASH_QSBR_MODE_DQ};
+
+	return qsbr == NULL ? 0 : rte_hash_rcu_qsbr_add(hash, &config);
+}
+
+struct tp_mac_table *tp_mac_table_new(
+	uint32_t entries, int socket, struct rte_rcu_qsbr *qsbr, struct tp_error *error)
+{
+	static unsigned serial; /* names of tables must differ */
+	char name[RTE_HASH_NAMESIZE];
+	struct rte_hash_parameters parameters = {
+		.name = name,
+		/* Cuckoo hashing without an extendable table wants slack to reach its load. */
+		.entries = entries < 8 ? 16 : entries * 2,
+		.key_len = sizeof(uint64_t),
+		.hash_func = rte_hash_crc,
+		.socket_id = socket,
+		.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF,
+	};
+	struct tp_mac_table *table = calloc(1, sizeof(*table));
+
+	if (table == NULL) {
+		tp_error_set(error, ENOMEM, "MAC table: no memory");
+		return NULL;
+	}
+	snprintf(name, sizeof(name), "macs_%u", serial++);
+	table->hash = rte_hash_create(&parameters);
+	if (table->hash == NULL || reclaim_after_quiescence(table->hash, qsbr) != 0) {
+		tp_error_set(error, ENOMEM, "MAC table for %u addresses: %s", entries,
+			rte_strerror(rte_errno));
+		tp_mac_table_free(table);
+		return NULL;
+	}
+	return table;
+}
+
+void tp_mac_table_free(struct tp_mac_table *table)
+{
+	if (table == NULL)
+		return;
+	rte_hash_free(table->hash);
+	free(table);
+}
+
+int tp_mac_table_set(struct tp_mac_table *table, uint64_t key, uint32_t interface)
+{
+	return rte_hash_add_key_data(table->hash, &key, (void *)(uintptr_t)interface);
+}
+
+void tp_mac_table_remove(struct tp_mac_table *table, uint64_t key)
+{
+	rte_hash_del_key(table->hash, &key);
+}
+
+uint32_t tp_mac_table_find(const struct tp_mac_table *table, uint64_t key)
+{
+	void *data;
+
+	return rte_hash_lookup_data(table->hash, &key, &data) < 0 ? TP_NO_INTERFACE
+								  : (uint32_t)(uintptr_t)data;
+}
+
+bool tp_mac_table_next(
+	const struct tp_mac_table *table, uint32_t *next, uint64_t *key, uint32_t *interface)
+{
+	const void *found;
+	void *data;
+
+	if (rte_hash_iterate(table->hash, &found, &data, next) < 0)
+		return false;
+	memcpy(key, found, sizeof(*key));
+	*interface = (uint32_t)(uintptr_t)data;
+	return true;
+}
+
+uint32_t tp_mac_table_count(const struct tp_mac_table *table)
+{
+	int32_t count = rte_hash_count(table->hash);
+
+	return count < 0 ? 0 : (uint32_t)count;
+}

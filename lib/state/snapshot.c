@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+
+#include <rte_common.h>
+#include <rte_malloc.h>
+
+#include "state/snapshot.h"
+
+static void *table(size_t count, size_t size, int socket)
+{
+	return rte_zmalloc_socket(
+		"snapshot", RTE_MAX(count, (size_t)1) * size, RTE_CACHE_LINE_SIZE, socket);
+}
+
+struct tp_snapshot *tp_snapshot_new(
+	uint32_t classes, uint32_t tenants, uint32_t interfaces, int socket, struct tp_error *error)
+{
+	struct tp_snapshot *snapshot = table(1, sizeof(*snapshot), socket);
+
+	if (snapshot != NULL) {
+		snapshot->class_count = classes;
+		snapshot->tenant_count = tenants;
+		snapshot->interface_count = interfaces;
+		snapshot->classes = table(classes, sizeof(struct tp_class), socket);
+		snapshot->tenants = table(tenants, sizeof(struct tp_tenant), socket);
+		snapshot->interfaces = table(interfaces, sizeof(struct tp_interface), socket);
+		if (snapshot->classes != NULL && snapshot->tenants != NULL &&
+			snapshot->interfaces != NULL)
+			return snapshot;
+		tp_snapshot_free(snapshot);
+	}
+	tp_error_set(error, ENOMEM,
+		"snapshot of %u interfaces: not enough memory in the EAL's heap; give it more with "
+		"-m MEGABYTES before --",
+		interfaces);
+	return NULL;
+}
+
+int tp_snapshot_seal(struct tp_snapshot *snapshot, int socket, struct tp_error *error)
+{
+	snapshot->macs = tp_mac_table_new(snapshot->interface_count, socket, NULL, error);
+	if (snapshot->macs == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < snapshot->interface_count; i++) {
+		const struct tp_interface *interface = &snapshot->interfaces[i];
+		int result = tp_mac_table_set(
+			snapshot->macs, tp_mac_key(interface->tenant, interface->mac), i);
+
+		if (result < 0)
+			return tp_error_set(error, -result,
+				"snapshot: its MAC table takes no more than %u addresses", i);
+	}
+	return 0;
+}
+
+void tp_snapshot_free(struct tp_snapshot *snapshot)
+{
+	if (snapshot == NULL)
+		return;
+	tp_mac_table_free(snapshot->macs);
+	rte_free(snapshot->interfaces);
+	rte_free(snapshot->tenants);
+	rte_free(snapshot->classes);
+	rte_free(snapshot);
+}
