@@ -50,7 +50,6 @@ struct tp_worker_share {
 	uint64_t busy_sweeps;      /* that found at least one frame */
 	uint64_t frames;           /* completed */
 	uint64_t sightings_missed; /* the ring to control was full */
-	uint64_t faults;           /* rings found broken since start */
 } __attribute__((aligned(64)));
 
 struct tp_dataplane {

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <rte_ring_elem.h>
+
+#include "burst.h"
+
+/*
+ * lookup: destination MAC to interface and ring, within the sender's tenant. Configured addresses
+ * come from the snapshot, learned ones from the learned table; a small direct-mapped cache stands
+ * before both and is emptied when either changes.
+ */
+
+static inline uint32_t tp_find_in_tables(const struct tp_worker *worker, uint64_t key)
+{
+	uint32_t interface = tp_mac_table_find(worker->snapshot->macs, key);
+
+	if (interface == TP_NO_INTERFACE && worker->dataplane->learned != NULL)
+		interface = tp_mac_table_find(worker->dataplane->learned, key);
+	return interface;
+}
+
+static inline uint32_t tp_find_interface(struct tp_worker *worker, uint64_t key)
+{
+	/* The multiplication spreads neighbouring addresses, whose last byte comes first here. */
+	uint64_t slot = (key * UINT64_C(0x9e3779b97f4a7c15)) >> 54;
+	struct tp_cached_mac *cached = &worker->cache[slot];
+
+	static_assert(TP_CACHED_MACS == 1 << (64 - 54), "the slot has as many bits as the cache");
+	if (TP_LIKELY(cached->key == key))
+		return cached->interface;
+	cached->key = key;
+	cached->interface = tp_find_in_tables(worker, key);
+	return cached->interface;
+}
+
+/* A source MAC that is not the interface's own, where the tenant learns: tell control, unless it
+ * knows. */
+static inline void tp_sight(struct tp_worker *worker, uint64_t source_mac)
+{
+	struct tp_burst *burst = &worker->burst;
+	struct tp_sighting sighting = {
+		.key = tp_mac_key(burst->source->tenant, source_mac),
+		.interface = burst->interface,
+	};
+
+	if (tp_find_interface(worker, sighting.key) == burst->interface)
+		return;
+	if (rte_ring_sp_enqueue_elem(worker->share->sightings, &sighting, sizeof(sighting)) != 0)
+		tp_counter_add(&worker->share->sightings_missed, 1);
+}
+
+/* Decide where one unicast frame goes. @return TP_DROP_NONE with *destination set, or why it goes
+ * nowhere. */
+static inline enum tp_drop tp_lookup_unicast(
+	struct tp_worker *worker, uint64_t mac, uint32_t *destination)
+{
+	const struct tp_burst *burst = &worker->burst;
+	uint32_t tenant = burst->source->tenant;
+
+	*destination = tp_find_interface(worker, tp_mac_key(tenant, mac));
+	if (TP_UNLIKELY(*destination == TP_NO_INTERFACE)) {
+		*destination = TP_TO_MANY;
+		return worker->snapshot->tenants[tenant].flood_unknown
+			       ? TP_DROP_NONE
+			       : TP_DROP_UNKNOWN_DESTINATION;
+	}
+	return *destination == burst->interface ? TP_DROP_OWN_DESTINATION : TP_DROP_NONE;
+}
+
+/* The ring of a destination for frames of this source: always the same one, so that order is kept.
+ */
+static inline struct tp_vring *tp_ring_towards(
+	const struct tp_burst *burst, const struct tp_interface *destination)
+{
+	struct tp_context *context = destination->context;
+	uint32_t pair = burst->pair_index;
+
+	if (TP_UNLIKELY(pair >= context->pair_count || !tp_vring_running(&context->pair[pair].rx)))
+		pair = 0;
+	return &context->pair[pair].rx;
+}
+
+static inline void tp_lookup(struct tp_worker *worker)
+{
+	struct tp_burst *burst = &worker->burst;
+	bool learning = !burst->source->source_mac_check &&
+			worker->snapshot->tenants[burst->source->tenant].learning;
+
+	for (unsigned i = 0; i < burst->count; i++) {
+		struct tp_view *view = &burst->views.view[i];
+		uint64_t mac = burst->destination_mac[i];
+		const struct tp_interface *destination;
+
+		if (TP_UNLIKELY(view->drop != TP_DROP_NONE))
+			continue;
+		if (TP_UNLIKELY(learning && tp_mac_load(burst->head[i] + 6) != burst->source->mac))
+			tp_sight(worker, tp_mac_load(burst->head[i] + 6));
+		if (TP_UNLIKELY(mac & TP_MAC_MULTICAST)) {
+			burst->destination[i] = TP_TO_MANY;
+			continue;
+		}
+		view->drop = tp_lookup_unicast(worker, mac, &burst->destination[i]);
+		if (TP_UNLIKELY(view->drop != TP_DROP_NONE || burst->destination[i] == TP_TO_MANY))
+			continue;
+		destination = &worker->snapshot->interfaces[burst->destination[i]];
+		burst->ring[i] = tp_ring_towards(burst, destination);
+		if (TP_UNLIKELY(!tp_vring_running(burst->ring[i])))
+			view->drop = TP_DROP_DESTINATION_DOWN;
+	}
+}
