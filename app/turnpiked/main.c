@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+
+#include "base/log.h"
+#include "ctl/appliance.h"
+#include "ctl/eal_args.h"
+#include "path/worker.h"
+#include "state/dataplane.h"
+
+/*
+ * turnpiked: the appliance. This file joins the two planes: control knows no workers, workers know
+ * no control; both know the dataplane that lies between them.
+ */
+
+const char *argp_program_version = "turnpiked " TP_VERSION;
+
+enum { OPTION_VECTOR = 0x100 };
+
+struct options {
+	const char *config;
+	const char *vector;
+	bool verbose;
+};
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case 'c':
+		options->config = argument;
+		return 0;
+	case OPTION_VECTOR:
+		options->vector = argument;
+		return 0;
+	case 'v':
+		options->verbose = true;
+		return 0;
+	case ARGP_KEY_END:
+		if (options->config == NULL)
+			argp_error(state, "no configuration: give --config FILE");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp_option option_table[] = {
+	{"config", 'c', "FILE", 0, "Serve what this JSON file describes", 0},
+	{"vector", OPTION_VECTOR, "WIDTH", 0,
+		"Copy with avx512, avx2 or sse (default: the widest that this CPU has)", 0},
+	{"verbose", 'v', NULL, 0, "Log every message of the guests' front-ends", 0},
+	{0},
+};
+
+static const struct argp argp = {
+	.options = option_table,
+	.parser = parse_option,
+	.args_doc = "",
+	.doc = "Turnpike: a host-side virtual switch for guests with vhost-user interfaces.\v"
+	       "EAL options of DPDK may stand before \"--\": turnpiked --lcores 0@0,1@3 -- "
+	       "--config "
+	       "FILE. They win over what follows from the configuration.",
+};
+
+/* Where our own options begin: behind "--" if there is one, else at once. */
+static int find_separator(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--") == 0)
+			return i;
+	return 0;
+}
+
+static int start_eal(const struct tp_config *config, int argc, char **argv, struct tp_error *error)
+{
+	int given = argc > 1 ? argc - 1 : 0;
+	struct tp_eal_args args;
+	char notice[256];
+	int result = tp_eal_args_derive(config, argv[0], argv + 1, given, &args, notice, error);
+
+	if (result < 0)
+		return result;
+	if (notice[0] != '\0')
+		tp_log(TP_LOG_WARNING, "%s", notice);
+	/* The EAL keeps pointers into its arguments: they stay until the process ends. */
+	if (rte_eal_init(args.count, args.argument) < 0)
+		return tp_error_set(error, rte_errno, "EAL: %s (its own messages stand above)",
+			rte_strerror(rte_errno));
+	return 0;
+}
+
+/* Launch one worker a core; at an error those launched are stopped by the caller. */
+static int launch(struct tp_dataplane *dataplane, struct tp_worker **workers, const char *vector,
+	struct tp_error *error)
+{
+	for (unsigned i = 0; i < dataplane->worker_count; i++) {
+		unsigned lcore = dataplane->worker[i].lcore;
+		int result;
+
+		workers[i] = tp_worker_new(dataplane, i, vector, error);
+		if (workers[i] == NULL)
+			return -1;
+		result = rte_eal_remote_launch(tp_worker_run, workers[i], lcore);
+		if (result < 0)
+			return tp_error_set(error, -result, "lcore %u cannot be launched", lcore);
+	}
+	return 0;
+}
+
+static int serve(struct tp_appliance *appliance, const char *vector, struct tp_error *error)
+{
+	struct tp_dataplane *dataplane = tp_appliance_dataplane(appliance);
+	struct tp_worker **workers = calloc(dataplane->worker_count, sizeof(workers[0]));
+	int result;
+
+	if (workers == NULL)
+		return tp_error_set(error, ENOMEM, "no memory");
+	result = launch(dataplane, workers, vector, error);
+	if (result == 0)
+		result = tp_appliance_run(appliance, error);
+	atomic_store(&dataplane->stop, true);
+	rte_eal_mp_wait_lcore();
+	for (unsigned i = 0; i < dataplane->worker_count; i++)
+		tp_worker_free(workers[i]);
+	free(workers);
+	return result;
+}
+
+static int fail(const struct tp_error *error)
+{
+	fprintf(stderr, "turnpiked: %s\n", error->text);
+	return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	int separator = find_separator(argc, argv);
+	struct options options = {0};
+	struct tp_appliance *appliance;
+	struct tp_config *config;
+	struct tp_error error = {0};
+	int result;
+
+	argv[separator] = argv[0];
+	argp_parse(&argp, argc - separator, argv + separator, 0, NULL, &options);
+	if (options.verbose)
+		tp_log_set_level(TP_LOG_DEBUG);
+	config = tp_config_read(options.config, &error);
+	if (config == NULL || tp_config_check_machine(config, &error) < 0 ||
+		start_eal(config, separator, argv, &error) < 0) {
+		tp_config_free(config);
+		return fail(&error);
+	}
+	appliance = tp_appliance_new(config, options.config,
+		options.vector == NULL ? tp_worker_vector() : options.vector, &error);
+	if (appliance == NULL) {
+		rte_eal_cleanup();
+		return fail(&error);
+	}
+	result = serve(appliance, options.vector, &error);
+	tp_appliance_free(appliance);
+	rte_eal_cleanup();
+	if (result < 0)
+		return fail(&error);
+	tp_log(TP_LOG_INFO, "stopped");
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <rte_lcore.h>
+
+#include "appliance_private.h"
+#include "base/fault_guard.h"
+#include "base/log.h"
+#include "ctl/control_socket.h"
+
+#define TICK_MS 20 /* how long a broken ring or a new MAC may wait for the control plane */
+
+static void rebuild_polls(struct tp_timer *timer)
+{
+	tp_ports_publish_polls(tp_container_of(timer, struct tp_appliance, polls_timer));
+}
+
+static void on_tick(struct tp_timer *timer)
+{
+	struct tp_appliance *appliance = tp_container_of(timer, struct tp_appliance, tick);
+
+	tp_learn_sightings(appliance);
+	tp_ports_condemn_broken(appliance);
+	tp_ports_publish_polls(appliance);
+	tp_loop_arm(appliance->loop, timer, TICK_MS);
+}
+
+static void on_signal(struct tp_watch *watch, uint32_t events)
+{
+	struct tp_appliance *appliance = tp_container_of(watch, struct tp_appliance, signals);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	tp_log(TP_LOG_INFO, "%s: stopping", strsignal((int)info.ssi_signo));
+	tp_loop_stop(appliance->loop);
+}
+
+static void on_fault(struct tp_watch *watch, uint32_t events)
+{
+	uint64_t count;
+
+	(void)events;
+	if (read(watch->fd, &count, sizeof(count)) == sizeof(count))
+		tp_ports_condemn_broken(tp_container_of(watch, struct tp_appliance, faults));
+}
+
+static int watch_signals(struct tp_appliance *appliance, struct tp_error *error)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	appliance->signals.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	appliance->signals.ready = on_signal;
+	if (appliance->signals.fd < 0 ||
+		tp_loop_watch(appliance->loop, &appliance->signals, EPOLLIN) < 0)
+		return tp_error_set(error, errno, "signals cannot be watched: %s", strerror(errno));
+	return 0;
+}
+
+static int watch_faults(struct tp_appliance *appliance, struct tp_error *error)
+{
+	appliance->faults.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	appliance->faults.ready = on_fault;
+	if (appliance->faults.fd < 0 ||
+		tp_loop_watch(appliance->loop, &appliance->faults, EPOLLIN) < 0 ||
+		tp_fault_guard_install(appliance->faults.fd) < 0)
+		return tp_error_set(
+			error, errno, "memory faults cannot be watched: %s", strerror(errno));
+	return 0;
+}
+
+/* Thousands of interfaces need thousands of descriptors: take what the machine lets a process have.
+ */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int assign_lcores(struct tp_appliance *appliance, struct tp_error *error)
+{
+	struct tp_dataplane *dataplane = appliance->dataplane;
+	int control_cpu = rte_lcore_to_cpu_id((int)rte_get_main_lcore());
+	unsigned lcore;
+	unsigned i = 0;
+
+	RTE_LCORE_FOREACH_WORKER(lcore)
+	{
+		if (i == dataplane->worker_count)
+			break;
+		dataplane->worker[i].lcore = lcore;
+		dataplane->worker[i].core = rte_lcore_to_cpu_id((int)lcore);
+		dataplane->shared_core |= dataplane->worker[i].core == control_cpu;
+		i++;
+	}
+	if (i < dataplane->worker_count)
+		return tp_error_set(error, EINVAL,
+			"the configuration has %u workers, the EAL options give %u lcores beside "
+			"the "
+			"main one: name more lcores, or leave out -l and --lcores",
+			dataplane->worker_count, i);
+	dataplane->shared_core |= sysconf(_SC_NPROCESSORS_ONLN) == 1;
+	return 0;
+}
+
+static int make_store(struct tp_appliance *appliance, struct tp_error *error)
+{
+	const struct tp_config *config = appliance->config;
+	uint16_t *pair_counts = calloc(config->interface_count + 1, sizeof(*pair_counts));
+
+	if (pair_counts == NULL)
+		return tp_error_set(error, ENOMEM, "no memory");
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		pair_counts[i] = config->interfaces[i].queue_pairs;
+	appliance->store =
+		tp_context_store_new(pair_counts, config->interface_count, SOCKET_ID_ANY);
+	if (appliance->store == NULL)
+		tp_error_set(error, ENOMEM,
+			"context store: %zu bytes for %u interfaces are more than the EAL's heap "
+			"has; give it more with -m MEGABYTES before --",
+			tp_context_store_size(pair_counts, config->interface_count),
+			config->interface_count);
+	free(pair_counts);
+	return appliance->store == NULL ? -ENOMEM : 0;
+}
+
+static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error)
+{
+	const struct tp_config *config = appliance->config;
+	struct tp_snapshot *snapshot;
+
+	if (make_store(appliance, error) < 0)
+		return -ENOMEM;
+	appliance->dataplane = tp_dataplane_new(
+		config->worker_count, tp_learned_limit(config), SOCKET_ID_ANY, error);
+	if (appliance->dataplane == NULL)
+		return -ENOMEM;
+	snapshot = tp_compile(config, appliance->store, error);
+	if (snapshot == NULL)
+		return -ENOMEM;
+	tp_dataplane_publish_snapshot(appliance->dataplane, snapshot);
+	return assign_lcores(appliance, error);
+}
+
+static int build(struct tp_appliance *appliance, struct tp_error *error)
+{
+	struct tp_control_socket_settings control = {
+		.path = appliance->config->control_socket,
+		.handle = tp_answer,
+		.owner = appliance,
+	};
+	int result;
+
+	appliance->loop = tp_loop_new(error);
+	if (appliance->loop == NULL)
+		return -ENOMEM;
+	appliance->polls_timer.expired = rebuild_polls;
+	appliance->tick.expired = on_tick;
+	appliance->started_ms = tp_loop_now_ms();
+	result = watch_signals(appliance, error);
+	if (result == 0)
+		result = watch_faults(appliance, error);
+	if (result == 0)
+		result = make_dataplane(appliance, error);
+	if (result == 0)
+		result = tp_ports_open(appliance, error);
+	if (result < 0)
+		return result;
+	appliance->control = tp_control_socket_open(appliance->loop, &control, error);
+	if (appliance->control == NULL)
+		return -EINVAL;
+	tp_telemetry_start(appliance);
+	return tp_loop_arm(appliance->loop, &appliance->tick, TICK_MS);
+}
+
+struct tp_appliance *tp_appliance_new(
+	struct tp_config *config, const char *source, const char *vector, struct tp_error *error)
+{
+	struct tp_appliance *appliance = calloc(1, sizeof(*appliance));
+
+	if (appliance == NULL) {
+		tp_error_set(error, ENOMEM, "no memory");
+		tp_config_free(config);
+		return NULL;
+	}
+	raise_descriptor_limit();
+	appliance->config = config;
+	appliance->vector = vector;
+	appliance->signals.fd = -1;
+	appliance->faults.fd = -1;
+	appliance->source = strdup(source);
+	appliance->ports = calloc(config->interface_count + 1, sizeof(appliance->ports[0]));
+	appliance->polls_dirty = calloc(config->worker_count, sizeof(bool));
+	if (appliance->source == NULL || appliance->ports == NULL || appliance->polls_dirty == NULL)
+		tp_error_set(error, ENOMEM, "no memory");
+	else if (build(appliance, error) == 0)
+		return appliance;
+	tp_appliance_free(appliance);
+	return NULL;
+}
+
+struct tp_dataplane *tp_appliance_dataplane(struct tp_appliance *appliance)
+{
+	return appliance->dataplane;
+}
+
+int tp_appliance_run(struct tp_appliance *appliance, struct tp_error *error)
+{
+	int result;
+
+	tp_log(TP_LOG_INFO,
+		"ready: %s, %u interfaces of %u tenants on %u worker%s (%s), control %s",
+		appliance->source, appliance->config->interface_count,
+		appliance->config->tenant_count, appliance->config->worker_count,
+		appliance->config->worker_count == 1 ? "" : "s", appliance->vector,
+		appliance->config->control_socket);
+	result = tp_loop_run(appliance->loop);
+	if (result < 0)
+		return tp_error_set(error, -result, "event loop: %s", strerror(-result));
+	return 0;
+}
+
+static void close_watched(struct tp_appliance *appliance, struct tp_watch *watch)
+{
+	if (watch->fd < 0)
+		return;
+	if (appliance->loop != NULL)
+		tp_loop_unwatch(appliance->loop, watch);
+	close(watch->fd);
+}
+
+void tp_appliance_free(struct tp_appliance *appliance)
+{
+	if (appliance == NULL)
+		return;
+	tp_telemetry_stop();
+	tp_control_socket_close(appliance->control);
+	if (appliance->ports != NULL)
+		tp_ports_close(appliance);
+	tp_dataplane_free(appliance->dataplane);
+	tp_context_store_free(appliance->store);
+	tp_fault_guard_install(-1);
+	close_watched(appliance, &appliance->faults);
+	close_watched(appliance, &appliance->signals);
+	tp_loop_free(appliance->loop);
+	tp_config_free(appliance->config);
+	free(appliance->polls_dirty);
+	free(appliance->ports);
+	free(appliance->source);
+	free(appliance);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <rte_cycles.h>
+#include <rte_memory.h>
+
+#include "appliance_private.h"
+
+#define LEARNED_MOST (1u << 20)
+
+uint32_t tp_learned_limit(const struct tp_config *config)
+{
+	uint64_t limit = 0;
+
+	for (uint32_t i = 0; i < config->tenant_count; i++)
+		if (config->tenants[i].mac_learning)
+			limit += (uint64_t)config->tenants[i].interface_count *
+				 TP_LEARNED_PER_INTERFACE;
+	return limit < LEARNED_MOST ? (uint32_t)limit : LEARNED_MOST;
+}
+
+unsigned tp_tenant_worker(const struct tp_config *config, uint32_t tenant)
+{
+	return tenant % config->worker_count;
+}
+
+static void compile_class(struct tp_class *class, const struct tp_class_config *config)
+{
+	/* hold_ns is at most 10 s, so the product stays far below 2^64 in floating point terms */
+	class->hold_cycles = (uint64_t)((double)config->hold_ns * rte_get_tsc_hz() / 1e9);
+	class->drop_when_full = config->on_full == TP_ON_FULL_DROP;
+}
+
+static void compile_tenant(struct tp_tenant *tenant, const struct tp_tenant_config *config)
+{
+	tenant->first_interface = config->first_interface;
+	tenant->interface_count = config->interface_count;
+	tenant->flood_unknown = config->unknown_unicast == TP_UNKNOWN_UNICAST_FLOOD;
+	tenant->learning = config->mac_learning;
+}
+
+static void compile_interface(struct tp_interface *interface, const struct tp_config *config,
+	uint32_t index, const struct tp_context_store *store)
+{
+	const struct tp_interface_config *from = &config->interfaces[index];
+	uint8_t mac[8] = {0};
+
+	memcpy(mac, from->mac, sizeof(from->mac));
+	interface->mac = tp_mac_load(mac);
+	interface->context = tp_context_at(store, index);
+	interface->tenant = from->tenant_index;
+	interface->class = (uint16_t)from->class_index;
+	interface->worker = (uint16_t)tp_tenant_worker(config, from->tenant_index);
+	interface->source_mac_check = from->source_mac_check;
+}
+
+struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_context_store *store,
+	struct tp_error *error)
+{
+	struct tp_snapshot *snapshot = tp_snapshot_new(config->class_count, config->tenant_count,
+		config->interface_count, SOCKET_ID_ANY, error);
+
+	if (snapshot == NULL)
+		return NULL;
+	for (uint32_t i = 0; i < config->class_count; i++)
+		compile_class(&snapshot->classes[i], &config->classes[i]);
+	for (uint32_t i = 0; i < config->tenant_count; i++)
+		compile_tenant(&snapshot->tenants[i], &config->tenants[i]);
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		compile_interface(&snapshot->interfaces[i], config, i, store);
+	if (tp_snapshot_seal(snapshot, SOCKET_ID_ANY, error) < 0) {
+		tp_snapshot_free(snapshot);
+		return NULL;
+	}
+	return snapshot;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <rte_ring_elem.h>
+
+#include "appliance_private.h"
+#include "base/log.h"
+
+#define SIGHTINGS_A_LOOK 1024 /* bounds what one look costs, whatever guests send */
+
+/* Workers forget their look-ups when the generation moves. */
+static void announce_change(struct tp_dataplane *dataplane)
+{
+	/* release: partner is the acquire load at the head of a worker's sweep */
+	atomic_fetch_add_explicit(&dataplane->learned_generation, 1, memory_order_release);
+}
+
+/* @return true if the table changed. */
+static bool learn(struct tp_appliance *appliance, const struct tp_sighting *sighting)
+{
+	struct tp_dataplane *dataplane = appliance->dataplane;
+	const struct tp_snapshot *snapshot = atomic_load(&dataplane->snapshot);
+	struct tp_port *port = &appliance->ports[sighting->interface];
+	uint32_t before;
+
+	/* A configured address stays where it is configured. */
+	if (tp_mac_table_find(snapshot->macs, sighting->key) != TP_NO_INTERFACE)
+		return false;
+	before = tp_mac_table_find(dataplane->learned, sighting->key);
+	if (before == sighting->interface || port->learned >= TP_LEARNED_PER_INTERFACE ||
+		port->rings_running == 0)
+		return false;
+	if (tp_mac_table_set(dataplane->learned, sighting->key, sighting->interface) < 0)
+		return false;
+	port->learned++;
+	if (before != TP_NO_INTERFACE)
+		appliance->ports[before].learned--;
+	return true;
+}
+
+void tp_learn_sightings(struct tp_appliance *appliance)
+{
+	bool changed = false;
+
+	if (appliance->dataplane->learned == NULL)
+		return;
+	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++) {
+		struct rte_ring *ring = appliance->dataplane->worker[w].sightings;
+		struct tp_sighting sighting;
+
+		for (unsigned i = 0; i < SIGHTINGS_A_LOOK; i++) {
+			if (rte_ring_sc_dequeue_elem(ring, &sighting, sizeof(sighting)) != 0)
+				break;
+			changed |= learn(appliance, &sighting);
+		}
+	}
+	if (changed)
+		announce_change(appliance->dataplane);
+}
+
+void tp_forget_learned(struct tp_appliance *appliance, uint32_t interface)
+{
+	struct tp_mac_table *learned = appliance->dataplane->learned;
+	uint64_t keys[TP_LEARNED_PER_INTERFACE];
+	uint32_t count = 0;
+	uint32_t next = 0;
+	uint32_t owner;
+	uint64_t key;
+
+	if (learned == NULL || appliance->ports[interface].learned == 0)
+		return;
+	while (count < TP_LEARNED_PER_INTERFACE && tp_mac_table_next(learned, &next, &key, &owner))
+		if (owner == interface)
+			keys[count++] = key;
+	for (uint32_t i = 0; i < count; i++)
+		tp_mac_table_remove(learned, keys[i]);
+	appliance->ports[interface].learned = 0;
+	announce_change(appliance->dataplane);
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "appliance_private.h"
+#include "base/log.h"
+#include "vring/virtio.h"
+
+/*
+ * The glue between endpoints and contexts: what a front-end says of its rings becomes rings that a
+ * worker polls, and back.
+ */
+
+static const struct tp_interface_config *config_of(const struct tp_port *port)
+{
+	return &port->appliance->config->interfaces[port->index];
+}
+
+static const char *tenant_name(const struct tp_port *port)
+{
+	return port->appliance->config->tenants[config_of(port)->tenant_index].name;
+}
+
+/* Ring 2n is the guest's receive ring of pair n, 2n + 1 its transmit ring (virtio 1.2, 5.1.2). */
+static bool is_tx(unsigned ring_number)
+{
+	return ring_number % 2 == 1;
+}
+
+static struct tp_vring *ring_of(const struct tp_port *port, unsigned ring_number)
+{
+	struct tp_ring_pair *pair = &port->context->pair[ring_number / 2];
+
+	return is_tx(ring_number) ? &pair->tx : &pair->rx;
+}
+
+static void mark_polls_dirty(struct tp_port *port)
+{
+	struct tp_appliance *appliance = port->appliance;
+	unsigned worker = tp_tenant_worker(appliance->config, config_of(port)->tenant_index);
+
+	appliance->polls_dirty[worker] = true;
+	if (tp_loop_arm(appliance->loop, &appliance->polls_timer, 0) < 0)
+		tp_ports_publish_polls(appliance);
+}
+
+static int start_ring(void *owner, unsigned ring_number, const struct tp_vhost_ring *ring,
+	const struct tp_guest_memory *memory, uint64_t features, struct tp_error *error)
+{
+	struct tp_port *port = owner;
+	struct tp_vring_setup setup = {
+		.size = ring->size,
+		.desc_address = ring->desc_address,
+		.avail_address = ring->avail_address,
+		.used_address = ring->used_address,
+		.features = features,
+		.call_fd = ring->call_fd,
+	};
+	int result;
+
+	port->context->pair[ring_number / 2].hold_since = 0;
+	result = tp_vring_start(ring_of(port, ring_number), &setup, memory, error);
+	if (result < 0)
+		return result;
+	port->rings_running++;
+	if (is_tx(ring_number))
+		mark_polls_dirty(port);
+	return 0;
+}
+
+static uint16_t stop_ring(void *owner, unsigned ring_number)
+{
+	struct tp_port *port = owner;
+	struct tp_vring *ring = ring_of(port, ring_number);
+
+	tp_vring_retire(ring);
+	tp_dataplane_quiesce(port->appliance->dataplane);
+	port->rings_running--;
+	if (is_tx(ring_number))
+		mark_polls_dirty(port);
+	return tp_vring_stop(ring);
+}
+
+static void set_mtu(void *owner, uint16_t mtu)
+{
+	struct tp_port *port = owner;
+
+	port->mtu = mtu;
+}
+
+/* A guest that migrated here is announced by its own configured MAC; neighbours need no new
+ * look-up, since that MAC has always led here. */
+static void announce(void *owner, const uint8_t mac[6])
+{
+	struct tp_port *port = owner;
+
+	if (memcmp(mac, config_of(port)->mac, 6) != 0)
+		tp_log(TP_LOG_WARNING,
+			"%s/%s: announces %02x:%02x:%02x:%02x:%02x:%02x, which is not its MAC: "
+			"ignored",
+			tenant_name(port), config_of(port)->name, mac[0], mac[1], mac[2], mac[3],
+			mac[4], mac[5]);
+}
+
+static void gone(void *owner, const char *reason)
+{
+	struct tp_port *port = owner;
+
+	(void)reason; /* the endpoint has logged it and keeps it for `show` */
+	port->mtu = 0;
+	tp_forget_learned(port->appliance, port->index);
+}
+
+static const struct tp_vhost_ops port_ops = {
+	.ring_start = start_ring,
+	.ring_stop = stop_ring,
+	.mtu_set = set_mtu,
+	.announce = announce,
+	.disconnected = gone,
+};
+
+static int open_port(struct tp_port *port, struct tp_error *error)
+{
+	const struct tp_interface_config *config = config_of(port);
+	char name[128];
+	struct tp_vhost_settings settings = {
+		.name = name,
+		.path = config->socket,
+		.client = config->client,
+		.queue_pairs = config->queue_pairs,
+		.device_features = TP_DEVICE_FEATURES,
+		.ops = &port_ops,
+		.owner = port,
+	};
+
+	snprintf(name, sizeof(name), "%s/%s", tenant_name(port), config->name);
+	port->endpoint = tp_vhost_open(port->appliance->loop, &settings, error);
+	return port->endpoint == NULL ? -EINVAL : 0;
+}
+
+int tp_ports_open(struct tp_appliance *appliance, struct tp_error *error)
+{
+	uint32_t count = appliance->config->interface_count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct tp_port *port = &appliance->ports[i];
+
+		port->appliance = appliance;
+		port->index = i;
+		port->context = tp_context_at(appliance->store, i);
+		if (open_port(port, error) < 0) {
+			tp_error_prefix(error, "%s/%s", tenant_name(port), config_of(port)->name);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+void tp_ports_close(struct tp_appliance *appliance)
+{
+	for (uint32_t i = appliance->config->interface_count; i-- > 0;) {
+		tp_vhost_close(appliance->ports[i].endpoint);
+		appliance->ports[i].endpoint = NULL;
+	}
+}
+
+/* Why a port cannot go on, or NULL. */
+static const char *broken_because(const struct tp_port *port, char *text, size_t size)
+{
+	const struct tp_guest_memory *memory = tp_vhost_memory(port->endpoint);
+
+	if (memory != NULL && tp_guest_memory_condemned(memory))
+		return "guest memory file shrank while it was mapped";
+	for (unsigned n = 0; n < 2 * port->context->pair_count; n++) {
+		enum tp_vring_fault fault = tp_vring_fault(ring_of(port, n));
+
+		if (fault == TP_VRING_SOUND)
+			continue;
+		snprintf(text, size, "%s ring %u: %s", is_tx(n) ? "transmit" : "receive", n / 2,
+			tp_vring_fault_text(fault));
+		return text;
+	}
+	return NULL;
+}
+
+void tp_ports_condemn_broken(struct tp_appliance *appliance)
+{
+	for (uint32_t i = 0; i < appliance->config->interface_count; i++) {
+		struct tp_port *port = &appliance->ports[i];
+		char text[128];
+		const char *reason;
+
+		if (port->rings_running == 0)
+			continue;
+		reason = broken_because(port, text, sizeof(text));
+		if (reason != NULL)
+			tp_vhost_condemn(port->endpoint, reason);
+	}
+}
+
+static struct tp_poll_list *build_polls(const struct tp_appliance *appliance, unsigned worker)
+{
+	const struct tp_config *config = appliance->config;
+	size_t most = 0;
+	struct tp_poll_list *list;
+
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		most += appliance->ports[i].context->pair_count;
+	list = malloc(sizeof(*list) + most * sizeof(list->poll[0]));
+	if (list == NULL)
+		return NULL;
+	list->count = 0;
+	for (uint32_t i = 0; i < config->interface_count; i++) {
+		const struct tp_port *port = &appliance->ports[i];
+
+		if (port->rings_running == 0 ||
+			tp_tenant_worker(config, config->interfaces[i].tenant_index) != worker)
+			continue;
+		for (uint32_t pair = 0; pair < port->context->pair_count; pair++)
+			if (tp_vring_running(&port->context->pair[pair].tx))
+				list->poll[list->count++] =
+					(struct tp_poll){port->context, i, pair};
+	}
+	return list;
+}
+
+void tp_ports_publish_polls(struct tp_appliance *appliance)
+{
+	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++) {
+		struct tp_poll_list *list;
+
+		if (!appliance->polls_dirty[w])
+			continue;
+		list = build_polls(appliance, w);
+		if (list == NULL)
+			continue; /* still dirty: the tick tries again */
+		tp_dataplane_publish_polls(appliance->dataplane, w, list);
+		appliance->polls_dirty[w] = false;
+	}
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "figures.h"
+
+/*
+ * Answers to the commands of the control socket, as JSON.
+ */
+
+static void set_count(json_t *object, const char *name, uint64_t value)
+{
+	json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+static void set_text(json_t *object, const char *name, const char *value)
+{
+	json_object_set_new(object, name, json_string(value));
+}
+
+/* The figures that every table has. */
+static void set_figures(json_t *object, const struct tp_counters *sum)
+{
+	set_count(object, "rx_frames", sum->value[TP_COUNTER_RX_FRAMES]);
+	set_count(object, "rx_bytes", sum->value[TP_COUNTER_RX_BYTES]);
+	set_count(object, "tx_frames", sum->value[TP_COUNTER_TX_FRAMES]);
+	set_count(object, "tx_bytes", sum->value[TP_COUNTER_TX_BYTES]);
+	set_count(object, "drops", tp_total_drops(sum));
+}
+
+static json_t *all_counters(const struct tp_counters *sum)
+{
+	json_t *object = json_object();
+
+	for (unsigned i = 0; i < TP_COUNTER_COUNT; i++)
+		set_count(object, tp_counter_name(i), sum->value[i]);
+	for (unsigned i = 1; i < TP_DROP_COUNT; i++)
+		set_count(object, tp_drop_name(i), sum->drop[i]);
+	return object;
+}
+
+static const char *state_text(const struct tp_port *port, const struct tp_vhost_status *status)
+{
+	static const char *const text[] = {
+		[TP_VHOST_LISTENING] = "listening",
+		[TP_VHOST_CONNECTING] = "connecting",
+		[TP_VHOST_CONNECTED] = "connected",
+	};
+
+	return port->rings_running > 0 ? "running" : text[status->state];
+}
+
+static void set_mac(json_t *object, const uint8_t mac[6])
+{
+	char text[18];
+
+	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+		mac[3], mac[4], mac[5]);
+	set_text(object, "mac", text);
+}
+
+static void set_endpoint(json_t *object, const struct tp_port *port)
+{
+	struct tp_vhost_status status;
+	char features[19];
+
+	tp_vhost_get_status(port->endpoint, &status);
+	snprintf(features, sizeof(features), "0x%llx", (unsigned long long)status.features);
+	set_text(object, "state", state_text(port, &status));
+	set_text(object, "reason", status.last_reason);
+	set_text(object, "features", features);
+	set_count(object, "connections", status.connections);
+	set_count(object, "descriptors", status.descriptors);
+	set_count(object, "mtu", port->mtu);
+}
+
+static json_t *interface_object(const struct tp_appliance *appliance, uint32_t index)
+{
+	const struct tp_interface_config *config = &appliance->config->interfaces[index];
+	const struct tp_port *port = &appliance->ports[index];
+	struct tp_counters sum = {0};
+	json_t *object = json_object();
+
+	tp_sum_interface(&sum, port);
+	set_text(object, "tenant", appliance->config->tenants[config->tenant_index].name);
+	set_text(object, "name", config->name);
+	set_text(object, "class", appliance->config->classes[config->class_index].name);
+	set_mac(object, config->mac);
+	set_text(object, "socket", config->socket);
+	set_text(object, "mode", config->client ? "client" : "server");
+	set_endpoint(object, port);
+	set_count(object, "queue_pairs", config->queue_pairs);
+	set_count(object, "worker", tp_tenant_worker(appliance->config, config->tenant_index));
+	set_figures(object, &sum);
+	json_object_set_new(object, "counters", all_counters(&sum));
+	return object;
+}
+
+static json_t *show_interfaces(const struct tp_appliance *appliance)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < appliance->config->interface_count; i++)
+		json_array_append_new(list, interface_object(appliance, i));
+	return list;
+}
+
+static json_t *show_tenants(const struct tp_appliance *appliance)
+{
+	json_t *list = json_array();
+
+	for (uint32_t t = 0; t < appliance->config->tenant_count; t++) {
+		const struct tp_tenant_config *config = &appliance->config->tenants[t];
+		struct tp_counters sum = {0};
+		json_t *object = json_object();
+		uint32_t running = 0;
+		uint32_t learned = 0;
+
+		for (uint32_t i = 0; i < config->interface_count; i++) {
+			running += appliance->ports[config->first_interface + i].rings_running > 0;
+			learned += appliance->ports[config->first_interface + i].learned;
+		}
+		tp_sum_tenant(&sum, appliance, t);
+		set_text(object, "name", config->name);
+		set_count(object, "interfaces", config->interface_count);
+		set_count(object, "running", running);
+		set_count(object, "learned_macs", learned);
+		set_text(object, "unknown_unicast",
+			config->unknown_unicast == TP_UNKNOWN_UNICAST_FLOOD ? "flood" : "drop");
+		set_count(object, "worker", tp_tenant_worker(appliance->config, t));
+		set_figures(object, &sum);
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
+static void count_class(const struct tp_appliance *appliance, uint32_t class, uint32_t *interfaces,
+	uint32_t *running)
+{
+	*interfaces = 0;
+	*running = 0;
+	for (uint32_t i = 0; i < appliance->config->interface_count; i++) {
+		if (appliance->config->interfaces[i].class_index != class)
+			continue;
+		(*interfaces)++;
+		*running += appliance->ports[i].rings_running > 0;
+	}
+}
+
+static json_t *show_classes(const struct tp_appliance *appliance)
+{
+	json_t *list = json_array();
+
+	for (uint32_t c = 0; c < appliance->config->class_count; c++) {
+		const struct tp_class_config *config = &appliance->config->classes[c];
+		struct tp_counters sum = {0};
+		json_t *object = json_object();
+		uint32_t interfaces;
+		uint32_t running;
+
+		count_class(appliance, c, &interfaces, &running);
+		tp_sum_class(&sum, appliance, c);
+		set_text(object, "name", config->name);
+		json_object_set_new(object, "bid", json_real(config->bid));
+		set_count(object, "weight", config->weight);
+		json_object_set_new(object, "pinned", json_boolean(config->pinned));
+		set_count(object, "rate_bits_per_second", config->rate_bits_per_second);
+		set_text(object, "on_full", config->on_full == TP_ON_FULL_DROP ? "drop" : "hold");
+		set_count(object, "hold_ns", config->hold_ns);
+		set_count(object, "interfaces", interfaces);
+		set_count(object, "running", running);
+		set_figures(object, &sum);
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
+static json_t *show_drops(const struct tp_appliance *appliance)
+{
+	struct tp_counters sum = {0};
+	json_t *list = json_array();
+
+	tp_sum_all(&sum, appliance);
+	for (unsigned i = 1; i < TP_DROP_COUNT; i++) {
+		json_t *object = json_object();
+
+		set_text(object, "name", tp_drop_name(i));
+		set_count(object, "frames", sum.drop[i]);
+		set_text(object, "help", tp_drop_help(i));
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
+static json_t *worker_object(const struct tp_appliance *appliance, unsigned w)
+{
+	const struct tp_worker_share *share = &appliance->dataplane->worker[w];
+	uint64_t sweeps = tp_counter_read(&share->sweeps);
+	uint64_t busy = tp_counter_read(&share->busy_sweeps);
+	json_t *object = json_object();
+	uint32_t interfaces = 0;
+
+	for (uint32_t t = 0; t < appliance->config->tenant_count; t++)
+		if (tp_tenant_worker(appliance->config, t) == w)
+			interfaces += appliance->config->tenants[t].interface_count;
+	set_count(object, "worker", w);
+	set_count(object, "core", (uint64_t)share->core);
+	set_count(object, "interfaces", interfaces);
+	set_count(object, "polled_rings", atomic_load(&share->polls)->count);
+	set_count(object, "sweeps", sweeps);
+	set_count(object, "busy_sweeps", busy);
+	set_count(object, "frames", tp_counter_read(&share->frames));
+	json_object_set_new(object, "busy_percent",
+		json_real(sweeps == 0 ? 0.0 : 100.0 * (double)busy / (double)sweeps));
+	return object;
+}
+
+static json_t *show_workers(const struct tp_appliance *appliance)
+{
+	json_t *list = json_array();
+
+	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++)
+		json_array_append_new(list, worker_object(appliance, w));
+	return list;
+}
+
+static json_t *show_summary(const struct tp_appliance *appliance)
+{
+	struct tp_counters sum = {0};
+	json_t *object = json_object();
+
+	tp_sum_all(&sum, appliance);
+	set_text(object, "version", TP_VERSION);
+	set_count(object, "uptime_seconds", (tp_loop_now_ms() - appliance->started_ms) / 1000);
+	set_text(object, "vector", appliance->vector);
+	set_text(object, "config", appliance->source);
+	set_figures(object, &sum);
+	json_object_set_new(object, "counters", all_counters(&sum));
+	return object;
+}
+
+static const struct {
+	const char *what;
+	json_t *(*show)(const struct tp_appliance *appliance);
+} tables[] = {
+	{"interfaces", show_interfaces},
+	{"tenants", show_tenants},
+	{"classes", show_classes},
+	{"drops", show_drops},
+	{"workers", show_workers},
+	{"summary", show_summary},
+};
+
+static json_t *answer_show(
+	const struct tp_appliance *appliance, const char *what, struct tp_error *error)
+{
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		if (what != NULL && strcmp(what, tables[i].what) == 0)
+			return tables[i].show(appliance);
+	tp_error_set(error, EINVAL,
+		"show: found \"%.40s\"; accepted: interfaces, tenants, classes, drops, workers, "
+		"summary",
+		what == NULL ? "" : what);
+	return NULL;
+}
+
+json_t *tp_answer(void *owner, const char *command, const json_t *request, struct tp_error *error)
+{
+	struct tp_appliance *appliance = owner;
+
+	if (strcmp(command, "show") == 0)
+		return answer_show(
+			appliance, json_string_value(json_object_get(request, "what")), error);
+	if (strcmp(command, "stop") == 0) {
+		tp_log(TP_LOG_INFO, "stop command: stopping");
+		tp_loop_stop(appliance->loop);
+		return json_true();
+	}
+	tp_error_set(error, EINVAL, "found command \"%.40s\"; accepted: show, stop", command);
+	return NULL;
+}
