@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define LINE_MAX_BYTES 1024
+#define LIMIT_BURST    10
+
+static enum tp_log_level highest_level = TP_LOG_INFO;
+
+void tp_log_set_level(enum tp_log_level level)
+{
+	highest_level = level;
+}
+
+static size_t put_prefix(char *line, size_t size, enum tp_log_level level)
+{
+	static const char *const names[] = {
+		[TP_LOG_ERROR] = "error",
+		[TP_LOG_WARNING] = "warning",
+		[TP_LOG_INFO] = "info",
+		[TP_LOG_DEBUG] = "debug",
+	};
+	struct timespec now;
+	struct tm utc;
+	size_t length;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &utc);
+	length = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &utc);
+	return length + (size_t)snprintf(line + length, size - length,
+				".%03ldZ %s: ", now.tv_nsec / 1000000, names[level]);
+}
+
+/* One write a line, so that lines of several processes on one stream do not mix. */
+__attribute__((format(printf, 3, 0))) static void write_line(
+	enum tp_log_level level, uint32_t suppressed, const char *format, va_list arguments)
+{
+	char line[LINE_MAX_BYTES];
+	char note[64] = "";
+	size_t room = sizeof(line) - sizeof(note);
+	size_t length = put_prefix(line, room, level);
+	int added = vsnprintf(line + length, room - length, format, arguments);
+
+	if (added > 0)
+		length += (size_t)added < room - length ? (size_t)added : room - length - 1;
+	if (suppressed > 0)
+		snprintf(note, sizeof(note), " (%u similar lines suppressed)", suppressed);
+	length += (size_t)snprintf(line + length, sizeof(line) - length, "%s\n", note);
+	if (write(STDERR_FILENO, line, length) < 0)
+		return; /* there is nowhere left to say so */
+}
+
+void tp_log(enum tp_log_level level, const char *format, ...)
+{
+	va_list arguments;
+
+	if (level > highest_level)
+		return;
+	va_start(arguments, format);
+	write_line(level, 0, format, arguments);
+	va_end(arguments);
+}
+
+static bool take_token(struct tp_log_limit *limit)
+{
+	struct timespec now;
+	uint64_t passed;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!limit->started) {
+		limit->started = true;
+		limit->tokens = LIMIT_BURST;
+		limit->second = (uint64_t)now.tv_sec;
+	}
+	passed = (uint64_t)now.tv_sec - limit->second;
+	limit->second = (uint64_t)now.tv_sec;
+	limit->tokens = passed < LIMIT_BURST - limit->tokens ? limit->tokens + (uint32_t)passed
+							     : LIMIT_BURST;
+	if (limit->tokens == 0)
+		return false;
+	limit->tokens--;
+	return true;
+}
+
+void tp_log_limited(struct tp_log_limit *limit, enum tp_log_level level, const char *format, ...)
+{
+	va_list arguments;
+
+	if (level > highest_level)
+		return;
+	if (!take_token(limit)) {
+		limit->suppressed++;
+		return;
+	}
+	va_start(arguments, format);
+	write_line(level, limit->suppressed, format, arguments);
+	va_end(arguments);
+	limit->suppressed = 0;
+}
