@@ -12,6 +12,12 @@
  * passed. Plain data, made by tp_config_read, compiled to a snapshot elsewhere.
  */
 
+#define TP_CONFIG_WORKERS_MAX    128
+#define TP_CONFIG_CLASSES_MAX    64
+#define TP_CONFIG_TENANTS_MAX    4096
+#define TP_CONFIG_INTERFACES_MAX 65536
+#define TP_CONFIG_NAME_MAX       32 /* bytes of a name, without the end */
+
 enum tp_on_full { TP_ON_FULL_HOLD, TP_ON_FULL_DROP };
 enum tp_unknown_unicast { TP_UNKNOWN_UNICAST_DROP, TP_UNKNOWN_UNICAST_FLOOD };
 
@@ -48,7 +54,7 @@ struct tp_tenant_config {
 };
 
 struct tp_config {
-	uint16_t worker_cores[128]; /* CPU numbers, one worker each */
+	uint16_t worker_cores[TP_CONFIG_WORKERS_MAX]; /* CPU numbers, one worker each */
 	uint32_t worker_count;
 	int control_core; /* CPU of the control plane, -1: not stated */
 	uint32_t hot_contexts;
@@ -77,6 +83,16 @@ struct tp_config *tp_config_read(const char *path, struct tp_error *error);
 /** The same from memory; `name` stands for the file in messages. */
 struct tp_config *tp_config_parse(
 	const char *text, size_t length, const char *name, struct tp_error *error);
+
+/**
+ * Check that the CPUs that a configuration names are online on this machine. Apart from
+ * tp_config_read, so that a configuration can be checked on another machine than its own.
+ *
+ * @param error  which CPU is missing, which there are
+ * @return 0, -ENODEV with *error set, or another negative errno if the machine does not tell its
+ * CPUs. Threading: any.
+ */
+int tp_config_check_machine(const struct tp_config *config, struct tp_error *error);
 
 /** Free a configuration. NULL is allowed. */
 void tp_config_free(struct tp_config *config);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include "ctl/config.h"
+#include "json_reader.h"
+
+/* The parts of the configuration reader, one file a part of the JSON file. Internal to config. */
+
+/** A configuration being filled: the owner of the reader. */
+struct tp_config_draft {
+	struct tp_config *config;
+	size_t interface_capacity;
+};
+
+/** What a name may be; for messages. */
+#define TP_CONFIG_NAME_ACCEPTED "a name of 1 to 32 of the characters A-Z a-z 0-9 _ . -"
+
+static inline struct tp_config_draft *tp_config_draft_of(const struct tp_json_value *value)
+{
+	return value->reader->owner;
+}
+
+/** Is it a name of a class, tenant or interface? Threading: any. */
+bool tp_config_is_name(const char *name);
+
+/** Copy a string into *field. @return 0, or -ENOMEM with the error set. */
+int tp_config_copy(const struct tp_json_value *value, const char *text, char **field);
+
+/** Is it an absolute path, without "", "." and ".." as parts, that fits a UNIX socket's address? */
+bool tp_config_is_socket_path(const char *path);
+#define TP_CONFIG_SOCKET_ACCEPTED                                                                  \
+	"an absolute path of at most 107 bytes, without empty, \".\" or \"..\" parts"
+
+/* Readers of the keys of the root. */
+int tp_config_read_dataplane(const struct tp_json_value *, const struct tp_json_key *, void *);
+int tp_config_read_classes(const struct tp_json_value *, const struct tp_json_key *, void *);
+int tp_config_read_tenants(const struct tp_json_value *, const struct tp_json_key *, void *);
+
+/** Read the "interfaces" of the tenant with this index. */
+int tp_config_read_interfaces(const struct tp_json_value *value, uint32_t tenant_index);
+
+/**
+ * The checks that need the whole configuration: names, MACs and sockets once, room for pins.
+ * @return 0, or -EINVAL with the reader's error set. Takes n log n time for n interfaces.
+ */
+int tp_config_check(const struct tp_config *config, struct tp_json_reader *reader);

@@ -1,0 +1,166 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The schema and the parser agree: both accept every good file, both refuse every bad one.
+
+usage: schema_test.py PATH_OF_TURNPIKE SOURCE_ROOT
+
+What only the parser can see is listed apart, with the words of its message; there the schema is
+expected to accept, so that the list stays honest.
+"""
+import copy
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import jsonschema
+
+turnpike, root = sys.argv[1], pathlib.Path(sys.argv[2])
+schema = json.loads((root / "config/schema.json").read_text())
+demo = json.loads((root / "config/demo.json").read_text())
+VM1 = "tenants/acme/interfaces/vm1"
+POD = "tenants/acme/interfaces/pod"
+GONE = object()
+LONG = "/" + "x" * 106
+
+# (path, value): the demo with this one change is good
+GOOD = [
+    ("$schema", GONE), ("dataplane", GONE), ("tariff", GONE), ("dataplane", {}), ("tariff", {}),
+    ("dataplane/worker_cores", [0]), ("dataplane/worker_cores", list(range(128))),
+    ("dataplane/worker_cores", [1023, 0]), ("dataplane/worker_cores", [1.0]),
+    ("dataplane/control_core", 0), ("dataplane/hot_contexts", 1048576),
+    ("dataplane/control_socket", "/run/c"), ("tariff/per_frame", 0),
+    ("tariff/per_frame", 1000000), ("classes/gold/bid", 1.001), ("classes/gold/bid", 1000),
+    ("classes/gold/weight", GONE), ("classes/gold/weight", 1000), ("classes/gold/weight", 3.0),
+    ("classes/gold/pinned", False), ("classes/gold/rate", "1kbit/s"),
+    ("classes/gold/rate", "1.5 Gbit/s"), ("classes/gold/rate", "1000bit/s"),
+    ("classes/gold/on_full", "drop"), ("classes/gold/on_full", {"hold": "10s"}),
+    ("classes/gold/on_full", {"hold": "0.5us"}), ("classes/" + "x" * 32, {"bid": 2}),
+    ("classes/A-b_c.9", {"bid": 2}), ("tenants/none", {}), ("tenants/none", {"interfaces": {}}),
+    ("tenants/acme/budget", GONE), ("tenants/acme/mac_learning", True),
+    ("tenants/acme/unknown_unicast", "drop"), (VM1 + "/mode", "client"),
+    (VM1 + "/mode", "server"), (VM1 + "/queue_pairs", 8), (VM1 + "/source_mac_check", False),
+    (VM1 + "/mac", "aA:bB:cC:dD:eE:fF"), (VM1 + "/mac", "00:00:00:00:00:01"),
+    (VM1 + "/socket", LONG), (VM1 + "/socket", "/run/.../s"), (VM1 + "/socket", "/run/%s"),
+    (POD + "/count", 1), (POD + "/count", 60000), (POD + "/socket", "/%s/%d/%"),
+]
+
+# both refuse the demo with this one change
+BAD = [
+    ("classes", GONE), ("tenants", GONE), ("classes", {}), ("tenants", {}), ("clases", {}),
+    ("uplinks", {}), ("uplinks", None), ("tenants/acme/network", {}), ("$schema", 1),
+    ("dataplane", []), ("dataplane/cores", [1]), ("dataplane/worker_cores", []),
+    ("dataplane/worker_cores", list(range(129))), ("dataplane/worker_cores", [1, 1]),
+    ("dataplane/worker_cores", [-1]), ("dataplane/worker_cores", [1024]),
+    ("dataplane/worker_cores", ["1"]), ("dataplane/worker_cores", [0.5]),
+    ("dataplane/control_core", -1), ("dataplane/control_core", 1024),
+    ("dataplane/hot_contexts", 0), ("dataplane/hot_contexts", 1048577),
+    ("dataplane/hot_contexts", 1.5), ("dataplane/control_socket", "run/c"),
+    ("dataplane/control_socket", ""), ("tariff/per_frame", -1), ("tariff/per_frame", 1000001),
+    ("tariff/per_64_bytes", 0.5), ("tariff/per_byte", 1), ("classes/gold", None),
+    ("classes/gold/bid", GONE), ("classes/gold/bid", 1), ("classes/gold/bid", 1000.01),
+    ("classes/gold/bid", "16"), ("classes/gold/weight", 0), ("classes/gold/weight", 1001),
+    ("classes/gold/weight", 1.5), ("classes/gold/pinned", 1), ("classes/gold/rate", 2000000),
+    ("classes/gold/rate", "2000000"), ("classes/gold/rate", "2Gb/s"),
+    ("classes/gold/rate", "-2Gbit/s"), ("classes/gold/rate", "2.Gbit/s"),
+    ("classes/gold/rate", ".5Gbit/s"), ("classes/gold/rate", "2  Gbit/s"),
+    ("classes/gold/rate", " 2Gbit/s"), ("classes/gold/on_full", "hold"),
+    ("classes/gold/on_full", {}), ("classes/gold/on_full", {"hold": 100}),
+    ("classes/gold/on_full", {"hold": "100"}), ("classes/gold/on_full", {"hold": "100min"}),
+    ("classes/gold/on_full", {"hold": "1us", "drop": True}), ("classes/gold/price", 1),
+    ("classes/" + "x" * 33, {"bid": 2}), ("classes/", {"bid": 2}), ("classes/a b", {"bid": 2}),
+    ("tenants/a:b", {}), ("tenants/acme", []), ("tenants/acme/budget", {}),
+    ("tenants/acme/budget/burst", GONE), ("tenants/acme/budget/burst", 0),
+    ("tenants/acme/budget/burst", 10**15 + 1), ("tenants/acme/budget/credits_per_second", 1.5),
+    ("tenants/acme/mac_learning", "yes"), ("tenants/acme/unknown_unicast", "hold"),
+    ("tenants/acme/interfaces", []), ("tenants/acme/interfaces/a b", demo["tenants"]["acme"]
+     ["interfaces"]["vm1"]), (VM1 + "/mac", GONE), (VM1 + "/class", GONE),
+    (VM1 + "/socket", GONE), (VM1 + "/mac", "02:00:00:00:00"),
+    (VM1 + "/mac", "02-00-00-00-00-01"), (VM1 + "/mac", "03:00:00:00:00:01"),
+    (VM1 + "/mac", "00:00:00:00:00:00"), (VM1 + "/mac", "02:00:00:00:00:0g"),
+    (VM1 + "/class", ""), (VM1 + "/socket", "vm1.sock"), (VM1 + "/socket", "/run//s"),
+    (VM1 + "/socket", "/run/./s"), (VM1 + "/socket", "/run/../s"), (VM1 + "/socket", "/run/"),
+    (VM1 + "/socket", LONG + "x"), (VM1 + "/socket", "/run/%d"), (VM1 + "/mode", "both"),
+    (VM1 + "/queue_pairs", 0), (VM1 + "/queue_pairs", 9), (VM1 + "/source_mac_check", 0),
+    (VM1 + "/count", 2), (VM1 + "/vlan", 1), (POD + "/count", 0), (POD + "/count", 65537),
+    (POD + "/socket", "/pod"), (POD + "/socket", "/%d/%d"),
+]
+
+# (path, value, words of the message): a schema cannot express it
+PARSER_ONLY = [
+    (VM1 + "/class", "silver", "accepted: the name of a class: realtime, gold, bronze"),
+    (VM1 + "/mac", "02:00:00:00:00:02", "which interface vm1 has too"),
+    (VM1 + "/socket", "/run/turnpike/umbra/phone1.sock", "which interface"),
+    (VM1 + "/socket", "/run/turnpike/control.sock", "the control socket"),
+    (VM1 + "/socket", "/" + "\u00e9" * 54, "at most 107 bytes"),
+    (POD + "/socket", LONG[:-3] + "%d", "at most 107 bytes with the number 1999"),
+    (POD + "/mac", "02:ff:ff:ff:ff:ff", "keeps the last MAC a unicast one"),
+    ("tenants/acme/interfaces/pod1", {"mac": "02:00:00:00:09:09", "class": "gold",
+     "socket": "/s"}, "found this name twice"),
+    (POD + "/count", 65536, "at most 65536 interfaces in all"),
+    ("dataplane/hot_contexts", 1, "interfaces of pinned classes"),
+    ("classes/gold/rate", "0bit/s", "accepted: 1000bit/s"),
+    ("classes/gold/rate", "101Tbit/s", "accepted: 1000bit/s"),
+    ("classes/gold/rate", "99999999999999999999Tbit/s", "more than 64 bits hold"),
+    ("classes/gold/on_full", {"hold": "11s"}, "on_full.hold: found \"11s\""),
+    ("classes/gold/on_full", {"hold": "0.5ns"}, "less than the smallest unit"),
+]
+
+
+def changed(path, value):
+    config = copy.deepcopy(demo)
+    if path == POD + "/socket" and value.startswith(LONG[:-3]):
+        config["tenants"]["acme"]["interfaces"]["pod"]["count"] = 2000
+    place = config
+    *way, last = path.split("/", path.count("/"))
+    for key in way:
+        place = place[key]
+    if value is GONE:
+        del place[last]
+    else:
+        place[last] = value
+    return config
+
+
+def schema_accepts(config):
+    return jsonschema.Draft202012Validator(schema).is_valid(config)
+
+
+def parser_says(config, directory):
+    path = pathlib.Path(directory) / "test.json"
+    path.write_text(json.dumps(config))
+    ran = subprocess.run([turnpike, "check", path], capture_output=True, text=True, timeout=60)
+    assert ran.returncode in (0, 1), ran
+    return "" if ran.returncode == 0 else ran.stderr
+
+
+def main():
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema_accepts(demo)
+    wrong = []
+    with tempfile.TemporaryDirectory() as directory:
+        assert parser_says(demo, directory) == ""
+        for path, value in GOOD:
+            config = changed(path, value)
+            if not schema_accepts(config) or parser_says(config, directory) != "":
+                wrong.append(("must be accepted", path, value, schema_accepts(config),
+                              parser_says(config, directory)))
+        for path, value in BAD:
+            config = changed(path, value)
+            if schema_accepts(config) or parser_says(config, directory) == "":
+                wrong.append(("must be refused", path, value, schema_accepts(config),
+                              parser_says(config, directory)))
+        for path, value, words in PARSER_ONLY:
+            config = changed(path, value)
+            if not schema_accepts(config) or words not in parser_says(config, directory):
+                wrong.append(("only the parser refuses", path, value, schema_accepts(config),
+                              parser_says(config, directory)))
+    for line in wrong:
+        print(*line)
+    print(f"{len(GOOD)} good, {len(BAD)} bad, {len(PARSER_ONLY)} for the parser only: "
+          f"{len(wrong)} wrong")
+    return 1 if wrong else 0
+
+
+sys.exit(main())

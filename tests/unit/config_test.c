@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "config_support.h"
+
+/* What a file says arrives; what it refuses is refused with its place. */
+
+static void defaults_are_filled_in(void **state)
+{
+	struct tp_config *config = accepted(FILE_OF(GOLD, VM("1")));
+
+	(void)state;
+	assert_int_equal(config->worker_count, 1);
+	assert_int_equal(config->control_core, -1);
+	assert_int_equal(config->hot_contexts, 512);
+	assert_string_equal(config->control_socket, "/run/turnpike/control.sock");
+	assert_int_equal(config->tariff_per_frame, 16);
+	assert_int_equal(config->tariff_per_64_bytes, 1);
+	assert_int_equal(config->class_count, 1);
+	assert_int_equal(config->classes[0].weight, 1);
+	assert_false(config->classes[0].pinned);
+	assert_int_equal(config->classes[0].rate_bits_per_second, 0);
+	assert_int_equal(config->classes[0].on_full, TP_ON_FULL_HOLD);
+	assert_int_equal(config->classes[0].hold_ns, 100000);
+	assert_false(config->tenants[0].mac_learning);
+	assert_int_equal(config->tenants[0].unknown_unicast, TP_UNKNOWN_UNICAST_DROP);
+	assert_false(config->tenants[0].has_budget);
+	assert_int_equal(config->interface_count, 1);
+	assert_int_equal(config->interfaces[0].queue_pairs, 1);
+	assert_false(config->interfaces[0].client);
+	assert_true(config->interfaces[0].source_mac_check);
+	tp_config_free(config);
+}
+
+static void the_default_worker_core_is_on_this_machine(void **state)
+{
+	struct tp_config *config = accepted(FILE_OF(GOLD, VM("1")));
+	struct tp_error error = {""};
+
+	(void)state;
+	assert_int_equal(tp_config_check_machine(config, &error), 0);
+	tp_config_free(config);
+}
+
+static void a_core_that_is_not_there_is_told_by_the_machine_check_only(void **state)
+{
+	struct tp_config *config = accepted("{'dataplane':{'worker_cores':[0,1023]},"
+					    "'classes':{'gold':{'bid':2}},'tenants':{'acme':{}}}");
+	struct tp_error error = {""};
+
+	(void)state;
+	assert_true(tp_config_check_machine(config, &error) < 0);
+	assert_non_null(strstr(error.text, "$.dataplane.worker_cores: found CPU 1023"));
+	assert_non_null(strstr(error.text, "accepted: 0"));
+	config->worker_count = 1;
+	config->control_core = 1022;
+	assert_true(tp_config_check_machine(config, &error) < 0);
+	assert_non_null(strstr(error.text, "$.dataplane.control_core: found CPU 1022"));
+	tp_config_free(config);
+}
+
+static void every_key_arrives(void **state)
+{
+	struct tp_config *config = accepted(
+		"{'$schema':'x','dataplane':{'worker_cores':[3,1],'control_core':0,"
+		"'hot_contexts':7,'control_socket':'/run/c'},"
+		"'tariff':{'per_frame':5,'per_64_bytes':0},"
+		"'tenants':{'acme':{'budget':{'credits_per_second':9,'burst':8},"
+		"'mac_learning':true,'unknown_unicast':'flood','interfaces':{"
+		"'vm1':{'mac':'aA:00:00:00:00:fF','class':'b','socket':'/s','mode':'client',"
+		"'queue_pairs':8,'source_mac_check':false}}}},"
+		"'classes':{'a':{'bid':1000},'b':{'bid':1.5,'weight':3,'pinned':true,"
+		"'rate':'2.5Mbit/s','on_full':{'hold':'10s'}},'c':{'bid':2.0,'on_full':'drop'}}}");
+	const uint8_t mac[6] = {0xaa, 0, 0, 0, 0, 0xff};
+
+	(void)state;
+	assert_int_equal(config->worker_count, 2);
+	assert_int_equal(config->worker_cores[0], 3);
+	assert_int_equal(config->worker_cores[1], 1);
+	assert_int_equal(config->control_core, 0);
+	assert_int_equal(config->hot_contexts, 7);
+	assert_string_equal(config->control_socket, "/run/c");
+	assert_int_equal(config->tariff_per_frame, 5);
+	assert_int_equal(config->tariff_per_64_bytes, 0);
+	assert_true(config->classes[1].bid == 1.5);
+	assert_int_equal(config->classes[1].weight, 3);
+	assert_true(config->classes[1].pinned);
+	assert_int_equal(config->classes[1].rate_bits_per_second, 2500000);
+	assert_int_equal(config->classes[1].hold_ns, 10000000000);
+	assert_int_equal(config->classes[2].on_full, TP_ON_FULL_DROP);
+	assert_true(config->tenants[0].has_budget);
+	assert_int_equal(config->tenants[0].credits_per_second, 9);
+	assert_int_equal(config->tenants[0].burst, 8);
+	assert_true(config->tenants[0].mac_learning);
+	assert_int_equal(config->tenants[0].unknown_unicast, TP_UNKNOWN_UNICAST_FLOOD);
+	assert_memory_equal(config->interfaces[0].mac, mac, 6);
+	assert_int_equal(config->interfaces[0].class_index, 1);
+	assert_true(config->interfaces[0].client);
+	assert_int_equal(config->interfaces[0].queue_pairs, 8);
+	assert_false(config->interfaces[0].source_mac_check);
+	tp_config_free(config);
+}
+
+static void a_count_makes_consecutive_interfaces(void **state)
+{
+	struct tp_config *config =
+		accepted("{'classes':{'gold':{'bid':16}},'tenants':{"
+			 "'none':{'interfaces':{}},'acme':{'interfaces':{" VM(
+				 "1") ","
+				      "'pod':{'count':300,'mac':'02:00:00:00:ff:00','class':'gold',"
+				      "'socket':'/run/%s%d.sock'}}}}}");
+	const uint8_t last[6] = {2, 0, 0, 1, 0, 0x2b};
+
+	(void)state;
+	assert_int_equal(config->interface_count, 301);
+	assert_int_equal(config->tenants[0].interface_count, 0);
+	assert_int_equal(config->tenants[1].first_interface, 0);
+	assert_int_equal(config->tenants[1].interface_count, 301);
+	assert_string_equal(config->interfaces[1].name, "pod0");
+	assert_string_equal(config->interfaces[300].name, "pod299");
+	assert_string_equal(config->interfaces[300].socket, "/run/%s299.sock");
+	assert_memory_equal(config->interfaces[300].mac, last, 6);
+	assert_int_equal(config->interfaces[300].tenant_index, 1);
+	tp_config_free(config);
+}
+
+static void one_mac_may_be_in_two_tenants(void **state)
+{
+	(void)state;
+	tp_config_free(accepted(
+		"{'classes':{'gold':{'bid':16}},'tenants':{"
+		"'acme':{'interfaces':{'vm1':{" MAC1 ",'class':'gold','socket':'/a'}}},"
+		"'umbra':{'interfaces':{'vm1':{" MAC1 ",'class':'gold','socket':'/b'}}}}}"));
+}
+
+struct refusal {
+	const char *json, *message;
+};
+
+static void refuse_all(const struct refusal *refusals, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		refused(refusals[i].json, refusals[i].message);
+}
+
+#define CLASS(body) FILE_OF("'gold':{" body "}", "")
+
+static void classes_are_checked(void **state)
+{
+	static const struct refusal refusals[] = {
+		{CLASS("'bid':'high'"),
+			"test.json: $.classes.gold.bid: found \"high\" (string); accepted: a "
+			"number from 1 (exclusive) to 1000"},
+		{CLASS("'bid':1"), "$.classes.gold.bid: found 1 (number); accepted: "},
+		{CLASS("'bid':1000.5"), "$.classes.gold.bid: found 1000.5 (number)"},
+		{CLASS(""), "$.classes.gold.bid: found nothing; accepted: a number"},
+		{CLASS("'bid':2,'weight':0"), "$.classes.gold.weight: found 0 (number); "
+					      "accepted: a whole number from 1 to 1000"},
+		{CLASS("'bid':2,'weight':1.5"), "$.classes.gold.weight: found 1.5"},
+		{CLASS("'bid':2,'weight':-1"), "$.classes.gold.weight: found -1"},
+		{CLASS("'bid':2,'pinned':1"), "$.classes.gold.pinned: found 1 (number); "
+					      "accepted: true or false"},
+		{CLASS("'bid':2,'rate':2000"),
+			"$.classes.gold.rate: found 2000 (number): a number without a unit; "
+			"accepted: a string of a number and one of bit/s, kbit/s"},
+		{CLASS("'bid':2,'rate':'fast'"), "$.classes.gold.rate: found \"fast\" (string)"},
+		{CLASS("'bid':2,'rate':'999bit/s'"), "accepted: 1000bit/s to"},
+		{CLASS("'bid':2,'rate':'99999999999999999999Tbit/s'"), "more than 64 bits hold"},
+		{CLASS("'bid':2,'on_full':'wait'"), "$.classes.gold.on_full: found \"wait\""},
+		{CLASS("'bid':2,'on_full':{}"), "$.classes.gold.on_full.hold: found nothing"},
+		{CLASS("'bid':2,'on_full':{'hold':100}"), "on_full.hold: found 100 (number)"},
+		{CLASS("'bid':2,'on_full':{'hold':'11s'}"), "on_full.hold: found \"11s\""},
+		{CLASS("'bid':2,'on_full':{'hold':'0s'}"), "on_full.hold: found \"0s\""},
+		{CLASS("'bid':2,'bids':3"), "$.classes.gold.bids: found an unknown key; accepted "
+					    "keys: bid, weight, pinned, rate, on_full"},
+		{FILE_OF("", ""), "$.classes: found 0 classes; accepted: 1 to 64"},
+		{FILE_OF("'':{'bid':2}", ""), "$.classes[\"\"]: found this name; accepted: "},
+		{FILE_OF("'a b':{'bid':2}", ""), "$.classes[\"a b\"]: found this name"},
+		{FILE_OF("'\\u001b[2J':{'bid':2}", ""), "$.classes[\"\\u001b[2J\"]: found this"},
+		{FILE_OF("'a23456789012345678901234567890123':{'bid':2}", ""),
+			"$.classes.a23456789012345678901234567890123: found this name"},
+	};
+
+	(void)state;
+	refuse_all(refusals, sizeof(refusals) / sizeof(refusals[0]));
+}
+
+#define ENTRY(body) FILE_OF(GOLD ",'bronze':{'bid':2}", "'vm1':{" body "}")
+#define MAC(mac)    ENTRY("'mac':'" mac "','class':'gold','socket':'/s'")
+#define PATH(path)  ENTRY(MAC1 ",'class':'gold','socket':'" path "'")
+#define MORE(more)  ENTRY(MAC1 ",'class':'gold','socket':'/s'," more)
+#define POD(count, mac, path)                                                                      \
+	ENTRY("'count':" count ",'mac':'" mac "','class':'gold','socket':'" path "'")
+#define TEXT50 "01234567890123456789012345678901234567890123456789"
+#define PLACE  "$.tenants.acme.interfaces.vm1"
+
+static void interfaces_are_checked(void **state)
+{
+	static const struct refusal refusals[] = {
+		{MAC("02:00:00:00:00"), PLACE ".mac: found \"02:00:00:00:00\" (string); accepted: "
+					      "a unicast MAC"},
+		{MAC("02-00-00-00-00-01"), PLACE ".mac: found"},
+		{MAC("02:00:00:00:00:01:02"), PLACE ".mac: found"},
+		{MAC("02:00:00:00:00:0g"), PLACE ".mac: found"},
+		{MAC("00:00:00:00:00:00"), PLACE ".mac: found"},
+		{MAC("01:00:5e:00:00:01"), PLACE ".mac: found"},
+		{MAC("ff:ff:ff:ff:ff:ff"), PLACE ".mac: found"},
+		{ENTRY(""), PLACE ".mac: found nothing"},
+		{ENTRY(MAC1), PLACE ".class: found nothing; accepted: the name of a class: gold, "
+				    "bronze"},
+		{ENTRY(MAC1 ",'class':'silver','socket':'/s'"),
+			PLACE ".class: found \"silver\" (string); accepted: the name of a class: "
+			      "gold, bronze"},
+		{ENTRY(MAC1 ",'class':'gold'"), PLACE ".socket: found nothing; accepted: an "
+						      "absolute path"},
+		{PATH("run/s"), PLACE ".socket: found \"run/s\""},
+		{PATH(""), PLACE ".socket: found \"\""},
+		{PATH("/"), PLACE ".socket: found"},
+		{PATH("/run//s"), PLACE ".socket: found"},
+		{PATH("/run/./s"), PLACE ".socket: found"},
+		{PATH("/run/../s"), PLACE ".socket: found"},
+		{PATH("/run/"), PLACE ".socket: found"},
+		{PATH("/" TEXT50 TEXT50 "0123456"), PLACE ".socket: found"},
+		{PATH("/%d"), PLACE ".socket: found \"/%d\" (string); accepted: %d only together"},
+		{MORE("'mode':'both'"), PLACE ".mode: found \"both\" (string); accepted: "
+					      "\"server\" or \"client\""},
+		{MORE("'queue_pairs':0"), PLACE ".queue_pairs: found 0"},
+		{MORE("'queue_pairs':9"), PLACE ".queue_pairs: found 9"},
+		{MORE("'queue_pairs':65537"), PLACE ".queue_pairs: found 65537"},
+		{MORE("'count':0"), PLACE ".count: found 0"},
+		{MORE("'count':65537"), PLACE ".count: found 65537"},
+		{MORE("'count':2"), PLACE ".socket: found \"/s\" (string); accepted: a path with "
+					  "%d once"},
+		{MORE("'vlan':2"), PLACE ".vlan: found an unknown key; accepted keys: mac, class"},
+		{POD("2", "02:00:00:00:00:01", "/%d/%d"), PLACE ".socket: found"},
+		{POD("2", "fe:ff:ff:ff:ff:ff", "/%d"), PLACE ".count: found 2"},
+		{POD("2", "02:ff:ff:ff:ff:ff", "/%d"), PLACE ".count: found 2"},
+		{POD("101", "02:00:00:00:00:01", "/" TEXT50 TEXT50 "0123%d"),
+			"at most 107 bytes with the number 100"},
+		{FILE_OF(GOLD, "'a2345678901234567890123456789012':{'count':1," MAC1
+			       ",'class':'gold','socket':'/%d'}"),
+			"found a name of 32 characters"},
+		{FILE_OF(GOLD, "'vm/1':{}"), "interfaces[\"vm/1\"]: found this name"},
+	};
+
+	(void)state;
+	refuse_all(refusals, sizeof(refusals) / sizeof(refusals[0]));
+}
+
+#define REST         ",'classes':{'gold':{'bid':16}},'tenants':{'acme':{}}}"
+#define TENANT(body) "{'classes':{'gold':{'bid':16}},'tenants':{'acme':{" body "}}}"
+
+static void the_rest_is_checked(void **state)
+{
+	static const struct refusal refusals[] = {
+		{"{}", "$.classes: found nothing; accepted: an object of 1 to 64 classes"},
+		{"[]", "test.json: $: found an array; accepted: an object"},
+		{"{'classes':{'gold':{'bid':16}}}", "$.tenants: found nothing"},
+		{"{'classes':{'gold':{'bid':16}},'tenants':{}}", "$.tenants: found 0 tenants"},
+		{"{'clases':1" REST, "$.clases: found an unknown key; accepted keys: $schema, "},
+		{"{'uplinks':{}" REST, "$.uplinks: uplinks are not served by this version"},
+		{TENANT("'network':{}"), "$.tenants.acme.network: networks behind uplinks"},
+		{TENANT("'budget':{'burst':1}"), "budget.credits_per_second: found nothing"},
+		{TENANT("'budget':{'burst':0,'credits_per_second':1}"), "budget.burst: found 0"},
+		{TENANT("'unknown_unicast':'hold'"), "accepted: \"drop\" or \"flood\""},
+		{TENANT("'mac_learning':'yes'"), "mac_learning: found \"yes\" (string)"},
+		{"{'dataplane':{'worker_cores':[]}" REST, "worker_cores: found 0 CPU numbers"},
+		{"{'dataplane':{'worker_cores':[1,1]}" REST,
+			"$.dataplane.worker_cores[1]: found 1 (number); accepted: each CPU"},
+		{"{'dataplane':{'worker_cores':[-1]}" REST, "worker_cores[0]: found -1"},
+		{"{'dataplane':{'worker_cores':[1024]}" REST, "worker_cores[0]: found 1024"},
+		{"{'dataplane':{'control_core':1024}" REST, "control_core: found 1024"},
+		{"{'dataplane':{'hot_contexts':0}" REST, "hot_contexts: found 0"},
+		{"{'dataplane':{'control_socket':'x'}" REST, "control_socket: found \"x\""},
+		{"{'tariff':{'per_frame':-1}" REST, "$.tariff.per_frame: found -1"},
+		{"{'tariff':{'per_frame':1000001}" REST, "$.tariff.per_frame: found 1000001"},
+	};
+
+	(void)state;
+	refuse_all(refusals, sizeof(refusals) / sizeof(refusals[0]));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_are_filled_in),
+		cmocka_unit_test(the_default_worker_core_is_on_this_machine),
+		cmocka_unit_test(a_core_that_is_not_there_is_told_by_the_machine_check_only),
+		cmocka_unit_test(every_key_arrives),
+		cmocka_unit_test(a_count_makes_consecutive_interfaces),
+		cmocka_unit_test(one_mac_may_be_in_two_tenants),
+		cmocka_unit_test(classes_are_checked),
+		cmocka_unit_test(interfaces_are_checked),
+		cmocka_unit_test(the_rest_is_checked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
