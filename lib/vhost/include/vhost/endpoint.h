@@ -113,13 +113,14 @@ struct tp_vhost_endpoint *tp_vhost_open(
 	struct tp_loop *loop, const struct tp_vhost_settings *settings, struct tp_error *error);
 
 /** Stop all rings, hang up, stop listening, remove the socket file if it is ours, free. NULL is
- * allowed. */
+ * allowed. Not to be called inside any of the ops. */
 void tp_vhost_close(struct tp_vhost_endpoint *endpoint);
 
 /**
  * End the present connection because of what the guest did (a broken ring, a shrunk memory file).
  * Rings are stopped, the front-end sees its socket close; the endpoint listens or connects again.
- * Safe inside any of the ops but ring_start and ring_stop.
+ * Safe inside any of the ops; inside one it takes effect when control returns from it to the
+ * protocol. Does nothing if no front-end is there.
  */
 void tp_vhost_condemn(struct tp_vhost_endpoint *endpoint, const char *reason);
 

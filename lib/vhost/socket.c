@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "socket.h"
+
+#define BACKLOG 8
+
+int vhost_socket_check_path(const char *path, struct tp_error *error)
+{
+	size_t longest = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+	size_t length = strlen(path);
+
+	if (length == 0)
+		return tp_error_set(error, EINVAL, "socket path is empty");
+	if (length > longest)
+		return tp_error_set(error, ENAMETOOLONG,
+			"socket path %s has %zu bytes; a UNIX socket allows %zu", path, length,
+			longest);
+	return 0;
+}
+
+static struct sockaddr_un address_of(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	memcpy(address.sun_path, path, strlen(path));
+	return address;
+}
+
+static int make_parents(const char *path, struct tp_error *error)
+{
+	struct sockaddr_un parent = address_of(path);
+
+	for (char *slash = strchr(parent.sun_path + 1, '/'); slash != NULL;
+		slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(parent.sun_path, 0755) < 0 && errno != EEXIST)
+			return tp_error_set(error, errno, "directory %s for socket %s: %s",
+				parent.sun_path, path, strerror(errno));
+		*slash = '/';
+	}
+	return 0;
+}
+
+static int new_socket(struct tp_error *error)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	return fd >= 0 ? fd : tp_error_set(error, errno, "socket: %s", strerror(errno));
+}
+
+static int connect_to(int fd, const char *path)
+{
+	struct sockaddr_un address = address_of(path);
+
+	return connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : -errno;
+}
+
+static int bind_to(int fd, const char *path)
+{
+	struct sockaddr_un address = address_of(path);
+
+	return bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : -errno;
+}
+
+/* Nobody accepts there: the file was left by a process that is gone. */
+static int remove_stale(const char *path, struct tp_error *error)
+{
+	struct stat file;
+	int fd, result;
+
+	if (lstat(path, &file) < 0)
+		return errno == ENOENT
+			       ? 0
+			       : tp_error_set(error, errno, "%s: %s", path, strerror(errno));
+	if (!S_ISSOCK(file.st_mode))
+		return tp_error_set(error, EEXIST,
+			"%s exists and is not a socket; remove it or choose another path", path);
+	fd = new_socket(error);
+	if (fd < 0)
+		return fd;
+	result = connect_to(fd, path);
+	close(fd);
+	if (result != -ECONNREFUSED && result != -ENOENT)
+		return tp_error_set(error, EADDRINUSE,
+			"%s is served by another process; stop it or choose another path", path);
+	if (unlink(path) < 0 && errno != ENOENT)
+		return tp_error_set(error, errno, "stale socket %s cannot be removed: %s", path,
+			strerror(errno));
+	return 0;
+}
+
+static int bind_and_listen(int fd, const char *path, struct stat *identity, struct tp_error *error)
+{
+	int result = bind_to(fd, path);
+
+	if (result == -EADDRINUSE) {
+		result = remove_stale(path, error);
+		if (result < 0)
+			return result;
+		result = bind_to(fd, path);
+	}
+	if (result < 0)
+		return tp_error_set(
+			error, -result, "socket %s cannot be made: %s", path, strerror(-result));
+	if (listen(fd, BACKLOG) < 0 || lstat(path, identity) < 0)
+		return tp_error_set(
+			error, errno, "socket %s cannot be served: %s", path, strerror(errno));
+	return 0;
+}
+
+int vhost_socket_listen(const char *path, struct stat *identity, struct tp_error *error)
+{
+	int result = make_parents(path, error);
+	int fd;
+
+	if (result < 0)
+		return result;
+	fd = new_socket(error);
+	if (fd < 0)
+		return fd;
+	result = bind_and_listen(fd, path, identity, error);
+	if (result == 0)
+		return fd;
+	close(fd);
+	return result;
+}
+
+int vhost_socket_connect(const char *path, struct tp_error *error)
+{
+	int fd = new_socket(error);
+	int result;
+
+	if (fd < 0)
+		return fd;
+	/* A UNIX socket connects at once or fails; EAGAIN means that the backlog is full. */
+	result = connect_to(fd, path);
+	if (result == 0)
+		return fd;
+	close(fd);
+	return tp_error_set(error, -result, "connect to %s: %s", path, strerror(-result));
+}
+
+void vhost_socket_remove(const char *path, const struct stat *identity)
+{
+	struct stat file;
+
+	if (lstat(path, &file) == 0 && file.st_dev == identity->st_dev &&
+		file.st_ino == identity->st_ino)
+		unlink(path);
+}
+
+int vhost_socket_peer_pid(int fd)
+{
+	struct ucred peer = {0};
+	socklen_t size = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+}
