@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "control_listen.h"
+#include "control_request.h"
+
+/* How long to leave new clients waiting when the process has no descriptor for them. */
+#define PAUSE_MS 200
+
+/*
+ * A client is read until a line is whole; then its answer is written; then the next line is looked
+ * at. While an answer waits nothing is read, so that a client that does not read cannot make more
+ * answers. A further line that is already here waits for the next step of the loop (the socket is
+ * writable then), so that a flood of requests takes turns with everything else on the loop.
+ */
+struct client {
+	struct tp_watch watch;
+	struct tp_timer patience;
+	struct tp_control_socket *control;
+	char *request; /* TP_CONTROL_REQUEST_MAX bytes */
+	size_t request_length;
+	char *answer; /* NULL: none waits */
+	size_t answer_length;
+	size_t answer_sent;
+	uint32_t events; /* watched now */
+	bool last;       /* nothing is read any more: hang up after the answers */
+};
+
+struct tp_control_socket {
+	struct tp_loop *loop;
+	struct tp_control_settings settings;
+	struct tp_control_listener listener;
+	struct tp_watch watch;
+	struct tp_timer pause;
+	struct client *clients[TP_CONTROL_CLIENTS_MAX]; /* NULL: free */
+};
+
+static void end_client(struct client *client)
+{
+	struct tp_control_socket *control = client->control;
+
+	for (unsigned i = 0; i < TP_CONTROL_CLIENTS_MAX; i++) {
+		if (control->clients[i] == client)
+			control->clients[i] = NULL;
+	}
+	tp_loop_disarm(control->loop, &client->patience);
+	tp_loop_unwatch(control->loop, &client->watch);
+	close(client->watch.fd);
+	free(client->request);
+	free(client->answer);
+	free(client);
+}
+
+static void patience_is_over(struct tp_timer *timer)
+{
+	end_client(tp_container_of(timer, struct client, patience));
+}
+
+static int be_patient(struct client *client)
+{
+	const struct tp_control_socket *control = client->control;
+
+	return tp_loop_arm(control->loop, &client->patience, control->settings.patience_ms);
+}
+
+static size_t line_length(const struct client *client)
+{
+	const char *end = memchr(client->request, '\n', client->request_length);
+
+	return end != NULL ? (size_t)(end - client->request) + 1 : 0;
+}
+
+/* Actions on a client return 0, or negative errno: the caller ends it then. */
+
+static int send_answer(struct client *client)
+{
+	while (client->answer_sent < client->answer_length) {
+		ssize_t sent = send(client->watch.fd, client->answer + client->answer_sent,
+			client->answer_length - client->answer_sent, MSG_NOSIGNAL);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0)
+			return errno == EAGAIN ? 0 : -errno;
+		client->answer_sent += (size_t)sent;
+	}
+	free(client->answer);
+	client->answer = NULL;
+	return be_patient(client);
+}
+
+/* Takes the answer. */
+static int give_answer(struct client *client, char *answer)
+{
+	if (answer == NULL)
+		return -ENOMEM;
+	client->answer = answer;
+	client->answer_length = strlen(answer);
+	client->answer_sent = 0;
+	if (be_patient(client) < 0)
+		return -ENOMEM;
+	return send_answer(client);
+}
+
+static int refuse_length(struct client *client)
+{
+	client->last = true;
+	client->request_length = 0;
+	return give_answer(client,
+		tp_control_refusal("request: found a line of more than 65536 bytes; accepted: "
+				   "shorter ones"));
+}
+
+static int do_line(struct client *client)
+{
+	size_t length = line_length(client);
+	char *answer;
+
+	if (length == 0)
+		return client->request_length == TP_CONTROL_REQUEST_MAX ? refuse_length(client) : 0;
+	answer = tp_control_answer(&client->control->settings, client->request, length - 1);
+	client->request_length -= length;
+	memmove(client->request, client->request + length, client->request_length);
+	return give_answer(client, answer);
+}
+
+static int read_more(struct client *client)
+{
+	ssize_t got = read(client->watch.fd, client->request + client->request_length,
+		TP_CONTROL_REQUEST_MAX - client->request_length);
+
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	client->request_length += (size_t)got;
+	client->last = got == 0;
+	return 0;
+}
+
+static int serve(struct client *client)
+{
+	int result = 0;
+
+	if (client->answer != NULL)
+		return send_answer(client);
+	if (!client->last && line_length(client) == 0)
+		result = read_more(client);
+	return result == 0 ? do_line(client) : result;
+}
+
+static int choose_events(struct client *client)
+{
+	bool to_do = client->answer != NULL || line_length(client) > 0;
+	uint32_t events = to_do ? EPOLLOUT : EPOLLIN;
+
+	if (client->last && !to_do)
+		return -ESHUTDOWN;
+	if (events == client->events)
+		return 0;
+	client->events = events;
+	return tp_loop_rewatch(client->control->loop, &client->watch, events);
+}
+
+/* Hang-up and error are found by the read or write that is tried. */
+static void client_ready(struct tp_watch *watch, uint32_t events)
+{
+	struct client *client = tp_container_of(watch, struct client, watch);
+
+	(void)events;
+	if (serve(client) < 0 || choose_events(client) < 0)
+		end_client(client);
+}
+
+static struct client **free_place(struct tp_control_socket *control)
+{
+	for (unsigned i = 0; i < TP_CONTROL_CLIENTS_MAX; i++) {
+		if (control->clients[i] == NULL)
+			return &control->clients[i];
+	}
+	return NULL;
+}
+
+static int start_client(struct tp_control_socket *control, struct client **place, int fd)
+{
+	struct client *client = calloc(1, sizeof(*client));
+
+	if (client == NULL)
+		return -ENOMEM;
+	client->control = control;
+	client->watch = (struct tp_watch){.fd = fd, .ready = client_ready};
+	client->patience.expired = patience_is_over;
+	client->events = EPOLLIN;
+	client->request = malloc(TP_CONTROL_REQUEST_MAX);
+	if (client->request == NULL || be_patient(client) < 0 ||
+		tp_loop_watch(control->loop, &client->watch, EPOLLIN) < 0) {
+		tp_loop_disarm(control->loop, &client->patience);
+		free(client->request);
+		free(client);
+		return -ENOMEM;
+	}
+	*place = client;
+	return 0;
+}
+
+/* Whether or not the words arrive, the client is gone. */
+static void turn_away(int fd, const char *reason)
+{
+	char *answer = tp_control_refusal(reason);
+
+	if (answer != NULL)
+		(void)!send(fd, answer, strlen(answer), MSG_NOSIGNAL | MSG_DONTWAIT);
+	free(answer);
+	close(fd);
+}
+
+static void pause_listening(struct tp_control_socket *control)
+{
+	if (tp_loop_arm(control->loop, &control->pause, PAUSE_MS) == 0)
+		tp_loop_unwatch(control->loop, &control->watch);
+}
+
+static void pause_is_over(struct tp_timer *timer)
+{
+	struct tp_control_socket *control = tp_container_of(timer, struct tp_control_socket, pause);
+
+	if (tp_loop_watch(control->loop, &control->watch, EPOLLIN) < 0)
+		tp_loop_arm(control->loop, &control->pause, PAUSE_MS);
+}
+
+/* One a step: the loop comes again while more wait. */
+static void listener_ready(struct tp_watch *watch, uint32_t events)
+{
+	struct tp_control_socket *control = tp_container_of(watch, struct tp_control_socket, watch);
+	struct client **place = free_place(control);
+	int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)events;
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
+		pause_listening(control);
+	if (fd < 0)
+		return;
+	if (place == NULL)
+		turn_away(fd, "32 clients are connected already; try again later");
+	else if (start_client(control, place, fd) < 0)
+		turn_away(fd, "no memory for another client");
+}
+
+static int start(struct tp_control_socket *control, struct tp_error *error)
+{
+	const char *path = control->settings.path;
+	int result = tp_control_listen(path, &control->listener, error);
+
+	if (result < 0)
+		return result;
+	control->watch = (struct tp_watch){.fd = control->listener.fd, .ready = listener_ready};
+	control->pause.expired = pause_is_over;
+	result = tp_loop_watch(control->loop, &control->watch, EPOLLIN);
+	if (result == 0)
+		return 0;
+	tp_control_unlisten(path, &control->listener);
+	return tp_error_set(error, -result, "control socket %s: %s", path, strerror(-result));
+}
+
+struct tp_control_socket *tp_control_open(
+	struct tp_loop *loop, const struct tp_control_settings *settings, struct tp_error *error)
+{
+	struct tp_control_socket *control = calloc(1, sizeof(*control));
+	char *path = strdup(settings->path);
+
+	if (control == NULL || path == NULL) {
+		tp_error_set(error, ENOMEM, "control socket %s: no memory", settings->path);
+		goto fail;
+	}
+	control->loop = loop;
+	control->settings = *settings;
+	control->settings.path = path;
+	if (settings->patience_ms == 0)
+		control->settings.patience_ms = TP_CONTROL_PATIENCE_MS;
+	if (start(control, error) == 0)
+		return control;
+fail:
+	free(path);
+	free(control);
+	return NULL;
+}
+
+void tp_control_close(struct tp_control_socket *control)
+{
+	if (control == NULL)
+		return;
+	for (unsigned i = 0; i < TP_CONTROL_CLIENTS_MAX; i++) {
+		if (control->clients[i] != NULL)
+			end_client(control->clients[i]);
+	}
+	tp_loop_disarm(control->loop, &control->pause);
+	tp_loop_unwatch(control->loop, &control->watch);
+	tp_control_unlisten(control->settings.path, &control->listener);
+	free((char *)control->settings.path);
+	free(control);
+}
+
+unsigned tp_control_clients(const struct tp_control_socket *control)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < TP_CONTROL_CLIENTS_MAX; i++)
+		count += control->clients[i] != NULL;
+	return count;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/error.h"
+#include "base/loop.h"
+
+/*
+ * The control socket: a UNIX stream server on the control plane's loop. One JSON object a line in,
+ * one a line out, in order:
+ *
+ *   {"command":"show","what":"interfaces"}  ->  {"ok":true,"result":[...]}
+ *   {"command":"fly"}                       ->  {"ok":false,"error":"..."}
+ *
+ * What a client can cost is bounded: 32 clients, 64 KiB a request, one answer waiting for each, one
+ * request a client and step of the loop. A client that has not finished its request, or not taken
+ * its answer, 10 s after its last one was done is ended.
+ */
+
+#define TP_CONTROL_CLIENTS_MAX    32
+#define TP_CONTROL_REQUEST_MAX    65536 /* bytes of a line, with its end */
+#define TP_CONTROL_PATIENCE_MS    10000
+#define TP_CONTROL_PATH_BYTES_MAX 107
+
+struct tp_control_settings {
+	const char *path; /* copied; missing parent directories are made (0755) */
+
+	/**
+	 * Do a command.
+	 * @param request  the whole request; borrowed
+	 * @param error    to set when NULL is returned
+	 * @return the result, a new reference; NULL: refused. The answer is written, as far as the
+	 * client's socket takes it, before control returns to the loop: a handler may call
+	 * tp_loop_stop. It may not call tp_control_close.
+	 */
+	json_t *(*handle)(
+		void *owner, const char *command, const json_t *request, struct tp_error *error);
+	void *owner;
+
+	unsigned patience_ms; /* 0: TP_CONTROL_PATIENCE_MS */
+};
+
+struct tp_control_socket;
+
+/**
+ * Serve a control socket (mode 0600). A stale socket file, on which nobody accepts, is replaced;
+ * one that somebody serves and a file of another kind are refused.
+ *
+ * @return the server, or NULL with *error set. Threading: the loop's thread, as all functions here.
+ */
+struct tp_control_socket *tp_control_open(
+	struct tp_loop *loop, const struct tp_control_settings *settings, struct tp_error *error);
+
+/** Hang up on all clients, remove the socket file if it is still ours, free. NULL is allowed. */
+void tp_control_close(struct tp_control_socket *control);
+
+/** How many clients are connected. */
+unsigned tp_control_clients(const struct tp_control_socket *control);
