@@ -148,6 +148,7 @@ int main(int argc, char **argv)
 	struct tp_error error = {0};
 	int result;
 
+	tp_appliance_prepare();
 	argv[separator] = argv[0];
 	argp_parse(&argp, argc - separator, argv + separator, 0, NULL, &options);
 	if (options.verbose)

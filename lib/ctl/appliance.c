@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <rte_lcore.h>
+#include <rte_memory.h>
 
 #include "appliance_private.h"
 #include "base/fault_guard.h"
@@ -54,15 +55,28 @@ static void on_fault(struct tp_watch *watch, uint32_t events)
 		tp_ports_condemn_broken(tp_container_of(watch, struct tp_appliance, faults));
 }
 
-static int watch_signals(struct tp_appliance *appliance, struct tp_error *error)
+static sigset_t handled_signals(void)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	return set;
+}
+
+void tp_appliance_prepare(void)
+{
+	sigset_t set = handled_signals();
+
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+}
+
+static int watch_signals(struct tp_appliance *appliance, struct tp_error *error)
+{
+	sigset_t set = handled_signals();
+
 	appliance->signals.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	appliance->signals.ready = on_signal;
 	if (appliance->signals.fd < 0 ||
@@ -162,7 +176,7 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 
 static int build(struct tp_appliance *appliance, struct tp_error *error)
 {
-	struct tp_control_socket_settings control = {
+	struct tp_control_settings control = {
 		.path = appliance->config->control_socket,
 		.handle = tp_answer,
 		.owner = appliance,
@@ -184,7 +198,7 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 		result = tp_ports_open(appliance, error);
 	if (result < 0)
 		return result;
-	appliance->control = tp_control_socket_open(appliance->loop, &control, error);
+	appliance->control = tp_control_open(appliance->loop, &control, error);
 	if (appliance->control == NULL)
 		return -EINVAL;
 	tp_telemetry_start(appliance);
@@ -252,7 +266,7 @@ void tp_appliance_free(struct tp_appliance *appliance)
 	if (appliance == NULL)
 		return;
 	tp_telemetry_stop();
-	tp_control_socket_close(appliance->control);
+	tp_control_close(appliance->control);
 	if (appliance->ports != NULL)
 		tp_ports_close(appliance);
 	tp_dataplane_free(appliance->dataplane);

@@ -27,6 +27,7 @@ struct tp_port {
 	struct tp_context *context;
 	unsigned rings_running;
 	uint32_t learned; /* MACs learned at it */
+	int peer_pid;     /* process of the front-end, 0: none connected */
 	uint16_t mtu;     /* as the front-end told it, 0: it did not */
 };
 

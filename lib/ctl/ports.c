@@ -46,6 +46,13 @@ static void mark_polls_dirty(struct tp_port *port)
 		tp_ports_publish_polls(appliance);
 }
 
+static void come(void *owner, int peer_pid)
+{
+	struct tp_port *port = owner;
+
+	port->peer_pid = peer_pid;
+}
+
 static int start_ring(void *owner, unsigned ring_number, const struct tp_vhost_ring *ring,
 	const struct tp_guest_memory *memory, uint64_t features, struct tp_error *error)
 {
@@ -110,10 +117,12 @@ static void gone(void *owner, const char *reason)
 
 	(void)reason; /* the endpoint has logged it and keeps it for `show` */
 	port->mtu = 0;
+	port->peer_pid = 0;
 	tp_forget_learned(port->appliance, port->index);
 }
 
 static const struct tp_vhost_ops port_ops = {
+	.connected = come,
 	.ring_start = start_ring,
 	.ring_stop = stop_ring,
 	.mtu_set = set_mtu,

@@ -74,6 +74,7 @@ static void set_endpoint(json_t *object, const struct tp_port *port)
 	set_count(object, "connections", status.connections);
 	set_count(object, "descriptors", status.descriptors);
 	set_count(object, "mtu", port->mtu);
+	set_count(object, "peer_pid", (uint64_t)port->peer_pid);
 }
 
 static json_t *interface_object(const struct tp_appliance *appliance, uint32_t index)

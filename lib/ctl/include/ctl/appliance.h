@@ -13,6 +13,13 @@ struct tp_appliance;
 struct tp_dataplane;
 
 /**
+ * Keep SIGINT and SIGTERM for tp_appliance_run. Call first of all: threads started later inherit
+ * it, and a signal must not reach one that does not know it. Threading: main thread, before
+ * rte_eal_init.
+ */
+void tp_appliance_prepare(void);
+
+/**
  * Build everything that a configuration asks for: contexts, snapshot, endpoints (listening or
  * connecting), control socket, telemetry commands. The workers are the caller's to start.
  *
