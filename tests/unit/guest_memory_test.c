@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/fault_guard.h"
+#include "base/guest_memory.h"
+
+#define SIZE (64u << 10)
+
+static int memory_file(size_t size)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	return fd;
+}
+
+static struct tp_guest_region_request region_at(uint64_t guest_address)
+{
+	return (struct tp_guest_region_request){
+		.guest_address = guest_address,
+		.size = SIZE,
+		.user_address = guest_address + (UINT64_C(1) << 40),
+	};
+}
+
+static struct tp_guest_memory *two_regions(int fd)
+{
+	struct tp_guest_region_request low = region_at(0x10000);
+	struct tp_guest_region_request high = region_at(0x10000 + SIZE); /* right behind */
+	struct tp_guest_memory *one = tp_guest_memory_add(NULL, &low, fd, NULL);
+	struct tp_guest_memory *two = tp_guest_memory_add(one, &high, fd, NULL);
+
+	assert_non_null(two);
+	tp_guest_memory_free(one); /* its mapping lives on in the second table */
+	return two;
+}
+
+static void test_translation_stays_inside_one_region(void **state)
+{
+	int fd = memory_file(SIZE);
+	struct tp_guest_memory *memory = two_regions(fd);
+
+	(void)state;
+	assert_non_null(tp_guest_translate(memory, 0x10000, SIZE));
+	assert_non_null(tp_guest_translate(memory, 0x10000 + SIZE - 1, 1));
+	assert_non_null(tp_guest_translate(memory, 0x10000 + SIZE, SIZE));
+	assert_ptr_equal(
+		tp_guest_translate(memory, 0x10008, 1), tp_guest_translate(memory, 0x10000, 1) + 8);
+	assert_null(tp_guest_translate(memory, 0x10000 - 1, 1));
+	assert_null(tp_guest_translate(memory, 0x10000, SIZE + 1)); /* into the neighbour */
+	assert_null(tp_guest_translate(memory, 0x10000 + SIZE - 1, 2));
+	assert_null(tp_guest_translate(memory, 0x10000 + 2 * SIZE, 0));
+	assert_null(tp_guest_translate(memory, UINT64_MAX, 2));
+	assert_null(tp_guest_translate(memory, 0x10000, UINT64_MAX));
+	assert_null(tp_guest_translate(memory, 0x10008, UINT64_MAX - 4)); /* the sum wraps */
+	assert_null(tp_guest_translate(memory, UINT64_MAX - 5, UINT64_MAX));
+	tp_guest_memory_free(memory);
+	close(fd);
+}
+
+static void test_user_addresses_are_a_space_of_their_own(void **state)
+{
+	int fd = memory_file(SIZE);
+	struct tp_guest_memory *memory = two_regions(fd);
+	uint64_t user = 0x10000 + (UINT64_C(1) << 40);
+
+	(void)state;
+	assert_ptr_equal(tp_guest_translate_user(memory, user + 5, 1),
+		tp_guest_translate(memory, 0x10005, 1));
+	assert_null(tp_guest_translate_user(memory, 0x10000, 1));
+	assert_null(tp_guest_translate(memory, user, 1));
+	tp_guest_memory_free(memory);
+	close(fd);
+}
+
+static void expect_refused(const struct tp_guest_memory *old,
+	struct tp_guest_region_request request, int fd, const char *words)
+{
+	struct tp_error error = {""};
+
+	assert_null(tp_guest_memory_add(old, &request, fd, &error));
+	assert_non_null(strstr(error.text, words));
+}
+
+static void test_bad_regions_are_refused(void **state)
+{
+	int fd = memory_file(SIZE);
+	struct tp_guest_memory *memory = two_regions(fd);
+	struct tp_guest_region_request request;
+	int read_only;
+	int ends[2];
+
+	(void)state;
+	request = region_at(0x10000000);
+	request.size = 0;
+	expect_refused(memory, request, fd, "size is 0");
+	request = region_at(0x10000000);
+	request.size = UINT64_MAX - 0x1000;
+	expect_refused(memory, request, fd, "wraps");
+	request = region_at(UINT64_MAX - 100);
+	expect_refused(memory, request, fd, "wraps");
+	request = region_at(0x10000000);
+	request.mmap_offset = UINT64_MAX - 100;
+	expect_refused(memory, request, fd, "wraps");
+	request = region_at(0x10000000);
+	request.mmap_offset = 1;
+	expect_refused(memory, request, fd, "its file has");
+	expect_refused(memory, region_at(0x10000 + SIZE / 2), fd, "overlaps");
+	request = region_at(0x10000000);
+	request.user_address = 0x10000 + (UINT64_C(1) << 40) + 5;
+	expect_refused(memory, request, fd, "overlaps");
+	assert_int_equal(pipe(ends), 0);
+	expect_refused(memory, region_at(0x10000000), ends[1], "not a regular");
+	close(ends[0]);
+	close(ends[1]);
+	read_only = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	request = region_at(0x10000000);
+	request.size = 4096;
+	expect_refused(memory, request, read_only, "reading and writing");
+	close(read_only);
+	expect_refused(memory, region_at(0x10000000), -1, "descriptor");
+	tp_guest_memory_free(memory);
+	close(fd);
+}
+
+static void test_regions_come_and_go(void **state)
+{
+	int fd = memory_file(SIZE);
+	struct tp_guest_memory *memory = two_regions(fd);
+	struct tp_guest_region_request request = region_at(0x10000);
+	struct tp_guest_memory *rest = tp_guest_memory_remove(memory, &request, NULL);
+	struct tp_error error = {""};
+
+	(void)state;
+	assert_non_null(rest);
+	tp_guest_memory_free(memory);
+	assert_null(tp_guest_translate(rest, 0x10000, 1));
+	assert_non_null(tp_guest_translate(rest, 0x10000 + SIZE, SIZE));
+	assert_null(tp_guest_memory_remove(rest, &request, &error));
+	assert_non_null(strstr(error.text, "none at guest address"));
+	tp_guest_memory_free(rest);
+	close(fd);
+}
+
+static void test_more_regions_than_allowed_are_refused(void **state)
+{
+	int fd = memory_file(SIZE);
+	struct tp_guest_memory *memory = NULL;
+
+	(void)state;
+	for (uint64_t i = 0; i < TP_GUEST_REGIONS_MAX; i++) {
+		struct tp_guest_region_request request = region_at(i * SIZE);
+		struct tp_guest_memory *more = tp_guest_memory_add(memory, &request, fd, NULL);
+
+		assert_non_null(more);
+		tp_guest_memory_free(memory);
+		memory = more;
+	}
+	expect_refused(memory, region_at(0x100000000), fd, "more than 32");
+	tp_guest_memory_free(memory);
+	close(fd);
+}
+
+static void test_shrunk_file_reads_as_zeros_and_condemns(void **state)
+{
+	int wake = eventfd(0, EFD_NONBLOCK);
+	int fd = memory_file(SIZE);
+	int other_fd = memory_file(SIZE);
+	struct tp_guest_region_request request = region_at(0);
+	struct tp_guest_memory *memory = tp_guest_memory_add(NULL, &request, fd, NULL);
+	struct tp_guest_memory *other = tp_guest_memory_add(NULL, &request, other_fd, NULL);
+	volatile uint8_t *byte = tp_guest_translate(memory, SIZE - 1, 1);
+	eventfd_t count = 0;
+
+	(void)state;
+	assert_int_equal(tp_fault_guard_install(wake), 0);
+	*byte = 7;
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(*byte, 0); /* would end the process without the guard */
+	*byte = 9;                  /* and may be written */
+	assert_true(tp_guest_memory_condemned(memory));
+	assert_false(tp_guest_memory_condemned(other));
+	assert_int_equal(eventfd_read(wake, &count), 0);
+	tp_guest_memory_free(memory);
+	tp_guest_memory_free(other);
+	tp_fault_guard_install(-1);
+	close(fd);
+	close(other_fd);
+	close(wake);
+}
+
+static void test_fault_outside_guest_memory_ends_the_process(void **state)
+{
+	int fd = memory_file(SIZE);
+	int status;
+	pid_t child;
+
+	(void)state;
+	child = fork();
+	if (child == 0) {
+		volatile uint8_t *mapped =
+			mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+		tp_fault_guard_install(-1);
+		if (ftruncate(fd, 0) == 0)
+			mapped[0] = 1;
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_translation_stays_inside_one_region),
+		cmocka_unit_test(test_user_addresses_are_a_space_of_their_own),
+		cmocka_unit_test(test_bad_regions_are_refused),
+		cmocka_unit_test(test_regions_come_and_go),
+		cmocka_unit_test(test_more_regions_than_allowed_are_refused),
+		cmocka_unit_test(test_shrunk_file_reads_as_zeros_and_condemns),
+		cmocka_unit_test(test_fault_outside_guest_memory_ends_the_process),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

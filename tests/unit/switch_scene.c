@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_memory.h>
+
+#include "switch_scene.h"
+
+static void start_eal_once(void)
+{
+	char *arguments[] = {"unit", "--no-huge", "--no-pci", "--no-telemetry", "--no-shconf",
+		"-m96", "-l0", "--log-level=*:error", NULL};
+	static bool started;
+
+	if (!started)
+		assert_true(rte_eal_init(8, arguments) >= 0);
+	started = true;
+}
+
+uint64_t scene_mac(unsigned n)
+{
+	const uint8_t mac[8] = {2, 0, 0, 0, 0, (uint8_t)(n + 1)};
+
+	return tp_mac_load(mac);
+}
+
+static unsigned tenant_of(const struct scene *scene, unsigned guest)
+{
+	return guest / (scene->guests / scene->tenants);
+}
+
+static uint64_t mac_of(
+	const struct scene *scene, const struct scene_options *options, unsigned guest)
+{
+	return scene_mac(options->same_macs ? guest % (scene->guests / scene->tenants) : guest);
+}
+
+struct tp_snapshot *scene_snapshot(struct scene *scene, const struct scene_options *options)
+{
+	struct tp_snapshot *snapshot =
+		tp_snapshot_new(1, scene->tenants, scene->guests, SOCKET_ID_ANY, NULL);
+	uint64_t hold_ns = options->hold_ns == 0 ? 10000000000 : options->hold_ns;
+	unsigned each = scene->guests / scene->tenants;
+
+	assert_non_null(snapshot);
+	snapshot->classes[0].hold_cycles = (uint64_t)((double)hold_ns * rte_get_tsc_hz() / 1e9);
+	snapshot->classes[0].drop_when_full = options->drop_when_full;
+	for (unsigned t = 0; t < scene->tenants; t++)
+		snapshot->tenants[t] = (struct tp_tenant){
+			.first_interface = t * each,
+			.interface_count = each,
+			.flood_unknown = options->flood_unknown,
+			.learning = options->learning,
+		};
+	for (unsigned i = 0; i < scene->guests; i++)
+		snapshot->interfaces[i] = (struct tp_interface){
+			.mac = mac_of(scene, options, i),
+			.context = tp_context_at(scene->store, i),
+			.tenant = tenant_of(scene, i),
+			.source_mac_check = !options->no_source_check,
+		};
+	assert_int_equal(tp_snapshot_seal(snapshot, SOCKET_ID_ANY, NULL), 0);
+	return snapshot;
+}
+
+static void start_guest(struct scene_guest *guest, const struct scene_options *options)
+{
+	struct tp_error error;
+
+	guest_init(&guest->memory, 1u << 20);
+	guest_ring_init(&guest->tx, &guest->memory, SCENE_RING, options->features);
+	guest_ring_init(&guest->rx, &guest->memory, SCENE_RING, options->features);
+	for (uint16_t i = 0; i < SCENE_RING; i++) {
+		guest->tx_buffer[i] = guest_place(&guest->memory, SCENE_BUFFER, 64);
+		guest->rx_buffer[i] = guest_place(&guest->memory, SCENE_BUFFER, 64);
+		guest_describe(
+			&guest->rx, i, guest->rx_buffer[i], SCENE_BUFFER, VRING_DESC_F_WRITE, 0);
+		if (options->receive_buffers == 0 || i < options->receive_buffers)
+			guest_post(&guest->rx, i);
+	}
+	assert_int_equal(tp_vring_start(&guest->context->pair[0].tx, &guest->tx.setup,
+				 guest->memory.memory, &error),
+		0);
+	assert_int_equal(tp_vring_start(&guest->context->pair[0].rx, &guest->rx.setup,
+				 guest->memory.memory, &error),
+		0);
+}
+
+static void publish_polls(struct scene *scene)
+{
+	struct tp_poll_list *polls =
+		malloc(sizeof(*polls) + scene->guests * sizeof(polls->poll[0]));
+
+	assert_non_null(polls);
+	polls->count = scene->guests;
+	for (unsigned i = 0; i < scene->guests; i++)
+		polls->poll[i] = (struct tp_poll){scene->guest[i].context, i, 0};
+	tp_dataplane_publish_polls(scene->dataplane, 0, polls);
+}
+
+void scene_begin(struct scene *scene, const struct scene_options *options)
+{
+	uint16_t pairs[SCENE_GUESTS];
+	struct tp_error error;
+
+	start_eal_once();
+	*scene = (struct scene){.guests = options->guests};
+	scene->tenants = options->tenants == 0 ? 1 : options->tenants;
+	for (unsigned i = 0; i < scene->guests; i++)
+		pairs[i] = 1;
+	scene->store = tp_context_store_new(pairs, scene->guests, SOCKET_ID_ANY);
+	scene->dataplane = tp_dataplane_new(1, options->learning ? 64 : 0, SOCKET_ID_ANY, &error);
+	assert_non_null(scene->store);
+	assert_non_null(scene->dataplane);
+	for (unsigned i = 0; i < scene->guests; i++) {
+		scene->guest[i].context = tp_context_at(scene->store, i);
+		scene->guest[i].mac = mac_of(scene, options, i);
+		start_guest(&scene->guest[i], options);
+	}
+	tp_dataplane_publish_snapshot(scene->dataplane, scene_snapshot(scene, options));
+	publish_polls(scene);
+	scene->worker = tp_worker_new(scene->dataplane, 0, options->vector, &error);
+	assert_non_null(scene->worker);
+}
+
+void scene_end(struct scene *scene)
+{
+	for (unsigned i = 0; i < scene->guests; i++) {
+		tp_vring_retire(&scene->guest[i].context->pair[0].tx);
+		tp_vring_retire(&scene->guest[i].context->pair[0].rx);
+		tp_vring_stop(&scene->guest[i].context->pair[0].tx);
+		tp_vring_stop(&scene->guest[i].context->pair[0].rx);
+		guest_destroy(&scene->guest[i].memory);
+	}
+	tp_worker_free(scene->worker);
+	tp_dataplane_free(scene->dataplane);
+	tp_context_store_free(scene->store);
+}
+
+void scene_header(uint8_t *frame, uint64_t to, uint64_t from)
+{
+	memcpy(frame, &to, 6);
+	memcpy(frame + 6, &from, 6);
+	frame[12] = 0x88;
+	frame[13] = 0xb5; /* local experimental EtherType */
+}
+
+bool scene_send(struct scene_guest *guest, const uint8_t *frame, uint32_t length)
+{
+	uint16_t in_flight = (uint16_t)(guest->tx.avail->idx -
+					__atomic_load_n(&guest->tx.used->idx, __ATOMIC_ACQUIRE));
+	uint16_t index = guest->tx_next % SCENE_RING;
+	uint8_t *buffer = guest->tx_buffer[index];
+
+	if (in_flight == SCENE_RING)
+		return false;
+	memset(buffer, 0, TP_NET_HEADER);
+	memcpy(buffer + TP_NET_HEADER, frame, length);
+	guest_describe(&guest->tx, index, buffer, (uint32_t)TP_NET_HEADER + length, 0, 0);
+	guest_post(&guest->tx, index);
+	guest->tx_next++;
+	return true;
+}
+
+bool scene_send_number(struct scene_guest *guest, uint64_t to, uint64_t number, uint32_t length)
+{
+	uint8_t frame[SCENE_BUFFER] = {0};
+
+	scene_header(frame, to, guest->mac);
+	memcpy(frame + 14, &number, sizeof(number));
+	return scene_send(guest, frame, length);
+}
+
+uint64_t scene_number(const uint8_t *frame)
+{
+	uint64_t number;
+
+	memcpy(&number, frame + 14, sizeof(number));
+	return number;
+}
+
+uint32_t scene_receive(struct scene_guest *guest, uint8_t *frame)
+{
+	struct virtio_net_hdr_v1 header;
+	uint32_t length = 0;
+
+	if (guest_returned(&guest->rx) == 0)
+		return 0;
+	memcpy(&header, guest->rx_buffer[guest->rx.used->ring[guest->rx.used_seen % SCENE_RING].id],
+		sizeof(header));
+	assert_in_range(header.num_buffers, 1, guest_returned(&guest->rx));
+	for (unsigned i = 0; i < header.num_buffers; i++) {
+		struct vring_used_elem element = guest_take(&guest->rx);
+		uint32_t skip = i == 0 ? TP_NET_HEADER : 0;
+
+		assert_in_range(element.len, skip, guest->rx.desc[element.id].len);
+		memcpy(frame + length, guest->rx_buffer[element.id] + skip, element.len - skip);
+		length += element.len - skip;
+		guest_post(&guest->rx, (uint16_t)element.id);
+	}
+	return length;
+}
+
+uint64_t scene_counter(const struct scene_guest *guest, enum tp_counter counter)
+{
+	return tp_counter_read(&guest->context->counters.value[counter]);
+}
+
+uint64_t scene_drops(const struct scene_guest *guest, enum tp_drop drop)
+{
+	return tp_counter_read(&guest->context->counters.drop[drop]);
+}
+
+void scene_check_sums(const struct scene *scene)
+{
+	uint64_t received = 0;
+	uint64_t sent = 0;
+
+	for (unsigned i = 0; i < scene->guests; i++) {
+		const struct scene_guest *guest = &scene->guest[i];
+		uint64_t drops = 0;
+
+		for (unsigned d = 1; d < TP_DROP_COUNT; d++)
+			drops += scene_drops(guest, d);
+		assert_int_equal(scene_counter(guest, TP_COUNTER_TX_FRAMES),
+			scene_counter(guest, TP_COUNTER_DELIVERED) + drops);
+		assert_int_equal((uint16_t)scene_counter(guest, TP_COUNTER_TX_FRAMES),
+			guest->tx.used->idx);
+		received += scene_counter(guest, TP_COUNTER_RX_FRAMES);
+		sent += scene_counter(guest, TP_COUNTER_DELIVERED) -
+			scene_counter(guest, TP_COUNTER_FLOODED) +
+			scene_counter(guest, TP_COUNTER_COPIES);
+	}
+	assert_int_equal(received, sent);
+}

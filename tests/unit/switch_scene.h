@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guest_ring.h"
+#include "path/worker.h"
+
+/*
+ * A whole dataplane without sockets, for unit tests: tenants of guests whose rings lie in memory
+ * files, and a worker that the test itself drives, sweep by sweep.
+ */
+
+#define SCENE_GUESTS    8
+#define SCENE_RING      64
+#define SCENE_BUFFER    2048
+#define SCENE_MERGEABLE TP_FEATURE(VIRTIO_NET_F_MRG_RXBUF)
+
+struct scene_guest {
+	struct guest memory;
+	struct guest_ring tx;
+	struct guest_ring rx;
+	uint8_t *tx_buffer[SCENE_RING];
+	uint8_t *rx_buffer[SCENE_RING];
+	uint16_t tx_next; /* next buffer to send with */
+	uint64_t mac;
+	struct tp_context *context;
+};
+
+struct scene {
+	unsigned guests;
+	unsigned tenants;
+	struct scene_guest guest[SCENE_GUESTS];
+	struct tp_context_store *store;
+	struct tp_dataplane *dataplane;
+	struct tp_worker *worker;
+};
+
+/** How the scene differs from the plain one: one tenant, checks on, unknown dropped, frames held 10
+ * s. */
+struct scene_options {
+	unsigned guests;   /* in all tenants together */
+	unsigned tenants;  /* 0 stands for 1; guests are dealt out in consecutive blocks */
+	uint64_t features; /* of all rings, beside VERSION_1 */
+	bool same_macs;    /* each tenant has the same MACs */
+	bool flood_unknown;
+	bool learning;
+	bool no_source_check;
+	bool drop_when_full;
+	uint64_t hold_ns;         /* 0 stands for 10 s */
+	unsigned receive_buffers; /* posted at start; 0 stands for all */
+	const char *vector;
+};
+
+/** Build the scene; receive buffers are posted, nothing is sent yet. */
+void scene_begin(struct scene *scene, const struct scene_options *options);
+void scene_end(struct scene *scene);
+
+/** A snapshot of the scene as `options` describe it, sealed and not published. */
+struct tp_snapshot *scene_snapshot(struct scene *scene, const struct scene_options *options);
+
+/** MAC of the n-th guest of a tenant, as tp_mac_load gives it. */
+uint64_t scene_mac(unsigned n);
+
+/** Write an Ethernet header: 14 bytes. */
+void scene_header(uint8_t *frame, uint64_t to, uint64_t from);
+
+/** Let a guest send `length` bytes. @return false if its ring is full. */
+bool scene_send(struct scene_guest *guest, const uint8_t *frame, uint32_t length);
+
+/** Send a frame that carries a number behind its header. */
+bool scene_send_number(struct scene_guest *guest, uint64_t to, uint64_t number, uint32_t length);
+
+/**
+ * Take one frame that a guest has received and post its buffers again.
+ * @param frame  65,536 bytes
+ * @return its length, 0 if there is none.
+ */
+uint32_t scene_receive(struct scene_guest *guest, uint8_t *frame);
+
+/** The number in a frame of scene_send_number. */
+uint64_t scene_number(const uint8_t *frame);
+
+/** Check tx_frames = delivered + drops for each guest, and the sum over receivers. */
+void scene_check_sums(const struct scene *scene);
+
+uint64_t scene_counter(const struct scene_guest *guest, enum tp_counter counter);
+uint64_t scene_drops(const struct scene_guest *guest, enum tp_drop drop);
