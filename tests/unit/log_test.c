@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+
+static char text[65536];
+
+/* Standard error goes to a file while a scenario runs. */
+static void capture(void (*scenario)(void))
+{
+	int saved = dup(STDERR_FILENO);
+	int file = memfd_create("log", MFD_CLOEXEC);
+	ssize_t length;
+
+	dup2(file, STDERR_FILENO);
+	scenario();
+	dup2(saved, STDERR_FILENO);
+	length = pread(file, text, sizeof(text) - 1, 0);
+	text[length < 0 ? 0 : length] = '\0';
+	close(saved);
+	close(file);
+}
+
+static unsigned lines(void)
+{
+	unsigned count = 0;
+
+	for (const char *end = text; (end = strchr(end, '\n')) != NULL; end++)
+		count++;
+	return count;
+}
+
+static void one_of_each_level(void)
+{
+	tp_log(TP_LOG_INFO, "seen %d", 1);
+	tp_log(TP_LOG_DEBUG, "not seen");
+	tp_log_set_level(TP_LOG_DEBUG);
+	tp_log(TP_LOG_DEBUG, "seen now");
+	tp_log_set_level(TP_LOG_INFO);
+}
+
+static void line_has_time_level_text(void **state)
+{
+	(void)state;
+	capture(one_of_each_level);
+	assert_int_equal(lines(), 2);
+	assert_int_equal(text[4], '-');
+	assert_int_equal(text[10], 'T');
+	assert_non_null(strstr(text, "Z info: seen 1\n"));
+	assert_non_null(strstr(text, "Z debug: seen now\n"));
+}
+
+static void a_hundred_and_one_later(void)
+{
+	struct tp_log_limit limit = {0};
+
+	for (int i = 0; i < 100; i++)
+		tp_log_limited(&limit, TP_LOG_INFO, "flood");
+	limit.second -= 2; /* as if two seconds passed */
+	for (int i = 0; i < 5; i++)
+		tp_log_limited(&limit, TP_LOG_INFO, "later");
+}
+
+static void flood_is_limited_and_counted(void **state)
+{
+	const char *later;
+
+	(void)state;
+	capture(a_hundred_and_one_later);
+	later = strstr(text, "info: later (90 similar lines suppressed)\n");
+	assert_non_null(later);
+	/* A burst of 10; then one for each second; a second may pass between two lines. */
+	assert_in_range(lines(), 12, 14);
+}
+
+static void a_long_line(void)
+{
+	char many[3000];
+
+	memset(many, 'x', sizeof(many) - 1);
+	many[sizeof(many) - 1] = '\0';
+	tp_log(TP_LOG_ERROR, "%s", many);
+}
+
+static void long_line_is_cut(void **state)
+{
+	(void)state;
+	capture(a_long_line);
+	assert_int_equal(lines(), 1);
+	assert_in_range(strlen(text), 900, 1024);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(line_has_time_level_text),
+		cmocka_unit_test(flood_is_limited_and_counted),
+		cmocka_unit_test(long_line_is_cut),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
