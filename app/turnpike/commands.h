@@ -10,19 +10,23 @@
 #define TP_EXIT_USAGE  2
 
 struct tp_options {
-	const char *socket;     /* of the appliance's control socket */
-	bool json;              /* show the answer as it came */
-	unsigned samples;       /* top: tables to show, 0: until interrupted */
-	unsigned delay_seconds; /* top: between two tables */
+	const char *socket; /* of the appliance's control socket */
+	bool json;          /* show: the answer as JSON */
+	unsigned tables;    /* top: tables to show, 0: until interrupted */
+	double delay;       /* top: seconds between two tables */
 };
 
 /** Read and check a configuration file, without the appliance. */
 int tp_command_check(const char *path);
 
-/** Show what the appliance knows of `what`: interfaces, tenants, classes, drops, workers. */
+/** Is it something that the appliance can show? */
+bool tp_command_can_show(const char *what);
+
+/** Show what the appliance knows of `what`: interfaces, tenants, classes, drops, workers, summary.
+ */
 int tp_command_show(const struct tp_options *options, const char *what);
 
-/** Show the interfaces' rates again and again. */
+/** Show rates, computed from two samples, again and again. */
 int tp_command_top(const struct tp_options *options);
 
 /** Ask the appliance to end. */

@@ -1,0 +1,273 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The operator's command against an appliance that is played here, good and bad.
+
+usage: turnpike_test.py PATH_OF_TURNPIKE SOURCE_ROOT
+"""
+import json
+import os
+import pathlib
+import pty
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+turnpike, root = sys.argv[1], pathlib.Path(sys.argv[2])
+
+TRAFFIC = {"rx_frames": 1000, "rx_bytes": 64000, "tx_frames": 2000, "tx_bytes": 128000, "drops": 5}
+ANSWERS = {
+    "interfaces": [
+        {"tenant": "acme", "name": "vm1", "class": "gold", "mac": "02:00:00:00:00:01",
+         "socket": "/run/vm1.sock", "mode": "server", "state": "running", "reason": "",
+         "queue_pairs": 1, "worker": 0, "counters": {"no_route": 5}, "colour": "red", **TRAFFIC},
+        {"tenant": "acme", "name": "vm2", "class": "gold", "state": "listening",
+         "reason": "bad \x1b[31m\u009b thing", **TRAFFIC}],
+    "tenants": [{"name": "acme", "interfaces": 2, "running": 1, "learned_macs": 77, **TRAFFIC}],
+    "classes": [{"name": "gold", "bid": 1.5, "weight": 8, "pinned": True,
+                 "rate_bits_per_second": 2500000000, "on_full": "hold", "hold_ns": 100000,
+                 "interfaces": 2, "running": 1, **TRAFFIC}],
+    "drops": [{"name": "no_route", "help": "No such MAC.", "frames": 5}],
+    "workers": [{"worker": 0, "core": 1, "interfaces": 2, "sweeps": 9, "busy_sweeps": 3,
+                 "frames": 3000, "busy_percent": 33.25}],
+    "summary": {"version": "0.1.0", "uptime_seconds": 3725, "vector": "avx2",
+                "config": "/etc/demo.json"},
+}
+
+
+def answer(request):
+    if request["command"] == "stop":
+        return {"ok": True, "result": {}}
+    return {"ok": True, "result": ANSWERS[request["what"]]}
+
+
+class Appliance(threading.Thread):
+    """Serves one socket; `reply` makes the bytes to send from a request, None: stay silent."""
+
+    def __init__(self, path, reply=lambda request: json.dumps(answer(request)).encode() + b"\n"):
+        super().__init__(daemon=True)
+        self.reply, self.requests, self.held = reply, [], []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen()
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            self.requests.append(json.loads(client.makefile().readline()))
+            reply = self.reply(self.requests[-1])
+            if reply is None:
+                self.held.append(client)
+                continue
+            try:
+                client.sendall(reply)
+            except OSError:
+                pass
+            client.close()
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.join()
+        for client in self.held:
+            client.close()
+
+
+class Command(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        self.path = self.directory.name + "/control.sock"
+
+    def serve(self, *reply):
+        appliance = Appliance(self.path, *reply)
+        self.addCleanup(appliance.close)
+        return appliance
+
+    def run_command(self, *arguments):
+        return subprocess.run([turnpike, *arguments, "-s", self.path], capture_output=True,
+                              text=True, timeout=30)
+
+    def says(self, words, *arguments):
+        ran = self.run_command(*arguments)
+        self.assertEqual((ran.returncode, ran.stdout), (1, ""), ran)
+        self.assertIn(words, ran.stderr)
+
+    def table(self, what):
+        ran = self.run_command("show", what)
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""), ran)
+        return [re.split(r"  +", line) for line in ran.stdout.splitlines()]
+
+    def test_check(self):
+        demo = str(root / "config/demo.json")
+        ran = self.run_command("check", demo)
+        self.assertEqual((ran.returncode, ran.stdout),
+                         (0, demo + ": 2 tenants, 6 interfaces, 3 classes: ok\n"))
+        self.says("/nowhere: cannot be opened: No such file or directory", "check", "/nowhere")
+
+    def test_usage(self):
+        for arguments in ((), ("fly",), ("check",), ("show",), ("show", "cars"), ("stop", "now"),
+                          ("top", "-n", "0"), ("top", "-n", "x"), ("top", "-d", "0"),
+                          ("top", "-d", "nan"), ("stop", "-j"), ("show", "drops", "-n", "2"),
+                          ("check", "a", "b"), ("--fly",)):
+            ran = self.run_command(*arguments)
+            self.assertEqual((ran.returncode, ran.stdout), (2, ""), ran)
+            self.assertIn("turnpike: ", ran.stderr)
+
+    def test_interfaces(self):
+        self.serve()
+        titles, first, second = self.table("interfaces")
+        self.assertEqual(dict(zip(titles, first)), {
+            "TENANT": "acme", "INTERFACE": "vm1", "CLASS": "gold", "MAC": "02:00:00:00:00:01",
+            "STATE": "running", "WORKER": "0", "RX-FRAMES": "1000", "RX-BYTES": "64000",
+            "TX-FRAMES": "2000", "TX-BYTES": "128000", "DROPS": "5", "SOCKET": "/run/vm1.sock",
+            "REASON": "-"})
+        self.assertEqual(second[3], "-")
+        self.assertNotIn("\x1b", second[-1])
+        self.assertNotIn("\u009b", second[-1])
+
+    def test_other_tables(self):
+        self.serve()
+        self.assertEqual(self.table("tenants")[1][:4], ["acme", "2", "1", "77"])
+        self.assertEqual(self.table("classes")[1][:7],
+                         ["gold", "1.5", "8", "yes", "2.5 Gbit/s", "hold", "100 us"])
+        self.assertEqual(self.table("drops")[1], ["no_route", "5", "No such MAC."])
+        self.assertIn("33.2%", " ".join(self.table("workers")[1]))
+        self.assertIn(["uptime_seconds: 3725"], self.table("summary"))
+
+    def test_json(self):
+        self.serve()
+        for what, expected in ANSWERS.items():
+            ran = self.run_command("show", what, "-j")
+            self.assertEqual(json.loads(ran.stdout), expected)
+
+    def test_stop(self):
+        appliance = self.serve()
+        self.assertEqual(self.run_command("stop").returncode, 0)
+        self.assertEqual(appliance.requests, [{"command": "stop"}])
+
+    def test_no_appliance(self):
+        self.says(f"no appliance answers on {self.path}: No such file", "show", "drops")
+        stale = socket.socket(socket.AF_UNIX)
+        stale.bind(self.path)
+        stale.close()
+        self.says(f"no appliance answers on {self.path}: Connection refused", "stop")
+        self.says(f"no appliance answers on {self.path}: ", "top")
+
+    def test_refusal(self):
+        self.serve(lambda request: b'{"ok":false,"error":"found nothing to show"}\n')
+        self.says("turnpike: found nothing to show\n", "show", "drops")
+
+    def test_bad_answers(self):
+        replies = {b"": "hung up without an answer",
+                   b'{"ok":true,"res': "hung up in the middle of its answer",
+                   b"hello\n": "is not JSON", b"{}\n": "has neither a result nor an error",
+                   b'{"ok":true}\n': "has neither a result nor an error"}
+        current = []
+        self.serve(lambda request: current[0])
+        for reply, words in replies.items():
+            current[:] = [reply]
+            self.says(words, "show", "drops")
+            self.says(words, "top")
+
+    def test_odd_results(self):
+        current = []
+        self.serve(lambda request: b'{"ok":true,"result":' + current[0] + b"}\n")
+        for result in (b"7", b"null", b"[]", b"[7]", b'[{"name":7,"rx_frames":"x"}]', b"{}"):
+            current[:] = [result]
+            for arguments in (("show", "drops"), ("show", "summary"),
+                              ("top", "-n", "1", "-d", "0.1")):
+                self.assertEqual(self.run_command(*arguments).returncode, 0, result)
+
+    def test_silence(self):
+        self.serve(lambda request: None)
+        start = time.monotonic()
+        self.says(f"the appliance on {self.path} did not answer within 5 s", "show", "drops")
+        self.assertLess(time.monotonic() - start, 10)
+
+    def test_long_answer(self):
+        rows = [{"tenant": "acme", "name": f"pod{i}", **TRAFFIC} for i in range(20000)]
+        self.serve(lambda request: json.dumps({"ok": True, "result": rows}).encode() + b"\n")
+        self.assertEqual(len(self.table("interfaces")), 20001)
+
+    def test_full_disk(self):
+        self.serve()
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            ran = subprocess.run([turnpike, "show", "drops", "-s", self.path], stdout=full,
+                                 stderr=subprocess.PIPE, text=True, timeout=30)
+        self.assertEqual(ran.returncode, 1)
+        self.assertIn("cannot be written", ran.stderr)
+
+    def moving(self, request):
+        """vm2 receives 1000 frames of 125 bytes, 1 Mbit, a second; vm1 nothing."""
+        reply = json.loads(json.dumps(answer(request)))
+        if request["what"] == "interfaces":
+            reply["result"][1]["rx_frames"] = int(time.monotonic() * 1000)
+            reply["result"][1]["rx_bytes"] = int(time.monotonic() * 125000)
+        return json.dumps(reply).encode() + b"\n"
+
+    def test_top_in_a_pipe(self):
+        self.serve(self.moving)
+        ran = self.run_command("top", "-n", "2", "-d", "0.5")
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""), ran)
+        self.assertNotIn("\x1b", ran.stdout)
+        self.assertEqual(ran.stdout.count("turnpike 0.1.0, /etc/demo.json, up 1:02:05"), 2)
+        lines = ran.stdout.splitlines()
+        tables = [i for i, line in enumerate(lines) if line.startswith("TENANT")]
+        self.assertEqual(len(tables), 2)
+        for i in tables:
+            busiest = re.split(r"  +", lines[i + 1])
+            self.assertEqual(busiest[1], "vm2")
+            scale = {"": 1, "k": 1000}[busiest[4].partition(" ")[2]]
+            self.assertAlmostEqual(float(busiest[4].split()[0]) * scale, 1000, delta=200)
+            self.assertRegex(busiest[5], r"^(\d\.?\d* M|\d+ k)bit/s$")
+            self.assertEqual(re.split(r"  +", lines[i + 2])[1:5],
+                             ["vm1", "gold", "running", "0"])
+
+    def test_top_on_a_terminal(self):
+        self.serve(self.moving)
+        parent, child = pty.openpty()
+        ran = subprocess.Popen([turnpike, "top", "-d", "0.2", "-s", self.path], stdout=child,
+                               stderr=child)
+        os.close(child)
+        shown = b""
+        try:
+            while shown.count(b"\x1b[H") < 2:
+                shown += os.read(parent, 65536)
+            ran.send_signal(signal.SIGINT)
+            self.assertEqual(ran.wait(10), 0)
+            while True:
+                try:
+                    shown += os.read(parent, 65536)
+                except OSError:
+                    break
+        finally:
+            ran.kill()
+            ran.wait()
+            os.close(parent)
+        self.assertTrue(shown.startswith(b"\x1b[?25l"))
+        self.assertTrue(shown.endswith(b"\x1b[?25h"))
+        self.assertNotIn(b"turnpike: ", shown)
+
+    def test_top_ends_with_its_appliance(self):
+        appliance = Appliance(self.path)
+        ran = subprocess.Popen([turnpike, "top", "-d", "0.2", "-s", self.path],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(0.5)
+        appliance.close()
+        os.unlink(self.path)
+        _, said = ran.communicate(timeout=10)
+        self.assertEqual(ran.returncode, 1)
+        self.assertIn("no appliance answers on", said)
+
+
+unittest.main(argv=sys.argv[:1])
