@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-turnpike, root = sys.argv[1], pathlib.Path(sys.argv[2])
+turnpike, root = str(pathlib.Path(sys.argv[1]).resolve()), pathlib.Path(sys.argv[2])
 text = (root / "docs/config.md").read_text()
 schema = json.loads((root / "config/schema.json").read_text())
 SMALLEST = {"classes": {"any": {"bid": 2}}, "tenants": {"any": {}}}

@@ -16,7 +16,7 @@ import tempfile
 
 import jsonschema
 
-turnpike, root = sys.argv[1], pathlib.Path(sys.argv[2])
+turnpike, root = str(pathlib.Path(sys.argv[1]).resolve()), pathlib.Path(sys.argv[2])
 schema = json.loads((root / "config/schema.json").read_text())
 demo = json.loads((root / "config/demo.json").read_text())
 VM1 = "tenants/acme/interfaces/vm1"

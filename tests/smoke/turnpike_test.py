@@ -18,7 +18,7 @@ import threading
 import time
 import unittest
 
-turnpike, root = sys.argv[1], pathlib.Path(sys.argv[2])
+turnpike, root = str(pathlib.Path(sys.argv[1]).resolve()), pathlib.Path(sys.argv[2])
 
 TRAFFIC = {"rx_frames": 1000, "rx_bytes": 64000, "tx_frames": 2000, "tx_bytes": 128000, "drops": 5}
 ANSWERS = {
