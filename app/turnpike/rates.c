@@ -13,6 +13,7 @@ static const struct rate {
 	{"tx_frames", "tx_frames_rate", 1},
 	{"tx_bytes", "tx_bits_rate", 8},
 	{"drops", "drops_rate", 1},
+	{"frames", "frames_rate", 1},
 };
 
 static const char *text_of(const json_t *row, const char *key)
@@ -22,10 +23,14 @@ static const char *text_of(const json_t *row, const char *key)
 	return text != NULL ? text : "";
 }
 
-/* "/" is in no name. */
+/* "/" is in no name. A worker has a number only. */
 static const char *name_of(const json_t *row, char *name, size_t size)
 {
-	snprintf(name, size, "%s/%s", text_of(row, "tenant"), text_of(row, "name"));
+	snprintf(name, size, "%s/%s/%" JSON_INTEGER_FORMAT, text_of(row, "tenant"),
+		text_of(row, "name"),
+		json_object_get(row, "name") == NULL
+			? json_integer_value(json_object_get(row, "worker"))
+			: 0);
 	return name;
 }
 
@@ -52,6 +57,17 @@ static double gain(const json_t *before, const json_t *now, const char *counter)
 	return to >= from ? to - from : to;
 }
 
+/* The appliance tells the share since it started; here it is that of the time between. */
+static void add_busy(const json_t *before, json_t *now)
+{
+	double sweeps = gain(before, now, "sweeps");
+	double busy = gain(before, now, "busy_sweeps");
+
+	if (before != NULL && json_object_get(now, "busy_sweeps") != NULL)
+		json_object_set_new(
+			now, "busy_percent", json_real(sweeps > 0 ? 100 * busy / sweeps : 0));
+}
+
 void tp_rates_add(const json_t *before, json_t *now, double seconds)
 {
 	json_t *by_name = index_rows(before);
@@ -65,6 +81,7 @@ void tp_rates_add(const json_t *before, json_t *now, double seconds)
 			json_object_set_new(row, rates[r].rate,
 				json_real(gain(old, row, rates[r].counter) * rates[r].factor /
 					  seconds));
+		add_busy(old, row);
 	}
 	json_decref(by_name);
 }

@@ -5,9 +5,10 @@
 
 /**
  * Make rates of two samples: to each row of `now` the keys rx_frames_rate, rx_bits_rate,
- * tx_frames_rate, tx_bits_rate, drops_rate are added, each a second. Rows are matched by
- * tenant and name. A counter that went back (the appliance was started again) counts from 0, and a
- * row that was not there before has rate 0.
+ * tx_frames_rate, tx_bits_rate, drops_rate, frames_rate are added, each a second. Rows are matched
+ * by tenant and name, workers by their number. busy_percent
+ * becomes that of the time between. A counter that went back (the appliance was started
+ * again) counts from 0, and a row that was not there before has rate 0.
  *
  * @param before   rows of the earlier sample
  * @param now      rows of the later sample, changed

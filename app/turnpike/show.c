@@ -96,6 +96,7 @@ bool tp_command_can_show(const char *what)
 	return find_view(what) != NULL;
 }
 
+/* Parts with parts of their own are for JSON only. */
 static void write_object(json_t *object)
 {
 	char cell[256];
@@ -104,6 +105,8 @@ static void write_object(json_t *object)
 
 	json_object_foreach(object, key, value)
 	{
+		if (json_is_object(value) || json_is_array(value))
+			continue;
 		if (json_is_string(value))
 			tp_format_text(value, cell, sizeof(cell));
 		else

@@ -26,6 +26,7 @@ static const struct tp_column workers[] = {
 	{"WORKER", "worker", tp_format_number},
 	{"CORE", "core", tp_format_number},
 	{"INTERFACES", "interfaces", tp_format_number},
+	{"FRAMES/S", "frames_rate", tp_format_scaled},
 	{"BUSY", "busy_percent", tp_format_percent},
 	{NULL, NULL, NULL},
 };
@@ -182,6 +183,7 @@ static int next_table(const struct tp_options *options, struct sample *before, b
 		return -EIO;
 	seconds = seconds_between(&before->taken, &now.taken);
 	tp_rates_add(before->interfaces, now.interfaces, seconds);
+	tp_rates_add(before->workers, now.workers, seconds);
 	tp_rates_add(before->classes, now.classes, seconds);
 	draw(&now, screen);
 	free_sample(before);

@@ -20,6 +20,7 @@ import unittest
 
 turnpike, root = str(pathlib.Path(sys.argv[1]).resolve()), pathlib.Path(sys.argv[2])
 
+START = time.monotonic()
 TRAFFIC = {"rx_frames": 1000, "rx_bytes": 64000, "tx_frames": 2000, "tx_bytes": 128000, "drops": 5}
 ANSWERS = {
     "interfaces": [
@@ -208,11 +209,15 @@ class Command(unittest.TestCase):
         self.assertIn("cannot be written", ran.stderr)
 
     def moving(self, request):
-        """vm2 receives 1000 frames of 125 bytes, 1 Mbit, a second; vm1 nothing."""
+        """vm2 receives 1000 frames of 125 bytes, 1 Mbit, a second; vm1 nothing. A quarter of the
+        worker's sweeps is busy from now on."""
         reply = json.loads(json.dumps(answer(request)))
         if request["what"] == "interfaces":
             reply["result"][1]["rx_frames"] = int(time.monotonic() * 1000)
             reply["result"][1]["rx_bytes"] = int(time.monotonic() * 125000)
+        if request["what"] == "workers":
+            reply["result"][0]["sweeps"] = 9 + 4 * int((time.monotonic() - START) * 1e6)
+            reply["result"][0]["busy_sweeps"] = 3 + int((time.monotonic() - START) * 1e6)
         return json.dumps(reply).encode() + b"\n"
 
     def test_top_in_a_pipe(self):
@@ -222,6 +227,7 @@ class Command(unittest.TestCase):
         self.assertNotIn("\x1b", ran.stdout)
         self.assertEqual(ran.stdout.count("turnpike 0.1.0, /etc/demo.json, up 1:02:05"), 2)
         lines = ran.stdout.splitlines()
+        self.assertEqual(len(re.findall(r"^ +0 +1 +2 +0  2[45]\.\d%$", ran.stdout, re.M)), 2)
         tables = [i for i, line in enumerate(lines) if line.startswith("TENANT")]
         self.assertEqual(len(tables), 2)
         for i in tables:
