@@ -43,8 +43,8 @@ int tp_channel_send_bytes(
 	int socket, const void *bytes, size_t length, const int *fds, unsigned fd_count);
 
 /** Send a message: header and header.size bytes of payload. As tp_channel_send_bytes. */
-int tp_channel_send(int socket, const struct vhost_user_message *message, const int *fds,
-	unsigned fd_count);
+int tp_channel_send(
+	int socket, const struct vhost_user_message *message, const int *fds, unsigned fd_count);
 
 /**
  * Receive one message; descriptors that come with it are closed.

@@ -2,124 +2,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "channel.h"
 #include "frontend_internal.h"
 
-#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
 /* What we can make use of, when the back-end has it. */
-#define PROTOCOL_FEATURES                                                                         \
-	(1ull << VHOST_USER_PROTOCOL_F_MQ | 1ull << VHOST_USER_PROTOCOL_F_REPLY_ACK |             \
-		1ull << VHOST_USER_PROTOCOL_F_NET_MTU | 1ull << VHOST_USER_PROTOCOL_F_RARP |      \
-		1ull << VHOST_USER_PROTOCOL_F_RESET_DEVICE |                                      \
-		1ull << VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS |                               \
+#define PROTOCOL_FEATURES                                                                          \
+	(1ull << VHOST_USER_PROTOCOL_F_MQ | 1ull << VHOST_USER_PROTOCOL_F_REPLY_ACK |              \
+		1ull << VHOST_USER_PROTOCOL_F_NET_MTU | 1ull << VHOST_USER_PROTOCOL_F_RARP |       \
+		1ull << VHOST_USER_PROTOCOL_F_RESET_DEVICE |                                       \
+		1ull << VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS |                                \
 		1ull << VHOST_USER_PROTOCOL_F_STATUS)
-
-static bool protocol_has(const struct tp_frontend *frontend, unsigned bit)
-{
-	return frontend->protocol_features >> bit & 1;
-}
-
-static bool acks_on(const struct tp_frontend *frontend)
-{
-	return !frontend->settings.no_acks &&
-	       protocol_has(frontend, VHOST_USER_PROTOCOL_F_REPLY_ACK);
-}
-
-static int send_message(struct tp_frontend *frontend, struct vhost_user_message *message,
-	const int *fds, unsigned fd_count, struct tp_error *error)
-{
-	int status = tp_channel_send(frontend->socket, message, fds, fd_count);
-
-	if (status < 0)
-		return tp_error_set(error, -status, "%s: request %u: cannot send: %s",
-			frontend->settings.path, message->header.request, strerror(-status));
-	return 0;
-}
-
-/* Send a request; its acknowledgement, if there will be one, is read by collect_acks. */
-static int send_request(struct tp_frontend *frontend, struct vhost_user_message *message,
-	const int *fds, unsigned fd_count, struct tp_error *error)
-{
-	message->header.flags = VHOST_USER_VERSION;
-	if (acks_on(frontend)) {
-		if (frontend->pending_count == ARRAY_LENGTH(frontend->pending))
-			return tp_error_set(error, ENOBUFS, "too many requests not acknowledged");
-		message->header.flags |= VHOST_USER_NEED_REPLY;
-		frontend->pending[frontend->pending_count++] = message->header.request;
-	}
-	return send_message(frontend, message, fds, fd_count, error);
-}
-
-static int read_reply(struct tp_frontend *frontend, uint32_t request,
-	struct vhost_user_message *reply, struct tp_error *error)
-{
-	const char *path = frontend->settings.path;
-	int status = tp_channel_receive(frontend->socket, reply, frontend->settings.timeout_ms);
-
-	if (status < 0)
-		return tp_error_set(error, -status, "%s: request %u: no reply: %s", path, request,
-			status == -ECONNRESET ? "the back-end hung up" : strerror(-status));
-	if (reply->header.request != request || !(reply->header.flags & VHOST_USER_REPLY))
-		return tp_error_set(error, EPROTO,
-			"%s: request %u: the reply is for %u, flags 0x%x", path, request,
-			reply->header.request, reply->header.flags);
-	return 0;
-}
-
-static int collect_acks(struct tp_frontend *frontend, struct tp_error *error)
-{
-	struct vhost_user_message reply;
-
-	for (unsigned i = 0; i < frontend->pending_count; i++) {
-		uint32_t request = frontend->pending[i];
-		int status = read_reply(frontend, request, &reply, error);
-
-		if (status < 0)
-			return status;
-		if (reply.header.size != sizeof(uint64_t) || reply.payload.u64 != 0)
-			return tp_error_set(error, EPROTO, "%s: request %u was refused",
-				frontend->settings.path, request);
-	}
-	frontend->pending_count = 0;
-	return 0;
-}
-
-int tp_frontend_request(struct tp_frontend *frontend, struct vhost_user_message *message,
-	const int *fds, unsigned fd_count, struct tp_error *error)
-{
-	int status = send_request(frontend, message, fds, fd_count, error);
-
-	return status < 0 ? status : collect_acks(frontend, error);
-}
-
-/* A request with an answer of its own takes no acknowledgement. */
-static int send_question(struct tp_frontend *frontend, struct vhost_user_message *message,
-	const int *fds, unsigned fd_count, struct tp_error *error)
-{
-	message->header.flags = VHOST_USER_VERSION;
-	return send_message(frontend, message, fds, fd_count, error);
-}
-
-int tp_frontend_ask(struct tp_frontend *frontend, struct vhost_user_message *message,
-	const int *fds, unsigned fd_count, struct tp_error *error)
-{
-	uint32_t request = message->header.request;
-	int status = send_question(frontend, message, fds, fd_count, error);
-
-	return status < 0 ? status : read_reply(frontend, request, message, error);
-}
-
-bool tp_frontend_hung_up(const struct tp_frontend *frontend)
-{
-	char byte;
-	ssize_t count = recv(frontend->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-
-	return count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR);
-}
 
 /* --- The handshake, in steps that can run on many devices at a time. A step ends with questions or
  * requests sent; the next one begins by reading the answers. --- */
@@ -128,14 +21,14 @@ static int ask_u64(struct tp_frontend *frontend, uint32_t request, struct tp_err
 {
 	struct vhost_user_message message = {.header.request = request};
 
-	return send_question(frontend, &message, NULL, 0, error);
+	return tp_frontend_send_question(frontend, &message, NULL, 0, error);
 }
 
 static int read_u64(
 	struct tp_frontend *frontend, uint32_t request, uint64_t *value, struct tp_error *error)
 {
 	struct vhost_user_message reply;
-	int status = read_reply(frontend, request, &reply, error);
+	int status = tp_frontend_read_reply(frontend, request, &reply, error);
 
 	if (status < 0)
 		return status;
@@ -152,13 +45,13 @@ static int set_u64(
 	struct vhost_user_message message = {
 		.header = {.request = request, .size = sizeof(value)}, .payload.u64 = value};
 
-	return send_request(frontend, &message, NULL, 0, error);
+	return tp_frontend_send_request(frontend, &message, NULL, 0, error);
 }
 
 static int step_own(struct tp_frontend *frontend, struct tp_error *error)
 {
 	struct vhost_user_message message = {.header.request = VHOST_USER_SET_OWNER};
-	int status = send_request(frontend, &message, NULL, 0, error);
+	int status = tp_frontend_send_request(frontend, &message, NULL, 0, error);
 
 	return status < 0 ? status : ask_u64(frontend, VHOST_USER_GET_FEATURES, error);
 }
@@ -175,8 +68,7 @@ static int step_features(struct tp_frontend *frontend, struct tp_error *error)
 			"%s: features 0x%llx wanted, the back-end has 0x%llx",
 			frontend->settings.path, (unsigned long long)wanted,
 			(unsigned long long)frontend->offered);
-	frontend->features =
-		wanted | (frontend->offered & 1ull << VHOST_USER_F_PROTOCOL_FEATURES);
+	frontend->features = wanted | (frontend->offered & 1ull << VHOST_USER_F_PROTOCOL_FEATURES);
 	if (!tp_frontend_has(frontend, VHOST_USER_F_PROTOCOL_FEATURES))
 		return 0;
 	return ask_u64(frontend, VHOST_USER_GET_PROTOCOL_FEATURES, error);
@@ -193,10 +85,10 @@ static int step_protocol_features(struct tp_frontend *frontend, struct tp_error 
 	if (status < 0)
 		return status;
 	/* Acknowledgements begin after this request: it is sent as if there were none. */
-	status = set_u64(frontend, VHOST_USER_SET_PROTOCOL_FEATURES,
-		offered & PROTOCOL_FEATURES, error);
+	status = set_u64(
+		frontend, VHOST_USER_SET_PROTOCOL_FEATURES, offered & PROTOCOL_FEATURES, error);
 	frontend->protocol_features = offered & PROTOCOL_FEATURES;
-	if (status < 0 || !protocol_has(frontend, VHOST_USER_PROTOCOL_F_MQ))
+	if (status < 0 || !tp_frontend_protocol_has(frontend, VHOST_USER_PROTOCOL_F_MQ))
 		return status;
 	return ask_u64(frontend, VHOST_USER_GET_QUEUE_NUM, error);
 }
@@ -207,14 +99,12 @@ static int read_queues_max(struct tp_frontend *frontend, struct tp_error *error)
 	int status = 0;
 
 	frontend->queues_max = 1;
-	if (protocol_has(frontend, VHOST_USER_PROTOCOL_F_MQ))
-		status = read_u64(
-			frontend, VHOST_USER_GET_QUEUE_NUM, &frontend->queues_max, error);
+	if (tp_frontend_protocol_has(frontend, VHOST_USER_PROTOCOL_F_MQ))
+		status = read_u64(frontend, VHOST_USER_GET_QUEUE_NUM, &frontend->queues_max, error);
 	if (status == 0 && wanted > frontend->queues_max)
 		return tp_error_set(error, EOPNOTSUPP,
-			"%s: %u queue pairs wanted, the back-end has %llu",
-			frontend->settings.path, wanted,
-			(unsigned long long)frontend->queues_max);
+			"%s: %u queue pairs wanted, the back-end has %llu", frontend->settings.path,
+			wanted, (unsigned long long)frontend->queues_max);
 	return status;
 }
 
@@ -222,14 +112,13 @@ static int send_memory(struct tp_frontend *frontend, struct tp_error *error)
 {
 	const int fds[] = {frontend->memory_fd, frontend->memory_fd};
 	struct vhost_user_message message = {.header.request = VHOST_USER_SET_MEM_TABLE};
-	struct vhost_user_memory_table *table = &message.payload.memory;
+	struct vhost_user_memory_table table = {.count = frontend->region_count};
 
-	table->count = frontend->region_count;
-	for (uint32_t i = 0; i < frontend->region_count; i++)
-		table->region[i] = frontend->region[i];
+	memcpy(table.region, frontend->region, sizeof(frontend->region));
+	message.payload.memory = table;
 	message.header.size = (uint32_t)(offsetof(struct vhost_user_memory_table, region) +
-					 table->count * sizeof(table->region[0]));
-	return send_request(frontend, &message, fds, table->count, error);
+					 table.count * sizeof(table.region[0]));
+	return tp_frontend_send_request(frontend, &message, fds, table.count, error);
 }
 
 static int send_ring_state(struct tp_frontend *frontend, uint32_t request, unsigned number,
@@ -239,7 +128,7 @@ static int send_ring_state(struct tp_frontend *frontend, uint32_t request, unsig
 		.header = {.request = request, .size = sizeof(message.payload.state)},
 		.payload.state = {.index = number, .num = value}};
 
-	return send_request(frontend, &message, NULL, 0, error);
+	return tp_frontend_send_request(frontend, &message, NULL, 0, error);
 }
 
 static int send_ring_fd(struct tp_frontend *frontend, uint32_t request, unsigned number, int fd,
@@ -249,28 +138,27 @@ static int send_ring_fd(struct tp_frontend *frontend, uint32_t request, unsigned
 		.header = {.request = request, .size = sizeof(message.payload.u64)},
 		.payload.u64 = number};
 
-	return send_request(frontend, &message, &fd, 1, error);
+	return tp_frontend_send_request(frontend, &message, &fd, 1, error);
 }
 
 static int send_ring(struct tp_frontend *frontend, unsigned number, struct tp_error *error)
 {
 	struct tp_frontend_ring *ring = &frontend->ring[number];
-	struct vhost_user_message address = {
-		.header = {.request = VHOST_USER_SET_VRING_ADDR,
-			.size = sizeof(address.payload.address)},
+	struct vhost_user_message address = {.header = {.request = VHOST_USER_SET_VRING_ADDR,
+						     .size = sizeof(address.payload.address)},
 		.payload.address = {.index = number,
 			.desc_user_addr = (uintptr_t)ring->vring.desc,
 			.used_user_addr = (uintptr_t)ring->vring.used,
 			.avail_user_addr = (uintptr_t)ring->vring.avail}};
-	int status = send_ring_state(
-		frontend, VHOST_USER_SET_VRING_NUM, number, ring->vring.num, error);
+	int status =
+		send_ring_state(frontend, VHOST_USER_SET_VRING_NUM, number, ring->vring.num, error);
 
 	tp_frontend_arm_call(frontend, ring);
 	if (status == 0)
 		status = send_ring_state(
 			frontend, VHOST_USER_SET_VRING_BASE, number, ring->used, error);
 	if (status == 0)
-		status = send_request(frontend, &address, NULL, 0, error);
+		status = tp_frontend_send_request(frontend, &address, NULL, 0, error);
 	if (status == 0)
 		status = send_ring_fd(
 			frontend, VHOST_USER_SET_VRING_CALL, number, ring->call_fd, error);
@@ -287,29 +175,45 @@ static int enable_rings(struct tp_frontend *frontend, unsigned enable, struct tp
 	if (!tp_frontend_has(frontend, VHOST_USER_F_PROTOCOL_FEATURES))
 		return 0;
 	for (unsigned i = 0; status == 0 && i < frontend->ring_count; i++)
-		status = send_ring_state(
-			frontend, VHOST_USER_SET_VRING_ENABLE, i, enable, error);
+		status = send_ring_state(frontend, VHOST_USER_SET_VRING_ENABLE, i, enable, error);
 	return status;
 }
+
+/* virtio 1.2, 2.1: the driver says how far it is; a back-end may wait for DRIVER_OK. */
+static int set_status(struct tp_frontend *frontend, unsigned device_status, struct tp_error *error)
+{
+	if (!tp_frontend_protocol_has(frontend, VHOST_USER_PROTOCOL_F_STATUS))
+		return 0;
+	return set_u64(frontend, VHOST_USER_SET_STATUS, device_status, error);
+}
+
+#define STATUS_FEATURES_OK                                                                         \
+	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK)
 
 static int step_rings(struct tp_frontend *frontend, struct tp_error *error)
 {
 	int status = read_queues_max(frontend, error);
 
 	if (status == 0)
-		status = set_u64(
-			frontend, VHOST_USER_SET_FEATURES, frontend->features, error);
+		status = set_u64(frontend, VHOST_USER_SET_FEATURES, frontend->features, error);
+	if (status == 0)
+		status = set_status(frontend, STATUS_FEATURES_OK, error);
 	if (status == 0)
 		status = send_memory(frontend, error);
 	for (unsigned i = 0; status == 0 && i < frontend->ring_count; i++)
 		status = send_ring(frontend, i, error);
-	return status < 0 ? status : enable_rings(frontend, 1, error);
+	if (status == 0)
+		status = enable_rings(frontend, 1, error);
+	if (status == 0)
+		status =
+			set_status(frontend, STATUS_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK, error);
+	return status;
 }
 
 /* A back-end may wait for a first kick before it starts a ring. */
 static int step_finish(struct tp_frontend *frontend, struct tp_error *error)
 {
-	int status = collect_acks(frontend, error);
+	int status = tp_frontend_collect_acks(frontend, error);
 
 	for (unsigned i = 0; status == 0 && i < frontend->ring_count; i++)
 		tp_frontend_kick(&frontend->ring[i]);
@@ -329,9 +233,8 @@ static int step_connect(struct tp_frontend *frontend, struct tp_error *error)
 	const struct tp_frontend_settings *settings = &frontend->settings;
 
 	frontend->socket =
-		settings->serve
-			? tp_channel_accept(frontend->listener, settings->timeout_ms, error)
-			: tp_channel_connect(settings->path, settings->timeout_ms, error);
+		settings->serve ? tp_channel_accept(frontend->listener, settings->timeout_ms, error)
+				: tp_channel_connect(settings->path, settings->timeout_ms, error);
 	if (frontend->socket >= 0)
 		return 0;
 	if (settings->serve)
@@ -384,7 +287,7 @@ int tp_frontend_stop(struct tp_frontend *frontend, struct tp_error *error)
 	int status = enable_rings(frontend, 0, error);
 
 	if (status == 0)
-		status = collect_acks(frontend, error);
+		status = tp_frontend_collect_acks(frontend, error);
 	for (unsigned i = 0; status == 0 && i < frontend->ring_count; i++) {
 		struct vhost_user_message message = {
 			.header = {.request = VHOST_USER_GET_VRING_BASE,
@@ -412,8 +315,8 @@ void tp_frontend_detach(struct tp_frontend *frontend)
 	tp_frontend_free(frontend);
 }
 
-static int connect_all(struct tp_frontend **frontends, unsigned count, bool pipelined,
-	struct tp_error *error)
+static int connect_all(
+	struct tp_frontend **frontends, unsigned count, bool pipelined, struct tp_error *error)
 {
 	unsigned at_a_time = pipelined ? count : 1;
 	int status = run_steps(connect_steps, 1, frontends, count, error);

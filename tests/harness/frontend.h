@@ -225,8 +225,7 @@ int tp_frontend_send(struct tp_frontend *frontend, unsigned queue_pair,
  * Take back the buffers of frames that the back-end is done with.
  * @return frames that it still has, or -EPROTO with *error set.
  */
-int tp_frontend_reclaim(
-	struct tp_frontend *frontend, unsigned queue_pair, struct tp_error *error);
+int tp_frontend_reclaim(struct tp_frontend *frontend, unsigned queue_pair, struct tp_error *error);
 
 /**
  * Take one received frame, merged if it came in several buffers, and post its buffers again.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <assert.h>
 #include <errno.h>
+#include <linux/memfd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -99,8 +100,8 @@ static void lay_out_ring(struct tp_frontend *frontend, struct tp_frontend_ring *
 			lay_out(frontend, 16ull * frontend->piece_count * ring->slots, LINE);
 }
 
-static int map_memory(struct tp_frontend *frontend, size_t rings, size_t buffers,
-	struct tp_error *error)
+static int map_memory(
+	struct tp_frontend *frontend, size_t rings, size_t buffers, struct tp_error *error)
 {
 	bool huge = frontend->settings.huge_pages;
 	size_t page = huge ? HUGE_MEM : SMALL_MEM;
@@ -113,8 +114,7 @@ static int map_memory(struct tp_frontend *frontend, size_t rings, size_t buffers
 	if (fd < 0 || ftruncate(fd, (off_t)frontend->memory_size) < 0)
 		return tp_error_set(error, errno, "guest memory of %zu bytes: %s",
 			frontend->memory_size, strerror(errno));
-	frontend->memory =
-		mmap(NULL, frontend->memory_size, PROT_READ | PROT_WRITE, flags, fd, 0);
+	frontend->memory = mmap(NULL, frontend->memory_size, PROT_READ | PROT_WRITE, flags, fd, 0);
 	if (frontend->memory == MAP_FAILED) {
 		frontend->memory = NULL;
 		return tp_error_set(error, errno, "guest memory of %zu bytes in %s pages: %s",
@@ -124,11 +124,11 @@ static int map_memory(struct tp_frontend *frontend, size_t rings, size_t buffers
 	frontend->region[0] = (struct vhost_user_region){.guest_address = GUEST_BASE,
 		.size = frontend->region_count == 2 ? first : frontend->memory_size,
 		.user_address = (uintptr_t)frontend->memory};
-	frontend->region[1] = (struct vhost_user_region){
-		.guest_address = GUEST_BASE + first + GUEST_GAP,
-		.size = frontend->memory_size - first,
-		.user_address = (uintptr_t)frontend->memory + first,
-		.mmap_offset = first};
+	frontend->region[1] =
+		(struct vhost_user_region){.guest_address = GUEST_BASE + first + GUEST_GAP,
+			.size = frontend->memory_size - first,
+			.user_address = (uintptr_t)frontend->memory + first,
+			.mmap_offset = first};
 	return 0;
 }
 
@@ -154,9 +154,10 @@ static int check_settings(const struct tp_frontend_settings *settings, struct tp
 			"ring of %u descriptors: must be a power of two, at most 32768",
 			settings->ring_size);
 	if (settings->segments > TP_FRONTEND_SEGMENTS_MAX || pieces > settings->ring_size)
-		return tp_error_set(error, EINVAL, "%u segments: 1 to 8 are possible",
-			settings->segments);
-	if (settings->indirect_tables && !(settings->features & 1ull << VIRTIO_RING_F_INDIRECT_DESC))
+		return tp_error_set(
+			error, EINVAL, "%u segments: 1 to 8 are possible", settings->segments);
+	if (settings->indirect_tables &&
+		!(settings->features & 1ull << VIRTIO_RING_F_INDIRECT_DESC))
 		return tp_error_set(
 			error, EINVAL, "indirect tables need the feature INDIRECT_DESC");
 	if (settings->features & 1ull << VIRTIO_F_IN_ORDER && !settings->indirect_tables &&

@@ -65,8 +65,7 @@ static unsigned write_chain(const struct tp_frontend *frontend, struct vring_des
 void tp_frontend_describe(struct tp_frontend *frontend, struct tp_frontend_ring *ring,
 	unsigned slot, uint32_t bytes, bool write)
 {
-	uint64_t buffer =
-		tp_frontend_guest_address(frontend, slot_buffer(frontend, ring, slot));
+	uint64_t buffer = tp_frontend_guest_address(frontend, slot_buffer(frontend, ring, slot));
 	uint16_t flags = write ? VRING_DESC_F_WRITE : 0;
 	unsigned head = tp_frontend_head(frontend, slot);
 	struct vring_desc *table;
@@ -152,8 +151,7 @@ void tp_frontend_fill_ring(struct tp_frontend *frontend, unsigned number)
 
 	for (unsigned slot = 0; slot < ring->slots; slot++) {
 		if (receive) {
-			tp_frontend_describe(
-				frontend, ring, slot, slot_capacity(frontend), true);
+			tp_frontend_describe(frontend, ring, slot, slot_capacity(frontend), true);
 			post_slot(frontend, ring, slot);
 		} else {
 			ring->free_slots[ring->free_count++] = (uint16_t)slot;
@@ -370,8 +368,8 @@ static int receive_one(struct tp_frontend *frontend, struct tp_frontend_ring *ri
 	if (tp_frontend_has(frontend, VIRTIO_NET_F_MRG_RXBUF))
 		buffers = header->num_buffers;
 	if (buffers == 0 || buffers > (unsigned)count)
-		return tp_error_set(error, EPROTO,
-			"header says %u buffers, %d are used", buffers, count);
+		return tp_error_set(
+			error, EPROTO, "header says %u buffers, %d are used", buffers, count);
 	for (unsigned i = 1; i < buffers; i++) {
 		status = receive_buffer(frontend, ring, NULL, to, error);
 		if (status < 0)
