@@ -98,7 +98,7 @@ static void *publish_in_turn(void *argument)
 {
 	atomic_bool *done = argument;
 
-	for (unsigned n = 0; n < 3000; n++)
+	for (unsigned n = 0; n < 1000; n++)
 		tp_dataplane_publish_snapshot(scene.dataplane, configuration(n % 2 == 1));
 	atomic_store(done, true);
 	return NULL;
@@ -231,7 +231,7 @@ static void test_rings_stop_and_start_under_traffic(void **state)
 	(void)state;
 	scene_begin(&scene, &options);
 	assert_int_equal(pthread_create(&worker, NULL, run_worker, scene.worker), 0);
-	for (unsigned n = 0; n < 3000; n++) {
+	for (unsigned n = 0; n < 1000; n++) {
 		while (scene_send_number(&scene.guest[0], scene.guest[1].mac, sent, 1500))
 			sent++;
 		stop_and_start(&scene.guest[n % 2]);
