@@ -16,8 +16,7 @@ static inline uint32_t tp_head_length(const struct tp_view *view)
 }
 
 /* A head that is spread over several pieces. */
-static inline void tp_gather_head(
-	uint8_t *head, const struct tp_view *view, const struct tp_piece *piece)
+TP_RARE void tp_gather_head(uint8_t *head, const struct tp_view *view, const struct tp_piece *piece)
 {
 	uint32_t wanted = tp_head_length(view);
 	uint32_t have = view->first_length < wanted ? view->first_length : wanted;

@@ -51,7 +51,7 @@ static inline void tp_pour_tail(
 }
 
 /* Frames or places of several pieces. */
-static inline void tp_copy_pieces(const struct tp_views *views, const struct tp_view *view,
+TP_RARE void tp_copy_pieces(const struct tp_views *views, const struct tp_view *view,
 	const uint8_t *head, const struct tp_places *places, const struct tp_place *place)
 {
 	struct virtio_net_hdr_v1 header = {.num_buffers = place->buffers};
@@ -65,7 +65,7 @@ static inline void tp_copy_pieces(const struct tp_views *views, const struct tp_
 	tp_pour_tail(&cursor, view, &views->piece[view->first_piece]);
 }
 
-static inline void tp_copy_frame(const struct tp_views *views, const struct tp_view *view,
+TP_FAST void tp_copy_frame(const struct tp_views *views, const struct tp_view *view,
 	const uint8_t *head, const struct tp_places *places, const struct tp_place *place)
 {
 	const struct virtio_net_hdr_v1 header = {.num_buffers = 1};

@@ -33,7 +33,7 @@ static inline bool tp_flood_copy(
 	return true;
 }
 
-static inline void tp_flood(struct tp_burst *burst, unsigned i)
+TP_RARE void tp_flood(struct tp_burst *burst, unsigned i)
 {
 	const struct tp_tenant *tenant = &burst->snapshot->tenants[burst->source->tenant];
 	struct tp_counters *counters = &burst->context->counters;

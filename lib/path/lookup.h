@@ -11,7 +11,7 @@
  * before both and is emptied when either changes.
  */
 
-static inline uint32_t tp_find_in_tables(const struct tp_worker *worker, uint64_t key)
+TP_RARE uint32_t tp_find_in_tables(const struct tp_worker *worker, uint64_t key)
 {
 	uint32_t interface = tp_mac_table_find(worker->snapshot->macs, key);
 
@@ -36,7 +36,7 @@ static inline uint32_t tp_find_interface(struct tp_worker *worker, uint64_t key)
 
 /* A source MAC that is not the interface's own, where the tenant learns: tell control, unless it
  * knows. */
-static inline void tp_sight(struct tp_worker *worker, uint64_t source_mac)
+TP_RARE void tp_sight(struct tp_worker *worker, uint64_t source_mac)
 {
 	struct tp_burst *burst = &worker->burst;
 	struct tp_sighting sighting = {
@@ -76,7 +76,8 @@ static inline struct tp_vring *tp_ring_towards(
 	struct tp_context *context = destination->context;
 	uint32_t pair = burst->pair_index;
 
-	if (TP_UNLIKELY(pair >= context->pair_count || !tp_vring_running(&context->pair[pair].rx)))
+	if (TP_UNLIKELY(pair > 0) &&
+		(pair >= context->pair_count || !tp_vring_running(&context->pair[pair].rx)))
 		pair = 0;
 	return &context->pair[pair].rx;
 }

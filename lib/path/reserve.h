@@ -30,7 +30,7 @@ static inline struct tp_target *tp_target_of(
 	return target;
 }
 
-static inline void tp_accept(struct tp_burst *burst, unsigned i)
+TP_FAST void tp_accept(struct tp_burst *burst, unsigned i)
 {
 	struct tp_context *context = burst->snapshot->interfaces[burst->destination[i]].context;
 	struct tp_target *target = tp_target_of(burst, burst->ring[i], context);
@@ -43,7 +43,7 @@ static inline void tp_accept(struct tp_burst *burst, unsigned i)
 }
 
 /* A frame was refused. @return why it is dropped, or TP_DROP_NONE if it is held. */
-static inline enum tp_drop tp_refused(struct tp_burst *burst, unsigned i)
+TP_RARE enum tp_drop tp_refused(struct tp_burst *burst, unsigned i)
 {
 	const struct tp_class *class = &burst->snapshot->classes[burst->source->class];
 	uint64_t now;
@@ -66,7 +66,7 @@ static inline enum tp_drop tp_refused(struct tp_burst *burst, unsigned i)
 }
 
 /* One frame. @return false if the burst ends before it. */
-static inline bool tp_reserve_one(struct tp_burst *burst, unsigned i, bool *held)
+TP_FAST bool tp_reserve_one(struct tp_burst *burst, unsigned i, bool *held)
 {
 	struct tp_view *view = &burst->views.view[i];
 

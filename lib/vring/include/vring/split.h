@@ -19,6 +19,11 @@
 #define TP_LIKELY(x)   __builtin_expect(!!(x), 1)
 #define TP_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+/* What every frame goes through is laid out in one piece; what few frames need stays out of its
+ * way. */
+#define TP_FAST static inline __attribute__((always_inline))
+#define TP_RARE static __attribute__((noinline, cold, unused))
+
 /** A private copy of a descriptor in a ring's own table. Two loads, and the guest's copy is not
  * read again. */
 static inline struct vring_desc tp_desc_read(const struct vring_desc *shared)
@@ -150,7 +155,7 @@ static inline enum tp_drop tp_view_add(
 
 /* Any layout: the header may share a buffer with the frame or be spread over several
  * (virtio 1.2, 2.7.4). */
-static inline enum tp_drop tp_split_walk_frame(
+TP_RARE enum tp_drop tp_split_walk_frame(
 	const struct tp_vring *ring, struct tp_views *views, struct tp_view *view)
 {
 	struct tp_chain chain = tp_chain_begin(ring, view->head);
@@ -178,7 +183,7 @@ static inline enum tp_drop tp_split_walk_frame(
 
 /* Describe the frame of one chain. @return false if the pool is full: look again in the next burst.
  */
-static inline bool tp_split_view(
+TP_FAST bool tp_split_view(
 	const struct tp_vring *ring, struct tp_views *views, struct tp_view *view, bool first)
 {
 	const struct vring_desc desc = tp_desc_read(&ring->desc[view->head]);
@@ -315,7 +320,7 @@ static inline enum tp_reserve tp_split_walk_buffer(struct tp_vring *ring, struct
 }
 
 /* Any buffers: chains of several pieces, frames over several chains (virtio 1.2, 5.1.6.4). */
-static inline enum tp_reserve tp_split_reserve_pieces(
+TP_RARE enum tp_reserve tp_split_reserve_pieces(
 	struct tp_vring *ring, uint32_t need, struct tp_places *places, struct tp_place *place)
 {
 	uint32_t room = 0;
@@ -358,7 +363,7 @@ static inline enum tp_reserve tp_split_reserve_pieces(
  * @param places  pool for pieces of this burst
  * @param place   filled in when accepted
  */
-static inline enum tp_reserve tp_split_reserve(
+TP_FAST enum tp_reserve tp_split_reserve(
 	struct tp_vring *ring, uint32_t length, struct tp_places *places, struct tp_place *place)
 {
 	const uint16_t special = VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT | VRING_DESC_F_WRITE;
@@ -411,8 +416,8 @@ static inline void tp_split_abort(struct tp_vring *ring, uint16_t buffers)
  * @param length  bytes of the frame
  * @return buffers written, to be added to the index of the next place in this ring
  */
-static inline uint16_t tp_split_put(struct tp_vring *ring, uint16_t index,
-	const struct tp_places *places, const struct tp_place *place, uint32_t length)
+TP_FAST uint16_t tp_split_put(struct tp_vring *ring, uint16_t index, const struct tp_places *places,
+	const struct tp_place *place, uint32_t length)
 {
 	uint32_t left = TP_NET_HEADER + length;
 	const struct tp_piece *piece = &places->piece[place->first_piece];
