@@ -141,6 +141,25 @@ static void timers_go_off_in_order(void **state)
 	}
 }
 
+/* The last of the heap takes the place of the one disarmed, below a later one than itself. */
+static void disarming_keeps_the_order(void **state)
+{
+	static const unsigned delays[] = {1, 40, 2, 41, 42, 3, 4};
+	struct tp_loop *loop = *state;
+	struct alarm_clock clocks[7] = {0};
+
+	for (unsigned i = 0; i < 7; i++) {
+		clocks[i].timer.expired = go_off;
+		tp_loop_arm(loop, &clocks[i].timer, delays[i]);
+	}
+	tp_loop_disarm(loop, &clocks[3].timer);
+	for (unsigned i = 0; i < 100 && clocks[4].fired == 0; i++)
+		tp_loop_step(loop, -1);
+	assert_int_equal(order, 6);
+	assert_int_equal(clocks[6].order, 3);
+	assert_int_equal(clocks[1].order, 4);
+}
+
 static void timer_of_0_ms_does_not_starve_the_rest(void **state)
 {
 	struct tp_loop *loop = *state;
@@ -187,6 +206,7 @@ int main(void)
 		LOOP(watch_is_level_triggered_until_unwatched),
 		LOOP(callback_may_free_the_owner_of_a_pending_event),
 		LOOP(timers_go_off_in_order),
+		LOOP(disarming_keeps_the_order),
 		LOOP(timer_of_0_ms_does_not_starve_the_rest),
 		LOOP(waits_no_longer_than_told),
 		LOOP(runs_until_stopped),

@@ -22,6 +22,8 @@ static void on_connected(void *owner, int peer_pid)
 	scene->record.connected++;
 	if (scene->record.condemn_in_connected)
 		tp_vhost_condemn(scene->endpoint, "condemned when it came");
+	/* It takes effect when control has returned from here. */
+	assert_int_equal(scene->record.disconnected, scene->record.connected - 1);
 }
 
 static int on_ring_start(void *owner, unsigned ring_number, const struct tp_vhost_ring *ring,
@@ -60,6 +62,7 @@ static void on_mtu_set(void *owner, uint16_t mtu)
 	scene->record.mtu = mtu;
 	if (scene->record.condemn_in_mtu_set)
 		tp_vhost_condemn(scene->endpoint, "condemned for its MTU");
+	assert_int_equal(scene->record.disconnected, scene->record.connected - 1);
 }
 
 static void on_announce(void *owner, const uint8_t mac[6])
