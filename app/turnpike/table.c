@@ -152,6 +152,6 @@ void tp_table_write(FILE *file, const json_t *rows, size_t most, const struct tp
 		write_cell(file, &columns[c], columns[c].title, widths[c]);
 	for (size_t r = 0; r < count; r++)
 		write_row(file, json_array_get(rows, r), columns, widths);
-	if (count < total)
-		fprintf(file, "... and %zu more\n", total - count);
+	if (total > most)
+		fprintf(file, "... and %zu more\n", total - most);
 }

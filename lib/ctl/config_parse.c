@@ -57,7 +57,7 @@ static const struct tp_json_key root_keys[] = {
 };
 
 /* Jansson's own texts speak to programmers who call it in these cases. */
-static const char *syntax_text(const json_error_t *syntax)
+static const char *syntax_text(const json_error_t *syntax, char *buffer, size_t size)
 {
 	switch (json_error_code(syntax)) {
 	case json_error_invalid_utf8:
@@ -72,20 +72,16 @@ static const char *syntax_text(const json_error_t *syntax)
 		return "found a number beyond 64 bits; accepted: what docs/config.md says of "
 		       "this key";
 	default:
-		return NULL;
+		return tp_json_quote(syntax->text, "", sizeof(syntax->text), buffer, size);
 	}
 }
 
 static void refuse_syntax(const char *name, const json_error_t *syntax, struct tp_error *error)
 {
-	const char *text = syntax_text(syntax);
-	char quoted[sizeof(syntax->text) + 32];
+	char buffer[sizeof(syntax->text) + 32];
 
-	if (text == NULL)
-		text = tp_json_quote(
-			syntax->text, "", sizeof(syntax->text), quoted, sizeof(quoted));
 	tp_error_set(error, EINVAL, "%s: line %d, column %d: %s", name, syntax->line,
-		syntax->column, text);
+		syntax->column, syntax_text(syntax, buffer, sizeof(buffer)));
 }
 
 static struct tp_config *new_config(void)

@@ -48,7 +48,7 @@ GOOD = [
 
 # both refuse the demo with this one change
 BAD = [
-    ("classes", GONE), ("tenants", GONE), ("classes", {}), ("tenants", {}), ("clases", {}),
+    ("classes", GONE), ("tenants", GONE), ("classes", {}), ("tenants", {}), ("klass", {}),
     ("uplinks", {}), ("uplinks", None), ("tenants/acme/network", {}), ("$schema", 1),
     ("dataplane", []), ("dataplane/cores", [1]), ("dataplane/worker_cores", []),
     ("dataplane/worker_cores", list(range(129))), ("dataplane/worker_cores", [1, 1]),

@@ -255,7 +255,7 @@ static void the_rest_is_checked(void **state)
 		{"[]", "test.json: $: found an array; accepted: an object"},
 		{"{'classes':{'gold':{'bid':16}}}", "$.tenants: found nothing"},
 		{"{'classes':{'gold':{'bid':16}},'tenants':{}}", "$.tenants: found 0 tenants"},
-		{"{'clases':1" REST, "$.clases: found an unknown key; accepted keys: $schema, "},
+		{"{'klass':1" REST, "$.klass: found an unknown key; accepted keys: $schema, "},
 		{"{'uplinks':{}" REST, "$.uplinks: uplinks are not served by this version"},
 		{TENANT("'network':{}"), "$.tenants.acme.network: networks behind uplinks"},
 		{TENANT("'budget':{'burst':1}"), "budget.credits_per_second: found nothing"},

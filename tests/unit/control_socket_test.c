@@ -1,132 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <errno.h>
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
+#include "control_support.h"
 
-#include <cmocka.h>
-
-#include "ctl/control_socket.h"
-
-/* Server and clients in one thread: a client acts, the loop runs, the client looks. */
-
-#define BIG ((size_t)4 << 20) /* bytes of the answer to "big" */
-
-static struct tp_loop *loop;
-static struct tp_control_socket *control;
-static char directory[] = "/tmp/control_test.XXXXXX";
-static char path[64];
-static unsigned handled;
-
-static json_t *handle(
-	void *owner, const char *command, const json_t *request, struct tp_error *error)
-{
-	assert_ptr_equal(owner, &handled);
-	handled++;
-	if (strcmp(command, "echo") == 0)
-		return json_incref(json_object_get(request, "what"));
-	if (strcmp(command, "big") == 0) {
-		char *text = malloc(BIG);
-		json_t *string;
-
-		memset(text, 'b', BIG);
-		string = json_stringn(text, BIG);
-		free(text);
-		return string;
-	}
-	tp_error_set(error, EINVAL, "found %s\xff; accepted: echo, big", command);
-	return NULL;
-}
-
-static struct tp_control_settings settings_of(unsigned patience_ms)
-{
-	return (struct tp_control_settings){
-		.path = path, .handle = handle, .owner = &handled, .patience_ms = patience_ms};
-}
-
-static void open_server(unsigned patience_ms)
-{
-	struct tp_control_settings settings = settings_of(patience_ms);
-	struct tp_error error = {""};
-
-	handled = 0;
-	loop = tp_loop_new(&error);
-	assert_non_null(loop);
-	control = tp_control_open(loop, &settings, &error);
-	if (control == NULL)
-		fail_msg("%s", error.text);
-}
-
-static int open_default(void **state)
-{
-	(void)state;
-	open_server(0);
-	return 0;
-}
+/* What clients say and hear, and how little the bad ones can cost. */
 
 static int open_hasty(void **state)
 {
 	(void)state;
 	open_server(500);
 	return 0;
-}
-
-static int close_server(void **state)
-{
-	(void)state;
-	tp_control_close(control);
-	tp_loop_free(loop);
-	assert_int_equal(access(path, F_OK), -1);
-	return 0;
-}
-
-static void run(void)
-{
-	for (unsigned i = 0; i < 1000 && tp_loop_step(loop, 0) > 0; i++)
-		continue;
-}
-
-static int dial(void)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	strcpy(address.sun_path, path);
-	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	return fd;
-}
-
-static void say_bytes(int fd, const char *text, size_t length)
-{
-	assert_int_equal(send(fd, text, length, MSG_NOSIGNAL), length);
-	run();
-}
-
-static void say(int fd, const char *text)
-{
-	say_bytes(fd, text, strlen(text));
-}
-
-static void hears(int fd, const char *expected)
-{
-	char answer[4096] = "";
-	ssize_t got = recv(fd, answer, sizeof(answer) - 1, 0);
-
-	if (got <= 0)
-		fail_msg("no answer; expected %s", expected);
-	if (strstr(answer, expected) == NULL)
-		fail_msg("answer: %s\nexpected: %s", answer, expected);
 }
 
 static void hears_nothing(int fd)
@@ -395,86 +276,6 @@ static void without_descriptors_the_server_waits(void **state)
 	close(fd);
 }
 
-static void the_socket_is_its_owners_only(void **state)
-{
-	struct stat status;
-
-	(void)state;
-	assert_int_equal(stat(path, &status), 0);
-	assert_int_equal(status.st_mode, S_IFSOCK | 0600);
-}
-
-static void a_live_socket_is_refused(void **state)
-{
-	struct tp_control_settings settings = settings_of(0);
-	struct tp_error error = {""};
-	int fd;
-
-	(void)state;
-	assert_null(tp_control_open(loop, &settings, &error));
-	assert_non_null(strstr(error.text, path));
-	assert_non_null(strstr(error.text, "another process serves it"));
-	run();
-	fd = dial();
-	say(fd, "{\"command\":\"echo\",\"what\":1}\n");
-	hears(fd, "{\"ok\":true,\"result\":1}\n");
-	close(fd);
-}
-
-static void a_stale_socket_is_replaced(void **state)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	strcpy(address.sun_path, path);
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	close(fd);
-	open_server(0);
-	a_request_is_answered(state);
-	close_server(state);
-}
-
-static void a_file_of_another_kind_is_left_alone(void **state)
-{
-	struct tp_control_settings settings = settings_of(0);
-	struct tp_error error = {""};
-
-	(void)state;
-	close(open(path, O_CREAT | O_CLOEXEC, 0600));
-	loop = tp_loop_new(&error);
-	assert_null(tp_control_open(loop, &settings, &error));
-	assert_non_null(strstr(error.text, "not a socket"));
-	assert_int_equal(unlink(path), 0);
-	tp_loop_free(loop);
-}
-
-static void only_the_own_file_is_removed(void **state)
-{
-	open_default(state);
-	assert_int_equal(unlink(path), 0);
-	close(open(path, O_CREAT | O_CLOEXEC, 0600));
-	tp_control_close(control);
-	tp_loop_free(loop);
-	assert_int_equal(unlink(path), 0);
-}
-
-static int make_directory(void **state)
-{
-	(void)state;
-	assert_non_null(mkdtemp(directory));
-	snprintf(path, sizeof(path), "%s/run/control.sock", directory);
-	return 0;
-}
-
-static int remove_directory(void **state)
-{
-	(void)state;
-	*strrchr(path, '/') = '\0';
-	return rmdir(path) | rmdir(directory);
-}
-
-#define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, open_default, close_server)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -490,11 +291,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(patience_ends, open_hasty, close_server),
 		WITH_SERVER(who_speaks_and_leaves_is_heard),
 		WITH_SERVER(without_descriptors_the_server_waits),
-		WITH_SERVER(the_socket_is_its_owners_only),
-		WITH_SERVER(a_live_socket_is_refused),
-		cmocka_unit_test(a_stale_socket_is_replaced),
-		cmocka_unit_test(a_file_of_another_kind_is_left_alone),
-		cmocka_unit_test(only_the_own_file_is_removed),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);
