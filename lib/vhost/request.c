@@ -42,7 +42,7 @@ static const struct vhost_request_type types[] = {
 	[VHOST_GET_STATUS]            = {"GET_STATUS",            0, 0,             0, 0, U64, vhost_get_status},
 
 	/* Not offered: dirty logging, back-end requests, IOMMU, legacy byte order, configuration
-	 * space, crypto, postcopy, inflight tracking, in-band kicks. */
+	 * space, crypto, postcopy, in-flight tracking, in-band kicks. */
 	[VHOST_SET_LOG_BASE]          = {.name = "SET_LOG_BASE"},
 	[VHOST_SET_LOG_FD]            = {.name = "SET_LOG_FD"},
 	[VHOST_SET_BACKEND_REQ_FD]    = {.name = "SET_BACKEND_REQ_FD"},

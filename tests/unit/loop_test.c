@@ -146,16 +146,18 @@ static void disarming_keeps_the_order(void **state)
 {
 	static const unsigned delays[] = {1, 40, 2, 41, 42, 3, 4};
 	struct tp_loop *loop = *state;
-	struct alarm_clock clocks[7] = {0};
+	struct alarm_clock clocks[8] = {0};
 
 	for (unsigned i = 0; i < 7; i++) {
 		clocks[i].timer.expired = go_off;
 		tp_loop_arm(loop, &clocks[i].timer, delays[i]);
 	}
 	tp_loop_disarm(loop, &clocks[3].timer);
-	for (unsigned i = 0; i < 100 && clocks[4].fired == 0; i++)
+	clocks[7].timer.expired = go_off;
+	tp_loop_arm(loop, &clocks[7].timer, 43);
+	for (unsigned i = 0; i < 100 && order < 7; i++)
 		tp_loop_step(loop, -1);
-	assert_int_equal(order, 6);
+	assert_int_equal(order, 7);
 	assert_int_equal(clocks[6].order, 3);
 	assert_int_equal(clocks[1].order, 4);
 }
