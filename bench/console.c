@@ -97,12 +97,12 @@ static void print_result(const struct console_options *options, uint32_t size,
 		printf("{\"size\": %u, \"frames_sent\": %llu, \"frames_received\": %llu, "
 		       "\"in_ring\": %llu, \"lost\": %lld, \"out_of_order\": %llu, "
 		       "\"seconds\": %.6f, \"mpps\": %.4f, \"gbits\": %.3f, "
-		       "\"fairness\": %.4f}\n",
+		       "\"fairness\": %.4f, \"cpu\": %.3f}\n",
 			size, (unsigned long long)result->frames_sent,
 			(unsigned long long)result->frames_received,
 			(unsigned long long)result->frames_in_ring, (long long)lost,
 			(unsigned long long)result->out_of_order, result->seconds, mpps, gbits,
-			result->fairness);
+			result->fairness, result->cpu);
 	else
 		printf("%u bytes: %.2f Mpps, %.2f Gbit/s, %lld lost, %llu out of order, %llu "
 		       "left in rings\n",

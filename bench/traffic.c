@@ -6,6 +6,7 @@
 #include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "channel.h"
@@ -343,6 +344,15 @@ static double fairness(const struct tp_traffic *traffic)
 	return squares > 0 ? sum * sum / (traffic->flow_count * squares) : 0;
 }
 
+/* Less of it than time passed means that somebody else had our CPU. */
+static double own_cpu_seconds(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+}
+
 static void collect(const struct tp_traffic *traffic, struct tp_traffic_result *result, int sign)
 {
 	for (unsigned i = 0; i < traffic->flow_count; i++) {
@@ -379,11 +389,14 @@ int tp_traffic_run(struct tp_traffic *traffic, uint32_t frame_size, double warm_
 	for (unsigned i = 0; i < traffic->flow_count; i++)
 		traffic->flows[i].measured_from = traffic->flows[i].received;
 	result->frames_measured = -received_in_all(traffic);
+	result->cpu = -own_cpu_seconds();
 	elapsed = drive(traffic, seconds, error);
+	result->cpu += own_cpu_seconds();
 	if (elapsed < 0)
 		return (int)elapsed;
 	result->frames_measured += received_in_all(traffic);
 	result->seconds = (double)elapsed / 1e9;
+	result->cpu /= result->seconds;
 	result->fairness = fairness(traffic);
 	elapsed = drain(traffic, error);
 	collect(traffic, result, 1);

@@ -37,6 +37,7 @@ struct tp_traffic_result {
 	uint64_t frames_measured; /* received in the measured time */
 	uint64_t out_of_order;    /* samples that carried a number already passed */
 	double seconds;           /* measured */
+	double cpu;               /* share of the measured time that this thread ran, 0 to 1 */
 	double fairness;          /* Jain's index over the flows, 1 is fair */
 };
 
