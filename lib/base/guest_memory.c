@@ -132,8 +132,9 @@ static int check_request(const struct tp_guest_memory *old,
 
 static struct tp_guest_memory *table_new(uint32_t count, struct tp_error *error)
 {
+	uint32_t places = count == 0 ? 1 : count;
 	struct tp_guest_memory *memory =
-		calloc(1, sizeof(*memory) + count * sizeof(memory->region[0]));
+		calloc(1, sizeof(*memory) + places * sizeof(memory->region[0]));
 
 	if (memory == NULL)
 		tp_error_set(error, ENOMEM, "memory table: no memory for %u regions", count);

@@ -82,6 +82,26 @@ static inline struct tp_vring *tp_ring_towards(
 	return &context->pair[pair].rx;
 }
 
+/* One frame. */
+TP_FAST enum tp_drop tp_lookup_one(struct tp_worker *worker, unsigned i)
+{
+	struct tp_burst *burst = &worker->burst;
+	uint64_t mac = burst->destination_mac[i];
+	enum tp_drop drop;
+
+	if (TP_UNLIKELY(mac & TP_MAC_MULTICAST)) {
+		burst->destination[i] = TP_TO_MANY;
+		return TP_DROP_NONE;
+	}
+	drop = tp_lookup_unicast(worker, mac, &burst->destination[i]);
+	if (TP_UNLIKELY(drop != TP_DROP_NONE || burst->destination[i] == TP_TO_MANY))
+		return drop;
+	burst->ring[i] =
+		tp_ring_towards(burst, &worker->snapshot->interfaces[burst->destination[i]]);
+	return TP_LIKELY(tp_vring_running(burst->ring[i])) ? TP_DROP_NONE
+							   : TP_DROP_DESTINATION_DOWN;
+}
+
 static inline void tp_lookup(struct tp_worker *worker)
 {
 	struct tp_burst *burst = &worker->burst;
@@ -90,23 +110,11 @@ static inline void tp_lookup(struct tp_worker *worker)
 
 	for (unsigned i = 0; i < burst->count; i++) {
 		struct tp_view *view = &burst->views.view[i];
-		uint64_t mac = burst->destination_mac[i];
-		const struct tp_interface *destination;
 
 		if (TP_UNLIKELY(view->drop != TP_DROP_NONE))
 			continue;
 		if (TP_UNLIKELY(learning && tp_mac_load(burst->head[i] + 6) != burst->source->mac))
 			tp_sight(worker, tp_mac_load(burst->head[i] + 6));
-		if (TP_UNLIKELY(mac & TP_MAC_MULTICAST)) {
-			burst->destination[i] = TP_TO_MANY;
-			continue;
-		}
-		view->drop = tp_lookup_unicast(worker, mac, &burst->destination[i]);
-		if (TP_UNLIKELY(view->drop != TP_DROP_NONE || burst->destination[i] == TP_TO_MANY))
-			continue;
-		destination = &worker->snapshot->interfaces[burst->destination[i]];
-		burst->ring[i] = tp_ring_towards(burst, destination);
-		if (TP_UNLIKELY(!tp_vring_running(burst->ring[i])))
-			view->drop = TP_DROP_DESTINATION_DOWN;
+		view->drop = tp_lookup_one(worker, i);
 	}
 }

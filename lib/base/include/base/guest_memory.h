@@ -36,7 +36,9 @@ struct tp_guest_region {
 
 struct tp_guest_memory {
 	uint32_t count;
-	struct tp_guest_region region[]; /* no two overlap in guest or user addresses */
+	/* No two overlap in guest or user addresses; an empty table has one of size 0 all the same.
+	 */
+	struct tp_guest_region region[];
 };
 
 /** A region as a front-end describes it (vhost-user "memory region description"). */
@@ -89,13 +91,15 @@ bool tp_guest_memory_condemned(const struct tp_guest_memory *memory);
 static inline uint8_t *tp_guest_translate(
 	const struct tp_guest_memory *memory, uint64_t address, uint64_t length)
 {
-	for (uint32_t i = 0; i < memory->count; i++) {
-		const struct tp_guest_region *region = &memory->region[i];
+	const struct tp_guest_region *region = memory->region;
+
+	/* Most guests have one region that matters, and there is always a first one. */
+	do {
 		uint64_t offset = address - region->guest_address;
 
-		if (offset < region->size && length <= region->size - offset)
+		if (__builtin_expect(offset < region->size && length <= region->size - offset, 1))
 			return region->host + offset;
-	}
+	} while (++region < memory->region + memory->count);
 	return NULL;
 }
 

@@ -22,7 +22,7 @@
 /* What every frame goes through is laid out in one piece; what few frames need stays out of its
  * way. */
 #define TP_FAST static inline __attribute__((always_inline))
-#define TP_RARE static __attribute__((noinline, cold, unused))
+#define TP_RARE static __attribute__((noinline, unused))
 
 /** A private copy of a descriptor in a ring's own table. Two loads, and the guest's copy is not
  * read again. */
