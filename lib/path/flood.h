@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
-#include <rte_atomic.h>
-
+#include "call.h"
 #include "copy.h"
 #include "lookup.h"
 #include "publish.h"
@@ -14,8 +13,9 @@
  */
 
 static inline bool tp_flood_copy(
-	struct tp_burst *burst, unsigned i, struct tp_context *context, struct tp_vring *ring)
+	struct tp_worker *worker, unsigned i, struct tp_context *context, struct tp_vring *ring)
 {
+	struct tp_burst *burst = &worker->burst;
 	const struct tp_view *view = &burst->views.view[i];
 	struct tp_place *place = &burst->places.place[i];
 	uint16_t buffers;
@@ -28,13 +28,13 @@ static inline bool tp_flood_copy(
 	buffers = tp_split_put(ring, ring->used_index, &burst->places, place, view->length);
 	tp_split_publish(ring, buffers);
 	tp_count_received(context, 1, view->length);
-	rte_smp_mb(); /* between the used index and the guest's wish for a call */
-	tp_call(ring, context);
+	tp_call_later(worker, ring, context);
 	return true;
 }
 
-TP_RARE void tp_flood(struct tp_burst *burst, unsigned i)
+TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
 {
+	struct tp_burst *burst = &worker->burst;
 	const struct tp_tenant *tenant = &burst->snapshot->tenants[burst->source->tenant];
 	struct tp_counters *counters = &burst->context->counters;
 	uint32_t copies = 0;
@@ -46,7 +46,7 @@ TP_RARE void tp_flood(struct tp_burst *burst, unsigned i)
 
 		if (id == burst->interface || !tp_vring_running(ring))
 			continue;
-		if (tp_flood_copy(burst, i, destination->context, ring))
+		if (tp_flood_copy(worker, i, destination->context, ring))
 			copies++;
 		else
 			tp_counter_add(&counters->value[TP_COUNTER_COPIES_REFUSED], 1);
@@ -61,4 +61,5 @@ TP_RARE void tp_flood(struct tp_burst *burst, unsigned i)
 	tp_counter_add(&counters->value[TP_COUNTER_TX_FRAMES], 1);
 	tp_counter_add(&counters->value[TP_COUNTER_TX_BYTES], burst->views.view[i].length);
 	tp_split_complete(&burst->pair->tx, &burst->views.view[i], 1);
+	tp_call_later(worker, &burst->pair->tx, burst->context);
 }

@@ -5,8 +5,6 @@
  * for each vector width, TP_FORWARD being the name of the function; the worker chooses at start.
  */
 
-#include <rte_atomic.h>
-
 #include "classify.h"
 #include "complete.h"
 #include "copy.h"
@@ -27,14 +25,6 @@ static inline void begin(struct tp_worker *worker, const struct tp_poll *poll)
 	burst->pair_index = poll->pair;
 }
 
-static inline void call_guests(struct tp_burst *burst)
-{
-	rte_smp_mb(); /* between the used indices and the guests' wishes for calls */
-	for (unsigned i = 0; i < burst->targets; i++)
-		tp_call(burst->target[i].ring, burst->target[i].context);
-	tp_call(&burst->pair->tx, burst->context);
-}
-
 unsigned TP_FORWARD(struct tp_worker *worker, const struct tp_poll *poll)
 {
 	struct tp_burst *burst = &worker->burst;
@@ -49,15 +39,13 @@ unsigned TP_FORWARD(struct tp_worker *worker, const struct tp_poll *poll)
 	tp_reserve(burst);
 	if (burst->accepted > 0) {
 		tp_copy(burst);
-		tp_publish(burst);
-		tp_complete(burst);
+		tp_publish(worker);
+		tp_complete(worker);
 	}
 	if (burst->accepted < burst->count && burst->destination[burst->accepted] == TP_TO_MANY &&
 		burst->views.view[burst->accepted].drop == TP_DROP_NONE) {
-		tp_flood(burst, burst->accepted);
+		tp_flood(worker, burst->accepted);
 		flooded = 1;
 	}
-	if (burst->accepted + flooded > 0)
-		call_guests(burst);
 	return burst->accepted + flooded;
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
-#include <unistd.h>
-
 #include "burst.h"
+#include "call.h"
 
 /*
  * publish: make the filled buffers visible to their guests, in the order of reservation, one index
- * store a destination ring; count them; notify guests that asked for it.
+ * store a destination ring; count them.
  */
 
 static inline void tp_put_all(struct tp_burst *burst)
@@ -31,8 +30,10 @@ static inline void tp_count_received(struct tp_context *context, uint32_t frames
 	tp_counter_add(&context->counters.value[TP_COUNTER_RX_BYTES], bytes);
 }
 
-static inline void tp_publish(struct tp_burst *burst)
+static inline void tp_publish(struct tp_worker *worker)
 {
+	struct tp_burst *burst = &worker->burst;
+
 	tp_put_all(burst);
 	for (unsigned i = 0; i < burst->targets; i++) {
 		struct tp_target *target = &burst->target[i];
@@ -40,17 +41,6 @@ static inline void tp_publish(struct tp_burst *burst)
 		tp_split_publish(target->ring, target->buffers);
 		target->ring->touched = 0;
 		tp_count_received(target->context, target->frames, target->bytes);
+		tp_call_later(worker, target->ring, target->context);
 	}
-}
-
-/* The one system call of the dataplane, for guests that asked to be interrupted. The descriptor is
- * a non-blocking eventfd; if it is saturated the guest has a call pending anyway. */
-static inline void tp_call(struct tp_vring *ring, struct tp_context *context)
-{
-	const uint64_t one = 1;
-
-	if (!tp_split_call_wanted(ring))
-		return;
-	if (write(ring->call_fd, &one, sizeof(one)) == sizeof(one))
-		tp_counter_add(&context->counters.value[TP_COUNTER_CALLS], 1);
 }

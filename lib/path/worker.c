@@ -9,6 +9,7 @@
 #include <rte_rcu_qsbr.h>
 
 #include "burst.h"
+#include "call.h"
 #include "path/worker.h"
 
 struct vector {
@@ -106,6 +107,15 @@ static void take_snapshot(struct tp_worker *worker)
 	empty_cache(worker);
 }
 
+/* The next ring's available index is probably in its guest's cache: let it come meanwhile. */
+static inline void prefetch_ring(const struct tp_poll *poll)
+{
+	const struct tp_vring *ring = &poll->context->pair[poll->pair].tx;
+
+	if (tp_vring_running(ring))
+		__builtin_prefetch(&ring->avail->idx);
+}
+
 unsigned tp_worker_sweep(struct tp_worker *worker)
 {
 	/* acquire: partner is the release store of tp_dataplane_publish_polls */
@@ -117,9 +127,12 @@ unsigned tp_worker_sweep(struct tp_worker *worker)
 	for (uint32_t i = 0; i < polls->count; i++) {
 		const struct tp_poll *poll = &polls->poll[i];
 
+		if (i + 1 < polls->count)
+			prefetch_ring(poll + 1);
 		if (tp_vring_running(&poll->context->pair[poll->pair].tx))
 			frames += worker->forward(worker, poll);
 	}
+	tp_call_all(worker);
 	tp_counter_add(&worker->share->sweeps, 1);
 	if (frames > 0) {
 		tp_counter_add(&worker->share->busy_sweeps, 1);

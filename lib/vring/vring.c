@@ -112,6 +112,7 @@ int tp_vring_start(struct tp_vring *ring, const struct tp_vring_setup *setup,
 	ring->mergeable = (setup->features & TP_FEATURE(VIRTIO_NET_F_MRG_RXBUF)) != 0;
 	ring->deaf = false;
 	ring->touched = 0;
+	ring->call_pending = false;
 	ring->call_fd = setup->call_fd;
 	tp_vring_break(ring, TP_VRING_SOUND);
 	start_indices(ring);

@@ -42,8 +42,8 @@ static struct tp_burst *begin_burst(void)
 static void finish(struct tp_burst *burst)
 {
 	tp_copy(burst);
-	tp_publish(burst);
-	tp_complete(burst);
+	tp_publish(scene.worker);
+	tp_complete(scene.worker);
 }
 
 static uint8_t *sent_frame(void)

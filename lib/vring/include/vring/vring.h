@@ -52,10 +52,11 @@ struct tp_vring {
 	bool event_idx;
 	bool indirect;
 	bool mergeable;
-	bool deaf;       /* a hold for this destination ran out; worker: rw */
-	uint8_t fault;   /* enum tp_vring_fault; worker: w, control: r (relaxed atomics) */
-	uint8_t touched; /* the destination's place in the worker's burst + 1; worker: rw */
-	int call_fd;     /* eventfd, or -1 */
+	bool deaf;         /* a hold for this destination ran out; worker: rw */
+	uint8_t fault;     /* enum tp_vring_fault; worker: w, control: r (relaxed atomics) */
+	bool call_pending; /* the worker will look at the need of a call; worker: rw */
+	uint8_t touched;   /* the destination's place in the worker's burst + 1; worker: rw */
+	int call_fd;       /* eventfd, or -1 */
 	/* Free-running indices, worker: rw. */
 	uint16_t next_avail; /* first available entry not consumed */
 	uint16_t reserved;   /* first available entry not reserved (destination) */
