@@ -133,6 +133,17 @@ static int serve(struct tp_appliance *appliance, const char *vector, struct tp_e
 	return result;
 }
 
+static struct tp_config *read_config(const char *path, struct tp_error *error)
+{
+	struct tp_config *config = tp_config_read(path, error);
+
+	if (config == NULL || tp_config_check_machine(config, error) == 0)
+		return config;
+	tp_error_prefix(error, "%s", path);
+	tp_config_free(config);
+	return NULL;
+}
+
 static int fail(const struct tp_error *error)
 {
 	fprintf(stderr, "turnpiked: %s\n", error->text);
@@ -153,9 +164,8 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc - separator, argv + separator, 0, NULL, &options);
 	if (options.verbose)
 		tp_log_set_level(TP_LOG_DEBUG);
-	config = tp_config_read(options.config, &error);
-	if (config == NULL || tp_config_check_machine(config, &error) < 0 ||
-		start_eal(config, separator, argv, &error) < 0) {
+	config = read_config(options.config, &error);
+	if (config == NULL || start_eal(config, separator, argv, &error) < 0) {
 		tp_config_free(config);
 		return fail(&error);
 	}

@@ -9,6 +9,19 @@
  * frame as delivered or as dropped for its reason.
  */
 
+/* Give `count` frames of the burst, from `first` on, back to their guest. */
+static inline void tp_return_frames(
+	struct tp_worker *worker, unsigned first, unsigned count, uint64_t bytes)
+{
+	struct tp_burst *burst = &worker->burst;
+	struct tp_counters *counters = &burst->context->counters;
+
+	tp_split_complete(&burst->pair->tx, &burst->views.view[first], count);
+	tp_call_later(worker, &burst->pair->tx, burst->context);
+	tp_counter_add(&counters->value[TP_COUNTER_TX_FRAMES], count);
+	tp_counter_add(&counters->value[TP_COUNTER_TX_BYTES], bytes);
+}
+
 static inline void tp_complete(struct tp_worker *worker)
 {
 	struct tp_burst *burst = &worker->burst;
@@ -25,9 +38,6 @@ static inline void tp_complete(struct tp_worker *worker)
 			dropped++;
 		}
 	}
-	tp_split_complete(&burst->pair->tx, burst->views.view, burst->accepted);
-	tp_call_later(worker, &burst->pair->tx, burst->context);
-	tp_counter_add(&counters->value[TP_COUNTER_TX_FRAMES], burst->accepted);
-	tp_counter_add(&counters->value[TP_COUNTER_TX_BYTES], bytes);
+	tp_return_frames(worker, 0, burst->accepted, bytes);
 	tp_counter_add(&counters->value[TP_COUNTER_DELIVERED], burst->accepted - dropped);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "call.h"
+#include "complete.h"
 #include "copy.h"
 #include "lookup.h"
 #include "publish.h"
@@ -58,8 +59,5 @@ TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
 	} else {
 		tp_counter_add(&counters->drop[TP_DROP_FLOOD_NOBODY], 1);
 	}
-	tp_counter_add(&counters->value[TP_COUNTER_TX_FRAMES], 1);
-	tp_counter_add(&counters->value[TP_COUNTER_TX_BYTES], burst->views.view[i].length);
-	tp_split_complete(&burst->pair->tx, &burst->views.view[i], 1);
-	tp_call_later(worker, &burst->pair->tx, burst->context);
+	tp_return_frames(worker, i, 1, burst->views.view[i].length);
 }
