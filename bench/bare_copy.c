@@ -173,6 +173,7 @@ static int make_guests(
 	const struct console_options *options, struct tp_frontend **devices, struct tp_error *error)
 {
 	struct tp_frontend_settings settings = {.ring_size = options->ring,
+		.frame_offset = options->offset,
 		.features = 1ull << VIRTIO_NET_F_MRG_RXBUF,
 		.huge_pages = options->huge_pages};
 

@@ -11,6 +11,7 @@ const struct console_options console_defaults = {.size = 64,
 	.seconds = 1,
 	.warm_up = 0.2,
 	.ring = 256,
+	.offset = TP_FRONTEND_HEADER_BYTES,
 	.core = -1,
 	.mac = {0x02, 0, 0, 0, 0, 1}};
 
@@ -67,6 +68,10 @@ bool console_take(struct console_options *options, int option, const char *value
 		return options->interactive = true;
 	case 'H':
 		return options->huge_pages = true;
+	case 'o':
+		good = take_number(&number, value, TP_FRONTEND_HEADER_BYTES, 4096);
+		options->offset = (uint32_t)number;
+		return good;
 	case 'm':
 		return take_mac(options->mac, value);
 	default:

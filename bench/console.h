@@ -20,6 +20,7 @@ struct console_options {
 	bool json;        /* --json */
 	bool interactive; /* --interactive: read "run SECONDS SIZE" from standard input */
 	bool huge_pages;  /* --huge */
+	uint32_t offset;  /* --frame-offset, of the frame in its buffer */
 	uint8_t mac[6];   /* --mac, of guest 0 */
 };
 
@@ -29,6 +30,7 @@ struct console_options {
 		{"warm-up", required_argument, NULL, 'w'}, {"ring", required_argument, NULL, 'r'}, \
 		{"core", required_argument, NULL, 'c'}, {"json", no_argument, NULL, 'j'},          \
 		{"interactive", no_argument, NULL, 'i'}, {"huge", no_argument, NULL, 'H'},         \
+		{"frame-offset", required_argument, NULL, 'o'},                                    \
 		{"mac", required_argument, NULL, 'm'},                                             \
 	{                                                                                          \
 		"help", no_argument, NULL, 'h'                                                     \
@@ -41,6 +43,8 @@ struct console_options {
 	"  --ring N          descriptors a ring (256)\n"                                           \
 	"  --core CPU        where the load runs (any)\n"                                          \
 	"  --huge            guest memory in 2 MiB pages\n"                                        \
+	"  --frame-offset N  of the frame in its buffer: 12 as in Linux's driver (12), 64 as in\n" \
+	"                    DPDK's\n"                                                             \
 	"  --mac MAC         of guest 0; guest i has this plus i (02:00:00:00:00:01)\n"            \
 	"  --json            results as JSON, one line a run\n"                                    \
 	"  --interactive     one run for every line \"run SECONDS SIZE\" on standard input\n"

@@ -99,6 +99,7 @@ static int attach(const struct load *load, struct tp_frontend **guests, uint64_t
 		settings[i] = (struct tp_frontend_settings){.path = load->paths[i],
 			.serve = load->serve,
 			.ring_size = load->console.ring,
+			.frame_offset = load->console.offset,
 			.features = 1ull << VIRTIO_NET_F_MRG_RXBUF,
 			.huge_pages = load->console.huge_pages,
 			.timeout_ms = 30000};

@@ -13,7 +13,7 @@
 #include "traffic.h"
 
 #define HEADERS        (sizeof(struct ether_header) + sizeof(struct iphdr) + sizeof(struct udphdr))
-#define STAMP_OFFSET   HEADERS /* eight bytes, all in the frame's first cache line */
+#define STAMP_OFFSET   HEADERS /* eight bytes, in the frame's first 64 */
 #define BURST          32      /* a transmit ring is filled up when it has room for this many */
 #define CLOCK_ROUNDS   64      /* rounds between two looks at the clock */
 #define DRAIN_QUIET_NS 20000000ull

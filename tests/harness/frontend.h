@@ -28,10 +28,11 @@
  *
  *   [descriptors|available|used|indirect tables] x rings      [buffers] x rings
  *
- * A slot is one frame's worth of descriptors and one buffer. In its buffer the frame begins on a
- * cache line and the virtio-net header ends just before it, as in DPDK's driver:
+ * A slot is one frame's worth of descriptors and one buffer, which begins on a cache line. The
+ * virtio-net header ends just before the frame. With a frame_offset of 64 the frame is aligned, as
+ * in DPDK's driver; with 12 the header is, as in Linux's:
  *
- *   0          52        64                                       buffer_size + 64
+ *   0          52        64 = frame_offset
  *   |  unused  | header  | frame: segment 0 | segment 1 | ...     |
  *
  * Source: virtio 1.2, 2.7 (split virtqueues) and 5.1 (network device); vhost-user protocol.
@@ -42,7 +43,6 @@
 #define TP_FRONTEND_SEGMENTS_MAX    8
 #define TP_FRONTEND_PIECES_MAX      (TP_FRONTEND_SEGMENTS_MAX + 1)
 #define TP_FRONTEND_HEADER_BYTES    12 /* with VIRTIO_F_VERSION_1, mergeable or not */
-#define TP_FRONTEND_FRAME_OFFSET    64 /* of the frame in its buffer */
 
 /* Ring numbers as virtio-net counts them. */
 static inline unsigned tp_receive_ring(unsigned queue_pair)
@@ -56,20 +56,21 @@ static inline unsigned tp_transmit_ring(unsigned queue_pair)
 }
 
 struct tp_frontend_settings {
-	const char *path;     /* UNIX socket; must outlive the front-end */
-	bool serve;           /* listen there for a back-end that connects */
-	unsigned queue_pairs; /* 1..8; 0 means 1 */
-	uint16_t ring_size;   /* descriptors, a power of two; 0 means 256 */
-	uint32_t buffer_size; /* bytes of frame that one buffer holds; 0 means 2048 */
-	uint64_t features;    /* virtio feature bits wanted beside VERSION_1, which always is */
-	bool huge_pages;      /* 2 MiB pages; else 4 KiB */
-	bool two_regions;     /* rings and buffers in regions apart */
-	bool header_apart;    /* the header in a descriptor of its own */
-	bool indirect_tables; /* every chain in an indirect table (needs INDIRECT_DESC) */
-	unsigned segments;    /* descriptors that a frame is cut into, 1..8; 0 means 1 */
-	bool interrupts;      /* ask to be notified of used buffers */
-	bool no_acks;         /* do not ask for an acknowledgement of every message */
-	unsigned timeout_ms;  /* longest wait for the peer in each step; 0 means 10000 */
+	const char *path;      /* UNIX socket; must outlive the front-end */
+	bool serve;            /* listen there for a back-end that connects */
+	unsigned queue_pairs;  /* 1..8; 0 means 1 */
+	uint16_t ring_size;    /* descriptors, a power of two; 0 means 256 */
+	uint32_t buffer_size;  /* bytes of frame that one buffer holds; 0 means 2048 */
+	uint32_t frame_offset; /* of the frame in its buffer, at least 12; 0 means 64 */
+	uint64_t features;     /* virtio feature bits wanted beside VERSION_1, which always is */
+	bool huge_pages;       /* 2 MiB pages; else 4 KiB */
+	bool two_regions;      /* rings and buffers in regions apart */
+	bool header_apart;     /* the header in a descriptor of its own */
+	bool indirect_tables;  /* every chain in an indirect table (needs INDIRECT_DESC) */
+	unsigned segments;     /* descriptors that a frame is cut into, 1..8; 0 means 1 */
+	bool interrupts;       /* ask to be notified of used buffers */
+	bool no_acks;          /* do not ask for an acknowledgement of every message */
+	unsigned timeout_ms;   /* longest wait for the peer in each step; 0 means 10000 */
 };
 
 /** A part of a slot that one descriptor covers. */
@@ -189,7 +190,8 @@ uint64_t tp_frontend_guest_address(const struct tp_frontend *frontend, const voi
 static inline uint8_t *tp_frontend_frame(
 	const struct tp_frontend *frontend, const struct tp_frontend_ring *ring, unsigned slot)
 {
-	return ring->buffers + (size_t)slot * frontend->slot_stride + TP_FRONTEND_FRAME_OFFSET;
+	return ring->buffers + (size_t)slot * frontend->slot_stride +
+	       frontend->settings.frame_offset;
 }
 
 /** Index of the first descriptor of a slot. */

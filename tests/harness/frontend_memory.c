@@ -39,17 +39,17 @@ static void cut_slot(struct tp_frontend *frontend)
 {
 	const struct tp_frontend_settings *settings = &frontend->settings;
 	uint32_t capacity = (settings->buffer_size + settings->segments - 1) / settings->segments;
-	uint32_t offset = TP_FRONTEND_FRAME_OFFSET - TP_FRONTEND_HEADER_BYTES;
+	uint32_t offset = settings->frame_offset - TP_FRONTEND_HEADER_BYTES;
 	struct tp_frontend_piece *piece = frontend->piece;
 
 	if (settings->header_apart) {
 		*piece++ = (struct tp_frontend_piece){offset, TP_FRONTEND_HEADER_BYTES};
-		*piece++ = (struct tp_frontend_piece){TP_FRONTEND_FRAME_OFFSET, capacity};
+		*piece++ = (struct tp_frontend_piece){settings->frame_offset, capacity};
 	} else {
 		*piece++ = (struct tp_frontend_piece){offset, TP_FRONTEND_HEADER_BYTES + capacity};
 	}
 	/* One line between segments, so that a back-end which takes them for one is found out. */
-	offset = TP_FRONTEND_FRAME_OFFSET + capacity;
+	offset = settings->frame_offset + capacity;
 	for (unsigned i = 1; i < settings->segments; i++) {
 		offset = (uint32_t)round_up(offset, LINE) + LINE;
 		*piece++ = (struct tp_frontend_piece){offset, capacity};
@@ -156,6 +156,9 @@ static int check_settings(const struct tp_frontend_settings *settings, struct tp
 	if (settings->segments > TP_FRONTEND_SEGMENTS_MAX || pieces > settings->ring_size)
 		return tp_error_set(
 			error, EINVAL, "%u segments: 1 to 8 are possible", settings->segments);
+	if (settings->frame_offset < TP_FRONTEND_HEADER_BYTES || settings->frame_offset > 4096)
+		return tp_error_set(error, EINVAL, "frame offset %u: 12 to 4096 are possible",
+			settings->frame_offset);
 	if (settings->indirect_tables &&
 		!(settings->features & 1ull << VIRTIO_RING_F_INDIRECT_DESC))
 		return tp_error_set(
@@ -176,6 +179,8 @@ static void fill_defaults(struct tp_frontend_settings *settings)
 		settings->ring_size = 256;
 	if (settings->buffer_size == 0)
 		settings->buffer_size = 2048;
+	if (settings->frame_offset == 0)
+		settings->frame_offset = 64;
 	if (settings->segments == 0)
 		settings->segments = 1;
 	if (settings->timeout_ms == 0)
