@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "control_listen.h"
+#include "base/unix_socket.h"
 #include "control_request.h"
 
 /* How long to leave new clients waiting when the process has no descriptor for them. */
@@ -34,7 +34,7 @@ struct client {
 struct tp_control_socket {
 	struct tp_loop *loop;
 	struct tp_control_settings settings;
-	struct tp_control_listener listener;
+	struct stat socket_file; /* that is ours */
 	struct tp_watch watch;
 	struct tp_timer pause;
 	struct client *clients[TP_CONTROL_CLIENTS_MAX]; /* NULL: free */
@@ -249,19 +249,29 @@ static void listener_ready(struct tp_watch *watch, uint32_t events)
 		turn_away(fd, "no memory for another client");
 }
 
+static void stop_listening(struct tp_control_socket *control)
+{
+	close(control->watch.fd);
+	tp_unix_remove(control->settings.path, &control->socket_file);
+}
+
 static int start(struct tp_control_socket *control, struct tp_error *error)
 {
 	const char *path = control->settings.path;
-	int result = tp_control_listen(path, &control->listener, error);
+	const struct tp_unix_listen how = {.backlog = TP_CONTROL_CLIENTS_MAX, .mode = 0600};
+	int fd = tp_unix_listen(path, &how, &control->socket_file, error);
+	int result;
 
-	if (result < 0)
-		return result;
-	control->watch = (struct tp_watch){.fd = control->listener.fd, .ready = listener_ready};
+	if (fd < 0) {
+		tp_error_prefix(error, "control socket");
+		return fd;
+	}
+	control->watch = (struct tp_watch){.fd = fd, .ready = listener_ready};
 	control->pause.expired = pause_is_over;
 	result = tp_loop_watch(control->loop, &control->watch, EPOLLIN);
 	if (result == 0)
 		return 0;
-	tp_control_unlisten(path, &control->listener);
+	stop_listening(control);
 	return tp_error_set(error, -result, "control socket %s: %s", path, strerror(-result));
 }
 
@@ -298,7 +308,7 @@ void tp_control_close(struct tp_control_socket *control)
 	}
 	tp_loop_disarm(control->loop, &control->pause);
 	tp_loop_unwatch(control->loop, &control->watch);
-	tp_control_unlisten(control->settings.path, &control->listener);
+	stop_listening(control);
 	free((char *)control->settings.path);
 	free(control);
 }

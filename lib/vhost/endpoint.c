@@ -8,11 +8,12 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "base/unix_socket.h"
 #include "connection.h"
-#include "socket.h"
 
 /* The life of an endpoint: listening or connecting, one front-end at a time, and again. */
 
+#define BACKLOG          8
 #define ACCEPTS_A_TURN   8
 #define ACCEPT_PAUSE_MS  100
 #define RECONNECT_MIN_MS 100
@@ -73,7 +74,7 @@ static void connection_ended(struct vhost_connection *connection, const char *re
 int vhost_endpoint_attach(struct tp_vhost_endpoint *endpoint, int fd)
 {
 	struct vhost_connection *connection = &endpoint->connection;
-	int pid = vhost_socket_peer_pid(fd);
+	int pid = tp_unix_peer_pid(fd);
 	int result = vhost_connection_open(connection, fd);
 
 	if (result < 0)
@@ -96,7 +97,7 @@ static void take_front_end(struct tp_vhost_endpoint *endpoint, int fd)
 	if (vhost_connection_is_open(&endpoint->connection)) {
 		tp_log_limited(&endpoint->refused, TP_LOG_WARNING,
 			"%s: process %d connected to %s, which has a front-end already: hung up",
-			endpoint->name, vhost_socket_peer_pid(fd), endpoint->path);
+			endpoint->name, tp_unix_peer_pid(fd), endpoint->path);
 		close(fd);
 		return;
 	}
@@ -141,7 +142,7 @@ static void accept_ready(struct tp_watch *watch, uint32_t events)
 static void try_connect(struct tp_vhost_endpoint *endpoint)
 {
 	struct tp_error error;
-	int fd = vhost_socket_connect(endpoint->path, &error);
+	int fd = tp_unix_connect(endpoint->path, &error);
 
 	if (fd >= 0) {
 		if (vhost_endpoint_attach(endpoint, fd) == 0)
@@ -169,7 +170,8 @@ static void retry_expired(struct tp_timer *timer)
 
 static int start_listening(struct tp_vhost_endpoint *endpoint, struct tp_error *error)
 {
-	int fd = vhost_socket_listen(endpoint->path, &endpoint->socket_file, error);
+	const struct tp_unix_listen how = {.backlog = BACKLOG};
+	int fd = tp_unix_listen(endpoint->path, &how, &endpoint->socket_file, error);
 	int result;
 
 	if (fd < 0)
@@ -197,7 +199,7 @@ static int check_settings(const struct tp_vhost_settings *settings, struct tp_er
 	if (settings->queue_pairs < 1 || settings->queue_pairs > TP_VHOST_QUEUE_PAIRS_MAX)
 		return tp_error_set(error, EINVAL, "%u queue pairs; 1 to %d are possible",
 			settings->queue_pairs, TP_VHOST_QUEUE_PAIRS_MAX);
-	return vhost_socket_check_path(settings->path, error);
+	return tp_unix_check_path(settings->path, error);
 }
 
 static struct tp_vhost_endpoint *new_endpoint(
@@ -250,7 +252,7 @@ void tp_vhost_close(struct tp_vhost_endpoint *endpoint)
 	if (endpoint->listen.fd >= 0) {
 		tp_loop_unwatch(endpoint->loop, &endpoint->listen);
 		close(endpoint->listen.fd);
-		vhost_socket_remove(endpoint->path, &endpoint->socket_file);
+		tp_unix_remove(endpoint->path, &endpoint->socket_file);
 	}
 	free(endpoint->name);
 	free(endpoint->path);

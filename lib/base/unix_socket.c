@@ -5,11 +5,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "socket.h"
+#include "base/unix_socket.h"
 
-#define BACKLOG 8
-
-int vhost_socket_check_path(const char *path, struct tp_error *error)
+int tp_unix_check_path(const char *path, struct tp_error *error)
 {
 	size_t longest = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
 	size_t length = strlen(path);
@@ -94,9 +92,17 @@ static int remove_stale(const char *path, struct tp_error *error)
 	return 0;
 }
 
-static int bind_and_listen(int fd, const char *path, struct stat *identity, struct tp_error *error)
+static int bind_and_listen(int fd, const char *path, const struct tp_unix_listen *how,
+	struct stat *identity, struct tp_error *error)
 {
-	int result = bind_to(fd, path);
+	int result;
+
+	/* Linux gives the file the mode of the unbound socket: nobody else can connect meanwhile.
+	 */
+	if (how->mode != 0 && fchmod(fd, how->mode) < 0)
+		return tp_error_set(
+			error, errno, "socket %s: mode 0%o: %s", path, how->mode, strerror(errno));
+	result = bind_to(fd, path);
 
 	if (result == -EADDRINUSE) {
 		result = remove_stale(path, error);
@@ -107,30 +113,33 @@ static int bind_and_listen(int fd, const char *path, struct stat *identity, stru
 	if (result < 0)
 		return tp_error_set(
 			error, -result, "socket %s cannot be made: %s", path, strerror(-result));
-	if (listen(fd, BACKLOG) < 0 || lstat(path, identity) < 0)
+	if (listen(fd, how->backlog) < 0 || lstat(path, identity) < 0)
 		return tp_error_set(
 			error, errno, "socket %s cannot be served: %s", path, strerror(errno));
 	return 0;
 }
 
-int vhost_socket_listen(const char *path, struct stat *identity, struct tp_error *error)
+int tp_unix_listen(const char *path, const struct tp_unix_listen *how, struct stat *identity,
+	struct tp_error *error)
 {
-	int result = make_parents(path, error);
+	int result = tp_unix_check_path(path, error);
 	int fd;
 
+	if (result == 0)
+		result = make_parents(path, error);
 	if (result < 0)
 		return result;
 	fd = new_socket(error);
 	if (fd < 0)
 		return fd;
-	result = bind_and_listen(fd, path, identity, error);
+	result = bind_and_listen(fd, path, how, identity, error);
 	if (result == 0)
 		return fd;
 	close(fd);
 	return result;
 }
 
-int vhost_socket_connect(const char *path, struct tp_error *error)
+int tp_unix_connect(const char *path, struct tp_error *error)
 {
 	int fd = new_socket(error);
 	int result;
@@ -145,7 +154,7 @@ int vhost_socket_connect(const char *path, struct tp_error *error)
 	return tp_error_set(error, -result, "connect to %s: %s", path, strerror(-result));
 }
 
-void vhost_socket_remove(const char *path, const struct stat *identity)
+void tp_unix_remove(const char *path, const struct stat *identity)
 {
 	struct stat file;
 
@@ -154,7 +163,7 @@ void vhost_socket_remove(const char *path, const struct stat *identity)
 		unlink(path);
 }
 
-int vhost_socket_peer_pid(int fd)
+int tp_unix_peer_pid(int fd)
 {
 	struct ucred peer = {0};
 	socklen_t size = sizeof(peer);

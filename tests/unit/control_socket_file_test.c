@@ -30,7 +30,7 @@ static void a_live_socket_is_refused(void **state)
 	(void)state;
 	assert_null(tp_control_open(loop, &settings, &error));
 	assert_non_null(strstr(error.text, path));
-	assert_non_null(strstr(error.text, "another process serves it"));
+	assert_non_null(strstr(error.text, "is served by another process"));
 	run();
 	fd = dial();
 	say(fd, "{\"command\":\"echo\",\"what\":1}\n");

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <sys/stat.h>
+
+#include "base/error.h"
+
+/*
+ * UNIX stream sockets by path: listening, connecting, and the files that they leave. All
+ * descriptors are non-blocking and close on exec. Threading: any one thread a path.
+ */
+
+struct tp_unix_listen {
+	int backlog;
+	mode_t mode; /* of the socket file, 0: as the umask says */
+};
+
+/** Refuse a path that is empty or does not fit a socket address. @return 0, or negative errno. */
+int tp_unix_check_path(const char *path, struct tp_error *error);
+
+/**
+ * Listen at a path. Missing parent directories are made (0755); a socket file that nobody serves is
+ * replaced; one that somebody serves and a file of another kind are refused by name.
+ *
+ * @param identity  device and inode of the socket file made, for tp_unix_remove
+ * @return a descriptor, or negative errno with *error set.
+ */
+int tp_unix_listen(const char *path, const struct tp_unix_listen *how, struct stat *identity,
+	struct tp_error *error);
+
+/** Connect. @return a connected descriptor, or negative errno with *error set. */
+int tp_unix_connect(const char *path, struct tp_error *error);
+
+/** Remove the socket file if it is still the one that was made. */
+void tp_unix_remove(const char *path, const struct stat *identity);
+
+/** Process at the other end, 0 if that is not known. */
+int tp_unix_peer_pid(int fd);
