@@ -7,7 +7,7 @@
 
 #define BID_MAX         1000
 #define WEIGHT_MAX      1000
-#define DEFAULT_HOLD_NS 100000
+#define DEFAULT_HOLD_NS 1000000
 #define HOLD_MAX_NS     10000000000
 #define RATE_MIN        1000            /* bit/s */
 #define RATE_MAX        100000000000000 /* bit/s */

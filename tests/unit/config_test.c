@@ -19,7 +19,7 @@ static void defaults_are_filled_in(void **state)
 	assert_false(config->classes[0].pinned);
 	assert_int_equal(config->classes[0].rate_bits_per_second, 0);
 	assert_int_equal(config->classes[0].on_full, TP_ON_FULL_HOLD);
-	assert_int_equal(config->classes[0].hold_ns, 100000);
+	assert_int_equal(config->classes[0].hold_ns, 1000000);
 	assert_false(config->tenants[0].mac_learning);
 	assert_int_equal(config->tenants[0].unknown_unicast, TP_UNKNOWN_UNICAST_DROP);
 	assert_false(config->tenants[0].has_budget);
