@@ -17,7 +17,7 @@
  * a pool of pieces beside them.
  */
 
-#define TP_BURST     32  /* frames taken from a ring at a time */
+#define TP_BURST     64  /* frames taken from a ring at a time */
 #define TP_PIECES    512 /* further pieces for all frames of a burst */
 #define TP_FRAME_MAX 65535
 #define TP_FRAME_MIN 14 /* an Ethernet header */
