@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,10 +91,20 @@ int vhost_endpoint_attach(struct tp_vhost_endpoint *endpoint, int fd)
 	return 0;
 }
 
+/* Its end may not have been read yet when the next front-end comes. */
+static bool has_hung_up(const struct vhost_connection *connection)
+{
+	struct pollfd socket = {.fd = connection->watch.fd, .events = POLLRDHUP};
+
+	return poll(&socket, 1, 0) == 1 && socket.revents != 0;
+}
+
 static void take_front_end(struct tp_vhost_endpoint *endpoint, int fd)
 {
 	int result;
 
+	if (vhost_connection_is_open(&endpoint->connection) && has_hung_up(&endpoint->connection))
+		vhost_connection_end(&endpoint->connection, "front-end closed the connection");
 	if (vhost_connection_is_open(&endpoint->connection)) {
 		tp_log_limited(&endpoint->refused, TP_LOG_WARNING,
 			"%s: process %d connected to %s, which has a front-end already: hung up",

@@ -347,6 +347,24 @@ static void client_connects_and_reconnects(void **state)
 	assert_int_equal(count_descriptors(), scene->descriptors);
 }
 
+/* Somebody who looked in and left, as a port scan does, does not cost the next one its connection.
+ */
+static void front_end_comes_before_the_last_ones_end_is_read(void **state)
+{
+	struct scene *scene = *state;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int passer_by = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	memcpy(address.sun_path, scene->path, sizeof(address.sun_path));
+	assert_int_equal(connect(passer_by, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(passer_by);
+	front_connect(scene);
+	assert_int_equal(scene->record.connected, 2);
+	assert_int_equal(scene->record.disconnected, 1);
+	front_start(scene, 2);
+	assert_int_equal(status_of(scene).rings_started, 2);
+}
+
 static void condemned_at_any_time(void **state)
 {
 	struct scene *scene = *state;
@@ -388,6 +406,7 @@ int main(void)
 		SCENE(bad_paths_are_refused),
 		SCENE(missing_directories_are_made),
 		SCENE(client_connects_and_reconnects),
+		SCENE(front_end_comes_before_the_last_ones_end_is_read),
 		SCENE(condemned_at_any_time),
 	};
 
