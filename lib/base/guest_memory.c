@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fault_guard.h"
 #include "base/guest_memory.h"
@@ -13,10 +14,13 @@
 struct tp_guest_mapping {
 	void *base;            /* as mmap returned it */
 	size_t length;         /* of the whole mapping */
+	uint8_t *first;        /* where the region begins in it */
 	uint32_t tables;       /* that name this mapping; control: rw */
 	int guard;             /* slot of the fault guard */
 	atomic_bool condemned; /* fault guard: w, control: ro */
 };
+
+static uint64_t mapped_bytes; /* in all mappings; control: rw */
 
 static void mapping_release(struct tp_guest_mapping *mapping)
 {
@@ -24,10 +28,19 @@ static void mapping_release(struct tp_guest_mapping *mapping)
 		return;
 	tp_fault_guard_remove(mapping->guard);
 	munmap(mapping->base, mapping->length);
+	mapped_bytes -= mapping->length;
 	free(mapping);
 }
 
-/* What fits a file into one mapping: whole pages of its own size (2 MiB on hugetlbfs). */
+/* @return the unit in which a file is mapped (2 MiB on hugetlbfs). */
+static size_t page_of(const struct stat *file)
+{
+	size_t smallest = (size_t)sysconf(_SC_PAGESIZE);
+	size_t block = (size_t)file->st_blksize;
+
+	return block != 0 && block % smallest == 0 ? block : smallest;
+}
+
 static int check_file(
 	const struct tp_guest_region_request *request, int fd, size_t *page, struct tp_error *error)
 {
@@ -49,7 +62,7 @@ static int check_file(
 		return tp_error_set(error, EINVAL,
 			"memory region: its file has %jd bytes, offset + size ask for %" PRIu64,
 			(intmax_t)file.st_size, end);
-	*page = (size_t)file.st_blksize;
+	*page = page_of(&file);
 	return 0;
 }
 
@@ -57,6 +70,7 @@ static struct tp_guest_mapping *mapping_new(
 	const struct tp_guest_region_request *request, int fd, struct tp_error *error)
 {
 	struct tp_guest_mapping *mapping;
+	uint64_t first; /* byte of the file that is mapped: an offset need not begin a page */
 	size_t page = 0;
 
 	if (check_file(request, fd, &page, error) < 0)
@@ -66,17 +80,19 @@ static struct tp_guest_mapping *mapping_new(
 		tp_error_set(error, ENOMEM, "memory region: no memory for its entry");
 		return NULL;
 	}
-	/* From the start of the file, since an offset need not be a multiple of a huge page. */
-	mapping->length = (request->mmap_offset + request->size + page - 1) / page * page;
-	mapping->base = mmap(
-		NULL, mapping->length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	first = request->mmap_offset / page * page;
+	mapping->length = (request->mmap_offset + request->size - first + page - 1) / page * page;
+	mapping->base = mmap(NULL, mapping->length, PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_NORESERVE, fd, (off_t)first);
 	if (mapping->base == MAP_FAILED) {
 		tp_error_set(error, errno, "memory region: %zu bytes cannot be mapped: %s",
 			mapping->length, strerror(errno));
 		free(mapping);
 		return NULL;
 	}
+	mapping->first = (uint8_t *)mapping->base + (request->mmap_offset - first);
 	mapping->tables = 1;
+	mapped_bytes += mapping->length;
 	mapping->guard = tp_fault_guard_add(mapping->base, mapping->length, &mapping->condemned);
 	if (mapping->guard < 0) {
 		tp_error_set(
@@ -94,6 +110,25 @@ static bool overlap(uint64_t a, uint64_t b, uint64_t a_size, uint64_t b_size)
 	return a - b < b_size || b - a < a_size;
 }
 
+static int check_amount(const struct tp_guest_memory *old, uint64_t size, struct tp_error *error)
+{
+	uint64_t before = 0;
+
+	for (uint32_t i = 0; old != NULL && i < old->count; i++)
+		before += old->region[i].size;
+	if (size > TP_GUEST_MEMORY_MAX || before + size > TP_GUEST_MEMORY_MAX)
+		return tp_error_set(error, EFBIG,
+			"memory region: %" PRIu64 " bytes beside %" PRIu64
+			" in other regions; a guest may have 1 TiB",
+			size, before);
+	if (mapped_bytes + size > TP_ALL_GUESTS_MEMORY_MAX)
+		return tp_error_set(error, ENOMEM,
+			"memory region: %" PRIu64 " bytes beside %" PRIu64
+			" of all guests; together they may have 64 TiB",
+			size, mapped_bytes);
+	return 0;
+}
+
 static int check_request(const struct tp_guest_memory *old,
 	const struct tp_guest_region_request *request, struct tp_error *error)
 {
@@ -109,6 +144,8 @@ static int check_request(const struct tp_guest_memory *old,
 			" or offset 0x%" PRIx64 " plus size 0x%" PRIx64 " wraps",
 			request->guest_address, request->user_address, request->mmap_offset,
 			request->size);
+	if (check_amount(old, request->size, error) < 0)
+		return -EFBIG;
 	if (old == NULL)
 		return 0;
 	if (old->count >= TP_GUEST_REGIONS_MAX)
@@ -170,7 +207,7 @@ struct tp_guest_memory *tp_guest_memory_add(const struct tp_guest_memory *old,
 	table_append(memory, &(struct tp_guest_region){
 				     .guest_address = request->guest_address,
 				     .size = request->size,
-				     .host = (uint8_t *)mapping->base + request->mmap_offset,
+				     .host = mapping->first,
 				     .user_address = request->user_address,
 				     .mapping = mapping,
 			     });

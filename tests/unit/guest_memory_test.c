@@ -172,6 +172,54 @@ static void test_more_regions_than_allowed_are_refused(void **state)
 	close(fd);
 }
 
+#define TIB (UINT64_C(1) << 40)
+
+static struct tp_guest_region_request sparse_region(uint64_t size, uint64_t offset)
+{
+	return (struct tp_guest_region_request){.size = size, .mmap_offset = offset};
+}
+
+/* Files of any length cost nothing, address space does. */
+static void test_a_guest_has_a_tebibyte(void **state)
+{
+	struct tp_guest_region_request whole = sparse_region(TIB + 1, 0);
+	struct tp_guest_region_request far = sparse_region(SIZE, 40 * TIB + 123 * 4096);
+	struct tp_guest_region_request rest = sparse_region(TIB - SIZE + 1, 0);
+	int fd = memory_file(64 * TIB);
+	struct tp_guest_memory *memory;
+	uint8_t byte = 0x5a;
+
+	(void)state;
+	expect_refused(NULL, whole, fd, "1 TiB");
+	memory = tp_guest_memory_add(NULL, &far, fd, NULL);
+	assert_non_null(memory);
+	assert_int_equal(pwrite(fd, &byte, 1, (off_t)far.mmap_offset + 7), 1);
+	assert_int_equal(*tp_guest_translate(memory, 7, 1), byte);
+	rest.guest_address = rest.user_address = SIZE;
+	expect_refused(memory, rest, fd, "1 TiB");
+	tp_guest_memory_free(memory);
+	close(fd);
+}
+
+static void test_all_guests_have_64_tebibytes(void **state)
+{
+	struct tp_guest_region_request region = sparse_region(TIB, 0);
+	struct tp_guest_memory *guest[64];
+	int fd = memory_file(TIB);
+
+	(void)state;
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 64; i++) {
+			guest[i] = tp_guest_memory_add(NULL, &region, fd, NULL);
+			assert_non_null(guest[i]);
+		}
+		expect_refused(NULL, region, fd, "64 TiB");
+		for (unsigned i = 0; i < 64; i++)
+			tp_guest_memory_free(guest[i]);
+	}
+	close(fd);
+}
+
 static void test_shrunk_file_reads_as_zeros_and_condemns(void **state)
 {
 	int wake = eventfd(0, EFD_NONBLOCK);
@@ -230,6 +278,8 @@ int main(void)
 		cmocka_unit_test(test_bad_regions_are_refused),
 		cmocka_unit_test(test_regions_come_and_go),
 		cmocka_unit_test(test_more_regions_than_allowed_are_refused),
+		cmocka_unit_test(test_a_guest_has_a_tebibyte),
+		cmocka_unit_test(test_all_guests_have_64_tebibytes),
 		cmocka_unit_test(test_shrunk_file_reads_as_zeros_and_condemns),
 		cmocka_unit_test(test_fault_outside_guest_memory_ends_the_process),
 	};
