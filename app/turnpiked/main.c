@@ -55,7 +55,9 @@ static const struct argp_option option_table[] = {
 	{"config", 'c', "FILE", 0, "Serve what this JSON file describes", 0},
 	{"vector", OPTION_VECTOR, "WIDTH", 0,
 		"Copy with avx512, avx2 or sse (default: the widest that this CPU has)", 0},
-	{"verbose", 'v', NULL, 0, "Log every message of the guests' front-ends", 0},
+	{"verbose", 'v', NULL, 0,
+		"Log every message of the guests' front-ends, and each ring that starts and stops",
+		0},
 	{0},
 };
 

@@ -48,7 +48,6 @@ static void compile_interface(struct tp_interface *interface, const struct tp_co
 	interface->context = tp_context_at(store, index);
 	interface->tenant = from->tenant_index;
 	interface->class = (uint16_t)from->class_index;
-	interface->worker = (uint16_t)tp_tenant_worker(config, from->tenant_index);
 	interface->source_mac_check = from->source_mac_check;
 }
 

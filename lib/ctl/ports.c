@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,8 @@ static int start_ring(void *owner, unsigned ring_number, const struct tp_vhost_r
 	result = tp_vring_start(ring_of(port, ring_number), &setup, memory, error);
 	if (result < 0)
 		return result;
+	tp_log(TP_LOG_DEBUG, "%s/%s: ring %u started, %u descriptors, features 0x%" PRIx64,
+		tenant_name(port), config_of(port)->name, ring_number, ring->size, features);
 	port->rings_running++;
 	if (is_tx(ring_number))
 		mark_polls_dirty(port);
@@ -84,6 +87,8 @@ static uint16_t stop_ring(void *owner, unsigned ring_number)
 
 	tp_vring_retire(ring);
 	tp_dataplane_quiesce(port->appliance->dataplane);
+	tp_log(TP_LOG_DEBUG, "%s/%s: ring %u stopped", tenant_name(port), config_of(port)->name,
+		ring_number);
 	port->rings_running--;
 	if (is_tx(ring_number))
 		mark_polls_dirty(port);

@@ -89,7 +89,6 @@ void tp_dataplane_publish_snapshot(struct tp_dataplane *dataplane, struct tp_sna
 	const struct tp_snapshot *old =
 		atomic_load_explicit(&dataplane->snapshot, memory_order_relaxed);
 
-	snapshot->generation = old == NULL ? 1 : old->generation + 1;
 	/* release: partner is the acquire load at the head of a worker's sweep */
 	atomic_store_explicit(&dataplane->snapshot, snapshot, memory_order_release);
 	tp_dataplane_quiesce(dataplane);

@@ -94,9 +94,11 @@ static void handle_message(struct vhost_connection *connection)
 {
 	struct vhost_reply reply;
 	struct tp_error error = {.text = ""};
-	enum vhost_verdict verdict =
-		vhost_request_handle(connection->device, &connection->message, &reply, &error);
+	enum vhost_verdict verdict;
 
+	tp_log(TP_LOG_DEBUG, "%s: %s", connection->name,
+		vhost_request_name(connection->message.header.request));
+	verdict = vhost_request_handle(connection->device, &connection->message, &reply, &error);
 	connection->messages++;
 	end_of_message(connection);
 	if (verdict == VHOST_END) {

@@ -30,12 +30,10 @@ struct tp_interface {
 	struct tp_context *context;
 	uint32_t tenant;
 	uint16_t class;
-	uint16_t worker; /* polls its tx rings; all interfaces of a tenant have the same */
 	bool source_mac_check;
 };
 
 struct tp_snapshot {
-	uint64_t generation; /* grows by one with each publication */
 	uint32_t class_count;
 	uint32_t tenant_count;
 	uint32_t interface_count;
