@@ -138,7 +138,7 @@ int main(int argc, char **argv)
 		cycles += rte_rdtsc() - before;
 		frames += done;
 		if (done != 2 * BURST) {
-			fprintf(stderr, "path_cost: %u frames instead of %u\n", done, 2 * BURST);
+			fprintf(stderr, "path_cost: %u frames instead of %d\n", done, 2 * BURST);
 			return EXIT_FAILURE;
 		}
 		move(&side[0].rx, BURST);

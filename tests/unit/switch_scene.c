@@ -236,8 +236,8 @@ void scene_check_sums(const struct scene *scene)
 			drops += scene_drops(guest, d);
 		assert_int_equal(scene_counter(guest, TP_COUNTER_TX_FRAMES),
 			scene_counter(guest, TP_COUNTER_DELIVERED) + drops);
-		assert_int_equal((uint16_t)scene_counter(guest, TP_COUNTER_TX_FRAMES),
-			guest->tx.used->idx);
+		assert_int_equal(
+			(uint16_t)scene_counter(guest, TP_COUNTER_TX_FRAMES), guest->tx.used->idx);
 		received += scene_counter(guest, TP_COUNTER_RX_FRAMES);
 		sent += scene_counter(guest, TP_COUNTER_DELIVERED) -
 			scene_counter(guest, TP_COUNTER_FLOODED) +
