@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "call.h"
 #include "state/dataplane.h"
 #include "vring/split.h"
 
@@ -12,7 +13,6 @@
  */
 
 #define TP_HEAD_BYTES  64   /* of each frame are read once and travel by the private copy */
-#define TP_CALLS       64   /* rings called together */
 #define TP_CACHED_MACS 1024 /* entries of the look-up cache, direct-mapped */
 #define TP_TO_MANY     (TP_NO_INTERFACE - 1) /* destination of a frame to be flooded */
 
@@ -23,12 +23,6 @@ struct tp_target {
 	uint32_t frames;
 	uint32_t bytes;
 	uint16_t buffers;
-};
-
-/** A ring whose guest may want to be notified at the end of this sweep. */
-struct tp_call {
-	struct tp_vring *ring;
-	struct tp_context *context;
 };
 
 struct tp_cached_mac {
@@ -67,8 +61,7 @@ struct tp_worker {
 	const struct tp_snapshot *snapshot; /* of this sweep */
 	uint64_t learned_generation;        /* that the cache belongs to */
 	struct tp_burst burst;
-	struct tp_call call[TP_CALLS];
-	unsigned calls;
+	struct tp_calls calls;
 	struct tp_cached_mac cache[TP_CACHED_MACS];
 };
 

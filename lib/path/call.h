@@ -1,48 +1,83 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
-#include <unistd.h>
+#include <linux/aio_abi.h>
 
 #include <rte_atomic.h>
 
-#include "burst.h"
+#include "base/error.h"
+#include "state/context.h"
+#include "vring/split.h"
 
 /*
- * call: notify guests that asked to be interrupted, together at the end of a sweep, so that one
- * memory fence serves many rings and a ring that several sources filled is called once.
+ * call: notify guests that asked for it. The one system call of the dataplane, once a sweep for all
+ * rings that were touched in it.
+ *
+ * A call descriptor is an eventfd whose open file the guest's process shares: that process can
+ * clear O_NONBLOCK at any moment and fill the counter, and a write would then block for ever. So
+ * eventfds are never written to. Instead the kernel is asked for reads of no bytes from /dev/null,
+ * each of which signals an eventfd as it completes (IOCB_FLAG_RESFD, io_submit(2)). They complete
+ * at once, and signalling a full counter changes nothing, since its guest has a call pending
+ * anyway.
  */
 
-/* The one system call of the dataplane. The descriptor is a non-blocking eventfd; if it is
- * saturated the guest has a call pending anyway. */
-static inline void tp_call(struct tp_vring *ring, struct tp_context *context)
-{
-	const uint64_t one = 1;
+#define TP_CALLS 64 /* rings looked at, and called, at a time at most */
 
-	ring->call_pending = false;
-	if (!tp_split_call_wanted(ring))
-		return;
-	if (write(ring->call_fd, &one, sizeof(one)) == sizeof(one))
-		tp_counter_add(&context->counters.value[TP_COUNTER_CALLS], 1);
-}
+/** A ring in which something has become used since its guest was last asked. */
+struct tp_call {
+	struct tp_vring *ring;
+	struct tp_context *context;
+};
 
-static inline void tp_call_all(struct tp_worker *worker)
+/** Calls that may be due; belongs to one worker. */
+struct tp_calls {
+	struct tp_call pending[TP_CALLS];
+	unsigned pending_count;
+	unsigned count; /* of those that are due, in request[] */
+	struct iocb request[TP_CALLS];
+	struct iocb *order[TP_CALLS]; /* as io_submit takes them */
+	aio_context_t context;
+	int nothing; /* /dev/null */
+};
+
+/** Get ready to call. @return 0, or negative errno with *error set. Threading: control thread. */
+int tp_calls_open(struct tp_calls *calls, struct tp_error *error);
+
+/** The opposite, also after a failed or no tp_calls_open on zeroed memory. */
+void tp_calls_close(struct tp_calls *calls);
+
+/** Make the calls that are due. Never blocks. Threading: the worker. */
+void tp_calls_send(struct tp_calls *calls);
+
+/** Ask the guests of all pending rings and call those that want it, before the worker is quiescent.
+ */
+static inline void tp_call_pending(struct tp_calls *calls)
 {
-	if (worker->calls == 0)
+	if (calls->pending_count == 0)
 		return;
 	rte_smp_mb(); /* between the used indices and the guests' wishes: virtio 1.2, 2.7.7.2 */
-	for (unsigned i = 0; i < worker->calls; i++)
-		tp_call(worker->call[i].ring, worker->call[i].context);
-	worker->calls = 0;
+	for (unsigned i = 0; i < calls->pending_count; i++) {
+		const struct tp_call *call = &calls->pending[i];
+
+		call->ring->call_pending = false;
+		if (!tp_split_call_wanted(call->ring))
+			continue;
+		calls->request[calls->count++].aio_resfd = (uint32_t)call->ring->call_fd;
+		tp_counter_add(&call->context->counters.value[TP_COUNTER_CALLS], 1);
+	}
+	calls->pending_count = 0;
+	if (calls->count > 0)
+		tp_calls_send(calls);
 }
 
-/* Something of this ring has become used. */
+/** Something of this ring has become used. */
 static inline void tp_call_later(
-	struct tp_worker *worker, struct tp_vring *ring, struct tp_context *context)
+	struct tp_calls *calls, struct tp_vring *ring, struct tp_context *context)
 {
 	if (ring->call_fd < 0 || ring->call_pending)
 		return;
 	ring->call_pending = true;
-	worker->call[worker->calls++] = (struct tp_call){ring, context};
-	if (worker->calls == TP_CALLS)
-		tp_call_all(worker);
+	calls->pending[calls->pending_count++] = (struct tp_call){ring, context};
+	if (calls->pending_count == TP_CALLS)
+		tp_call_pending(calls);
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "burst.h"
-#include "call.h"
 
 /*
  * complete: return the descriptors of accepted and dropped frames to their guest and count each
@@ -17,7 +16,7 @@ static inline void tp_return_frames(
 	struct tp_counters *counters = &burst->context->counters;
 
 	tp_split_complete(&burst->pair->tx, &burst->views.view[first], count);
-	tp_call_later(worker, &burst->pair->tx, burst->context);
+	tp_call_later(&worker->calls, &burst->pair->tx, burst->context);
 	tp_counter_add(&counters->value[TP_COUNTER_TX_FRAMES], count);
 	tp_counter_add(&counters->value[TP_COUNTER_TX_BYTES], bytes);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
-#include "call.h"
 #include "complete.h"
 #include "copy.h"
 #include "lookup.h"
@@ -29,7 +28,7 @@ static inline bool tp_flood_copy(
 	buffers = tp_split_put(ring, ring->used_index, &burst->places, place, view->length);
 	tp_split_publish(ring, buffers);
 	tp_count_received(context, 1, view->length);
-	tp_call_later(worker, ring, context);
+	tp_call_later(&worker->calls, ring, context);
 	return true;
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "burst.h"
-#include "call.h"
 
 /*
  * publish: make the filled buffers visible to their guests, in the order of reservation, one index
@@ -41,6 +40,6 @@ static inline void tp_publish(struct tp_worker *worker)
 		tp_split_publish(target->ring, target->buffers);
 		target->ring->touched = 0;
 		tp_count_received(target->context, target->frames, target->bytes);
-		tp_call_later(worker, target->ring, target->context);
+		tp_call_later(&worker->calls, target->ring, target->context);
 	}
 }

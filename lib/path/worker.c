@@ -9,7 +9,6 @@
 #include <rte_rcu_qsbr.h>
 
 #include "burst.h"
-#include "call.h"
 #include "path/worker.h"
 
 struct vector {
@@ -76,6 +75,10 @@ struct tp_worker *tp_worker_new(
 		tp_error_set(error, ENOMEM, "worker: not enough memory in the EAL's heap");
 		return NULL;
 	}
+	if (tp_calls_open(&worker->calls, error) < 0) {
+		tp_worker_free(worker);
+		return NULL;
+	}
 	worker->dataplane = dataplane;
 	worker->share = &dataplane->worker[index];
 	worker->index = index;
@@ -86,6 +89,8 @@ struct tp_worker *tp_worker_new(
 
 void tp_worker_free(struct tp_worker *worker)
 {
+	if (worker != NULL)
+		tp_calls_close(&worker->calls);
 	rte_free(worker);
 }
 
@@ -132,7 +137,7 @@ unsigned tp_worker_sweep(struct tp_worker *worker)
 		if (tp_vring_running(&poll->context->pair[poll->pair].tx))
 			frames += worker->forward(worker, poll);
 	}
-	tp_call_all(worker);
+	tp_call_pending(&worker->calls);
 	tp_counter_add(&worker->share->sweeps, 1);
 	if (frames > 0) {
 		tp_counter_add(&worker->share->busy_sweeps, 1);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -176,15 +175,8 @@ int vhost_set_vring_call(struct vhost_device *device, struct vhost_message *mess
 
 	if (ring == NULL)
 		return -EINVAL;
-	if (fd >= 0) {
-		int flags = fcntl(fd, F_GETFL);
-
-		if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-			return tp_error_set(error, errno,
-				"ring %u: its descriptor cannot be made non-blocking: %s",
-				ring_number, strerror(errno));
+	if (fd >= 0)
 		message->fds[0] = -1; /* taken over */
-	}
 	vhost_device_pause(device, ring_number);
 	if (ring->set.call_fd >= 0)
 		close(ring->set.call_fd);

@@ -195,19 +195,6 @@ static void bad_ring_addresses(void **state)
 	}
 }
 
-/* Case 24: the guest fills its own eventfd; the call descriptor must not block. */
-static void call_descriptor_does_not_block(void **state)
-{
-	struct scene *scene = *state;
-	uint64_t most = UINT64_MAX - 1;
-
-	assert_int_equal(write(scene->kick_fd, &most, sizeof(most)), sizeof(most));
-	front_connect(scene);
-	front_start(scene, 1);
-	assert_int_equal(write(scene->record.ring[0].call_fd, &(uint64_t){1}, 8), -1);
-	assert_int_equal(errno, EAGAIN);
-}
-
 /* Cases 25 and 28. */
 static void bad_features(void **state)
 {
@@ -328,7 +315,6 @@ int main(void)
 		SCENE(bad_ring_values),
 		SCENE(bad_ring_descriptors),
 		SCENE(bad_ring_addresses),
-		SCENE(call_descriptor_does_not_block),
 		SCENE(bad_features),
 		SCENE(owner_refuses_a_ring),
 		SCENE(thousands_come_and_go),
