@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A Linux guest in QEMU (plain emulation): boots the image of tests/guest, runs shell commands."""
+
+import base64
+import pathlib
+import socket
+import subprocess
+import time
+
+import harness
+
+IMAGE = harness.BUILD / "guest"
+
+
+def build_image():
+    subprocess.run([harness.ROOT / "tests/guest/build-image", IMAGE], check=True)
+
+
+class LinuxGuest:
+    """One guest on one interface of the switch.
+
+    device  QEMU properties of virtio-net-pci, e.g. {"event_idx": "off"}
+    The guest boots in the background; ready() waits for it, run() talks to it.
+    """
+
+    def __init__(self, scenario, name, interface, address, device=None):
+        self.scenario, self.name, self.interface = scenario, name, interface
+        self.address, self.device = address, device or {}
+        self.process = self.channel = None
+        self.number = 0
+        self.boot()
+
+    def boot(self):
+        """Start QEMU; also after kill()."""
+        self.path = self.scenario.directory / f"{self.name}-shell.sock"
+        self.path.unlink(missing_ok=True)
+        self.buffer = b""
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(self.path))
+        listener.listen(1)
+        self.process = self.scenario.start(self.name, self._command())
+        listener.settimeout(harness.PATIENCE)
+        self.channel, _ = listener.accept()
+        listener.close()
+        self.scenario.channels.append(self.channel)
+
+    def _command(self):
+        # The switch is the server: QEMU connects, and connects again. Otherwise QEMU serves.
+        ends = "reconnect=1" if self.interface.mode == "server" else "server=on,wait=off"
+        properties = "".join(f",{key}={value}" for key, value in self.device.items())
+        return [
+            "qemu-system-x86_64", "-accel", "tcg", "-machine", "q35", "-cpu", "max",
+            "-nodefaults", "-no-user-config", "-display", "none", "-m", "256M",
+            "-object", "memory-backend-memfd,id=memory,size=256M,share=on",
+            "-numa", "node,memdev=memory",
+            "-kernel", IMAGE / "vmlinuz", "-initrd", IMAGE / "initramfs",
+            "-append", "console=ttyS0 quiet panic=-1 tsc=reliable random.trust_cpu=on",
+            "-chardev", f"file,id=console,path={self.scenario.directory}/{self.name}-console.log",
+            "-serial", "chardev:console",
+            "-chardev", f"socket,id=shell,path={self.path}", "-serial", "chardev:shell",
+            "-chardev", f"socket,id=net,path={self.interface.socket},{ends}",
+            "-netdev", "vhost-user,id=net0,chardev=net",
+            # vectors=0: Debian's QEMU 7.2 crashes in msix_set_vector_notifiers() when a vhost
+            # device with MSI-X starts without KVM; a plain interrupt works.
+            "-device", f"virtio-net-pci,netdev=net0,mac={self.interface.mac},romfile=,vectors=0"
+                       f"{properties}",
+        ]
+
+    def _line(self, seconds):
+        end = time.monotonic() + seconds
+        while b"\n" not in self.buffer:
+            self.channel.settimeout(max(0.01, end - time.monotonic()))
+            try:
+                part = self.channel.recv(65536)
+            except TimeoutError:
+                raise AssertionError(f"{self.name} did not answer in {seconds} s") from None
+            if not part:
+                raise AssertionError(f"{self.name}: QEMU ended with {self.process.wait(5)}:\n"
+                                     + self.process.text()[-2000:])
+            self.buffer += part
+        line, self.buffer = self.buffer.split(b"\n", 1)
+        return line
+
+    def ready(self):
+        """Wait for the shell, then give eth0 its address. Returns self."""
+        while self._line(harness.PATIENCE).strip() != b"ready":
+            pass
+        self.run(f"ip link set eth0 up; ip addr add {self.address}/24 dev eth0")
+        return self
+
+    def send(self, commands):
+        """Send shell commands without waiting for their answer."""
+        self.number += 1
+        request = base64.b64encode(commands.encode()).decode()
+        self.channel.sendall(f"{self.number} {request}\n".encode())
+
+    def answer(self, seconds=harness.PATIENCE):
+        """Exit code and output of the commands sent last."""
+        fields = self._line(seconds).decode().split()
+        if int(fields[0]) != self.number:
+            raise AssertionError(f"{self.name}: answer {fields[0]}, expected {self.number}")
+        output = base64.b64decode(fields[2]).decode(errors="replace") if len(fields) > 2 else ""
+        return int(fields[1]), output
+
+    def try_run(self, commands, seconds=harness.PATIENCE):
+        self.send(commands)
+        return self.answer(seconds)
+
+    def run(self, commands, seconds=harness.PATIENCE):
+        """Run shell commands in the guest, return their output; fail if they do."""
+        code, output = self.try_run(commands, seconds)
+        if code != 0:
+            raise AssertionError(f"{self.name}: {commands!r} gave {code}: {output}")
+        return output
+
+    def reboot(self):
+        """Restart the guest from within; ready() waits for it as after boot()."""
+        self.send("reboot -f")
+
+    def kill(self):
+        self.process.kill()
+        self.channel.close()
+
+    def pings(self, other, seconds=1):
+        """Does one echo request to the other guest come back within so many seconds?"""
+        return self.try_run(f"ping -c 1 -W {seconds} {other.address}")[0] == 0
+
+    def driver(self):
+        """Virtio feature bits that the driver accepted, as a string of 0 and 1."""
+        return self.run("cat /sys/bus/virtio/devices/virtio0/features").strip()

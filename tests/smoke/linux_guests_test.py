@@ -1,0 +1,89 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Unmodified Linux guests talk to each other, and only to those of their own tenant."""
+
+import time
+import unittest
+
+import harness
+from linux_guest import LinuxGuest, build_image
+
+SIZE = 64 << 20
+
+
+def setUpModule():
+    build_image()
+
+
+class LinuxGuests(harness.Scenario):
+    def check_cell(self, **device):
+        """Ping, 64 MiB of TCP each way, and a stranger that sees none of it."""
+        alice, bob, stranger, idle = (
+            self.interface("acme", "alice", 1), self.interface("acme", "bob", 2),
+            self.interface("other", "stranger", 3), self.interface("other", "idle", 4))
+        appliance = self.appliance([alice, bob, stranger, idle])
+        a = LinuxGuest(self, "alice", alice, "10.0.0.1", device)
+        b = LinuxGuest(self, "bob", bob, "10.0.0.2", device)
+        # The stranger's address is bob's: were there a way to it, it would answer in his place.
+        c = LinuxGuest(self, "stranger", stranger, "10.0.0.2", device)
+        for guest in (a, b, c):
+            guest.ready()
+        self.check_features(a, device)
+        c.run("sniff eth0 600 -v >/tmp/seen 2>&1 & echo $! >/tmp/sniff; sleep 0.2")
+        self.assertIn("3 packets received", a.run(f"ping -c 3 -i 0.2 -W 5 {b.address}"))
+        self.assertIn("3 packets received", b.run(f"ping -c 3 -i 0.2 -W 5 {a.address}"))
+        self.transfer(a, b)
+        self.transfer(b, a)
+        self.check_unseen(c, (a, b))
+        self.check_counters(appliance)
+
+    def check_features(self, guest, device):
+        """The cell is what it says: the driver took what was left on, and nothing turned off."""
+        features = guest.driver()
+        self.assertEqual(features[32], "1", "VIRTIO_F_VERSION_1")
+        for bit, key in ((29, "event_idx"), (15, "mrg_rxbuf")):
+            self.assertEqual(features[bit], "1" if device[key] == "on" else "0", key)
+
+    def transfer(self, source, sink):
+        source.run(f"dd if=/dev/urandom of=/tmp/data bs=1M count={SIZE >> 20} 2>/dev/null")
+        # busybox nc ends with its own input, so a program reads the connection instead.
+        sink.run("nc -l -p 5000 -e sh -c 'sha256sum >/tmp/sum' >/dev/null 2>&1 & "
+                 "until netstat -ltn | grep -q :5000; do usleep 20000; done")
+        start = time.monotonic()
+        source.run(f"nc -w 10 {sink.address} 5000 </tmp/data", 300)
+        seconds = time.monotonic() - start
+        received = sink.run("while pidof nc; do usleep 20000; done >/dev/null; cat /tmp/sum")
+        sent = source.run("sha256sum /tmp/data; rm /tmp/data")
+        self.assertEqual(received.split()[0], sent.split()[0], "checksum of what arrived")
+        self.progress(f"{source.name} to {sink.name}: {SIZE >> 20} MiB in {seconds:.1f} s")
+
+    def check_unseen(self, stranger, guests):
+        seen = stranger.run("kill $(cat /tmp/sniff); usleep 300000; cat /tmp/seen")
+        self.assertIn("total", seen, "the capture ran to its end")
+        for guest in guests:
+            self.assertNotIn(guest.interface.mac.replace(":", ""), seen)
+            self.assertNotIn(guest.interface.mac, seen)
+
+    def check_counters(self, appliance):
+        counters = appliance.counters()
+        for name in ("acme/alice", "acme/bob") if counters else ():
+            self.assertGreater(counters[name]["rx_bytes"], SIZE)
+            self.assertGreater(counters[name]["tx_bytes"], SIZE)
+        if counters:
+            self.assertEqual(counters["other/stranger"]["rx_frames"], 0)
+
+    def test_event_index_mergeable(self):
+        self.check_cell(event_idx="on", mrg_rxbuf="on")
+
+    def test_event_index_not_mergeable(self):
+        self.check_cell(event_idx="on", mrg_rxbuf="off")
+
+    def test_no_event_index_mergeable(self):
+        self.check_cell(event_idx="off", mrg_rxbuf="on")
+
+    def test_no_event_index_not_mergeable(self):
+        self.check_cell(event_idx="off", mrg_rxbuf="off")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
