@@ -51,8 +51,12 @@ static int set_u64(
 static int step_own(struct tp_frontend *frontend, struct tp_error *error)
 {
 	struct vhost_user_message message = {.header.request = VHOST_USER_SET_OWNER};
-	int status = tp_frontend_send_request(frontend, &message, NULL, 0, error);
+	int status;
 
+	/* What a connection before this one agreed on is no more. */
+	frontend->features = frontend->protocol_features = 0;
+	frontend->pending_count = 0;
+	status = tp_frontend_send_request(frontend, &message, NULL, 0, error);
 	return status < 0 ? status : ask_u64(frontend, VHOST_USER_GET_FEATURES, error);
 }
 

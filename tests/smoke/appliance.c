@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -87,6 +88,7 @@ static void run_program(const struct appliance *appliance, const char *config, c
 	path_in(appliance, log, log_path);
 	snprintf(
 		prefix, sizeof(prefix), "--file-prefix=%s", strrchr(appliance->directory, '/') + 1);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the test is killed */
 	output = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	dup2(output, STDOUT_FILENO);
 	dup2(output, STDERR_FILENO);

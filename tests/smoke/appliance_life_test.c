@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The appliance and its guests come and go: workers and cores, client mode, killed and started
+ * again, a second appliance, learned MACs.
+ *
+ *   appliance_life_test PATH-OF-TURNPIKED
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "channel.h"
+#include "guests.h"
+
+/* clang-format off */
+static const char two_tenants[] =
+	"'acme': {'interfaces': {" INTERFACE("a1", "01", "") "," INTERFACE("a2", "02", "") "}},"
+	"'umbra': {'interfaces': {" INTERFACE("u1", "01", "") "," INTERFACE("u2", "02", "") "}}";
+static const char client_tenant[] =
+	"'acme': {'interfaces': {" INTERFACE("a1", "01", ", 'mode': 'client'") ","
+		INTERFACE("a2", "02", "") "}}";
+static const char learning_tenant[] =
+	"'acme': {'mac_learning': true, 'unknown_unicast': 'flood', 'interfaces': {"
+		INTERFACE("a1", "01", ", 'source_mac_check': false") ","
+		INTERFACE("a2", "02", ", 'source_mac_check': false") ","
+		INTERFACE("a3", "03", ", 'source_mac_check': false") ","
+		INTERFACE("a4", "04", "") "}}";
+/* clang-format on */
+
+static const char *const sockets[] = {"a1.sock", "a2.sock", "u1.sock", "u2.sock"};
+
+static void attach_four(struct scene *scene)
+{
+	for (unsigned i = 0; i < 4; i++)
+		scene_attach(scene, i, sockets[i], NULL);
+}
+
+static void talk(struct scene *scene, unsigned first)
+{
+	for (uint32_t seed = 0; seed < 100; seed++) {
+		guest_say(scene->guest[first], 2, 1, seed);
+		guest_hear(scene->guest[first + 1], 2, 1, seed);
+		guest_say(scene->guest[first + 1], 1, 2, seed);
+		guest_hear(scene->guest[first], 1, 2, seed);
+	}
+}
+
+static void works_on(void **state, const char *dataplane)
+{
+	struct scene *scene = *state;
+
+	scene_start(scene, dataplane, two_tenants);
+	for (unsigned round = 0; round < 2; round++) {
+		attach_four(scene);
+		talk(scene, 0);
+		talk(scene, 2);
+		for (unsigned i = 0; i < 4; i++)
+			scene_hang_up(scene, i);
+	}
+	scene_end(scene);
+}
+
+static void two_workers(void **state)
+{
+	works_on(state, "'worker_cores': [0, 1]");
+}
+
+static void one_core_for_all(void **state)
+{
+	works_on(state, "'worker_cores': [0], 'control_core': 0");
+}
+
+static void client_mode_reconnects(void **state)
+{
+	struct tp_frontend_settings serving = {.serve = true};
+	struct scene *scene = *state;
+
+	scene_start(scene, NULL, client_tenant);
+	scene_attach(scene, 1, sockets[1], NULL);
+	for (unsigned round = 0; round < 3; round++) {
+		usleep(round * 150000); /* the switch has tried in vain */
+		scene_attach(scene, 0, sockets[0], &serving);
+		talk(scene, 0);
+		scene_hang_up(scene, 0);
+		appliance_wait_text(&scene->appliance, "acme/a1", "state", "connecting");
+	}
+	scene_end(scene);
+}
+
+static void client_mode_with_the_guest_first(void **state)
+{
+	struct scene *scene = *state;
+	struct tp_frontend_settings serving = {.serve = true};
+	struct tp_error error = {""};
+
+	appliance_configure(&scene->appliance, NULL, client_tenant);
+	strcpy(scene->path[0], scene->appliance.directory);
+	strcat(scene->path[0], "/a1.sock");
+	serving.path = scene->path[0];
+	scene->guest[0] = tp_frontend_new(&serving, &error);
+	assert_non_null(scene->guest[0]);
+	scene->guest[0]->listener = tp_channel_listen(serving.path, &error);
+	assert_true(scene->guest[0]->listener >= 0);
+	appliance_start(&scene->appliance);
+	assert_int_equal(tp_frontend_connect(scene->guest[0], &error), 0);
+	assert_int_equal(tp_frontend_handshake(scene->guest[0], &error), 0);
+	scene_attach(scene, 1, sockets[1], NULL);
+	talk(scene, 0);
+	scene_end(scene);
+}
+
+/* The guests keep their memory and rings; only their connections are new. */
+static void killed_and_started_again(void **state)
+{
+	struct scene *scene = *state;
+
+	scene_start(scene, NULL, two_tenants);
+	attach_four(scene);
+	for (unsigned round = 0; round < 3; round++) {
+		talk(scene, 0);
+		appliance_kill(&scene->appliance);
+		appliance_start(&scene->appliance);
+		for (unsigned i = 0; i < 4; i++) {
+			struct tp_error error = {""};
+
+			assert_true(tp_frontend_hung_up(scene->guest[i]));
+			close(scene->guest[i]->socket);
+			if (tp_frontend_connect(scene->guest[i], &error) < 0 ||
+				tp_frontend_handshake(scene->guest[i], &error) < 0)
+				fail_msg("%s", error.text);
+		}
+		talk(scene, 0);
+		talk(scene, 2);
+	}
+	scene_end(scene);
+}
+
+static void a_second_appliance_is_refused(void **state)
+{
+	struct scene *scene = *state;
+	char output[4096];
+
+	scene_start(scene, NULL, two_tenants);
+	attach_four(scene);
+	assert_int_not_equal(
+		appliance_start_second(&scene->appliance, true, output, sizeof(output)), 0);
+	assert_non_null(strstr(output, "a1.sock is served by another process"));
+	talk(scene, 0);
+	appliance_configure(&scene->appliance, NULL, "'acme': {'interfaces': {}}");
+	assert_int_not_equal(
+		appliance_start_second(&scene->appliance, false, output, sizeof(output)), 0);
+	assert_non_null(strstr(output, "control.sock: another process serves it"));
+	talk(scene, 2);
+	scene_end(scene);
+}
+
+/* --- learning --- */
+
+static uint64_t learned(const struct scene *scene)
+{
+	json_t *tenants = appliance_show(&scene->appliance, "tenants");
+	uint64_t count = (uint64_t)json_integer_value(
+		json_object_get(json_array_get(tenants, 0), "learned_macs"));
+
+	json_decref(tenants);
+	return count;
+}
+
+static void wait_learned(const struct scene *scene, uint64_t count)
+{
+	for (unsigned i = 0; i < 500 && learned(scene) != count; i++)
+		usleep(10000);
+	assert_int_equal(learned(scene), count);
+}
+
+static struct scene *three_learners(void **state)
+{
+	struct scene *scene = *state;
+
+	scene_start(scene, NULL, learning_tenant);
+	scene_attach(scene, 0, "a1.sock", NULL);
+	scene_attach(scene, 1, "a2.sock", NULL);
+	scene_attach(scene, 2, "a3.sock", NULL);
+	return scene;
+}
+
+static bool takes_one(struct tp_frontend *guest, unsigned timeout_ms)
+{
+	uint8_t frame[100];
+
+	return tp_frontend_receive(guest, 0, NULL, frame, sizeof(frame), timeout_ms, NULL) > 0;
+}
+
+/* Frames from guest 1 to MAC 0x50 reach one guest alone, now or soon. */
+static void wait_led_to(struct scene *scene, unsigned right, unsigned wrong)
+{
+	for (uint32_t seed = 0; seed < 100; seed++) {
+		bool came;
+
+		guest_say(scene->guest[1], 0x50, 2, seed);
+		guest_wait_completed(scene->guest[1]);
+		came = takes_one(scene->guest[right], 0);
+		if (!takes_one(scene->guest[wrong], 0) && came)
+			return;
+		usleep(10000);
+	}
+	fail_msg("frames for a learned MAC do not reach its place alone");
+}
+
+static void macs_are_learned_moved_and_forgotten(void **state)
+{
+	struct scene *scene = three_learners(state);
+	struct tp_frontend **guest = scene->guest;
+
+	guest_say(guest[1], 0x50, 1, 0); /* unknown: flooded */
+	guest_hear(guest[0], 0x50, 1, 0);
+	guest_hear(guest[2], 0x50, 1, 0);
+	guest_say(guest[0], 2, 0x50, 1);
+	guest_hear(guest[1], 2, 0x50, 1);
+	wait_learned(scene, 1);
+	wait_led_to(scene, 0, 2);
+	guest_say(guest[2], 2, 0x50, 3); /* it has moved */
+	guest_hear(guest[1], 2, 0x50, 3);
+	wait_led_to(scene, 2, 0);
+	assert_int_equal(learned(scene), 1);
+	scene_hang_up(scene, 2);
+	wait_learned(scene, 0);
+	guest_say(guest[1], 0x50, 2, 5);
+	guest_hear(guest[0], 0x50, 2, 5);
+	scene_end(scene);
+}
+
+static void configured_macs_are_not_stolen(void **state)
+{
+	struct scene *scene = three_learners(state);
+
+	for (uint32_t seed = 0; seed < 50; seed++) {
+		guest_say(scene->guest[0], 3, 2, seed);
+		guest_hear(scene->guest[2], 3, 2, seed);
+		usleep(1000);
+	}
+	assert_int_equal(learned(scene), 0);
+	guest_say(scene->guest[2], 2, 3, 1);
+	guest_hear(scene->guest[1], 2, 3, 1);
+	guest_expect_silence(scene->guest[0]);
+	scene_end(scene);
+}
+
+static void a_flood_of_macs_evicts_nobody(void **state)
+{
+	struct scene *scene = three_learners(state);
+	struct tp_frontend **guest = scene->guest;
+	uint8_t frame[60];
+
+	guest_say(guest[1], 3, 0x50, 1);
+	guest_hear(guest[2], 3, 0x50, 1);
+	wait_learned(scene, 1);
+	for (uint32_t seed = 0; seed < 100000; seed++) {
+		frame_make(frame, sizeof(frame), 4, 9, seed); /* a4 is down: dropped */
+		memcpy(frame + 7, &seed, sizeof(seed));
+		guest_send(guest[0], 0, frame, sizeof(frame));
+	}
+	guest_wait_completed(guest[0]);
+	wait_learned(scene, 65);
+	guest_say(guest[2], 0x50, 3, 2);
+	guest_hear(guest[1], 0x50, 3, 2);
+	scene_end(scene);
+}
+
+#define SCENARIO(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		SCENARIO(two_workers),
+		SCENARIO(one_core_for_all),
+		SCENARIO(client_mode_reconnects),
+		SCENARIO(client_mode_with_the_guest_first),
+		SCENARIO(killed_and_started_again),
+		SCENARIO(a_second_appliance_is_refused),
+		SCENARIO(macs_are_learned_moved_and_forgotten),
+		SCENARIO(configured_macs_are_not_stolen),
+		SCENARIO(a_flood_of_macs_evicts_nobody),
+	};
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: appliance_life_test PATH-OF-TURNPIKED\n");
+		return 2;
+	}
+	appliance_program(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
