@@ -66,8 +66,10 @@ struct tp_worker *tp_worker_new(
 	struct tp_worker *worker;
 
 	if (chosen == NULL) {
-		tp_error_set(error, ENOTSUP, "this CPU has no %s; a worker needs SSE4.2 at least",
-			vector == NULL ? "SSE4.2" : vector);
+		tp_error_set(error, ENOTSUP,
+			"vector: found \"%s\"; accepted: avx512, avx2, sse, of those that this "
+			"CPU has (its widest: %s)",
+			vector == NULL ? "" : vector, tp_worker_vector());
 		return NULL;
 	}
 	worker = rte_zmalloc("worker", sizeof(*worker), RTE_CACHE_LINE_SIZE);
