@@ -27,7 +27,6 @@ BUILD = pathlib.Path(os.environ.get("TURNPIKE_BUILD", ROOT / "build")).resolve()
 SWITCH = os.environ.get("TURNPIKE_SWITCH", "turnpiked")
 # The time allowed for everything that emulation and a busy machine can slow down, in seconds.
 PATIENCE = 60
-HUGEPAGES_FREE = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")
 
 
 def wait_for(what, condition, seconds=PATIENCE, pause=0.02):
@@ -47,6 +46,10 @@ def memory_arguments(megabytes):
     return ["--no-huge", "-m", str(megabytes), "--no-pci", "--no-telemetry"]
 
 
+# In front of a command: the kernel ends it with us, should we be killed before we can do it.
+WITH_US = ["setpriv", "--pdeathsig", "KILL", "--"]
+
+
 class Process:
     """A child with its output in a file; ended by its id."""
 
@@ -57,7 +60,7 @@ class Process:
             log.write((" ".join(map(str, arguments)) + "\n").encode())
             log.flush()
             self.child = subprocess.Popen(
-                [str(argument) for argument in arguments], stdin=subprocess.PIPE,
+                WITH_US + [str(argument) for argument in arguments], stdin=subprocess.PIPE,
                 stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
 
     def text(self):
@@ -133,16 +136,14 @@ class Appliance:
             tenant = tenants.setdefault(interface.tenant, {"interfaces": {}})
             tenant["interfaces"][interface.name] = interface.as_json()
         worker = max(os.sched_getaffinity(0))
+        # A long hold: guests that share a core with others take frames late, and lose none.
         return {"dataplane": {"worker_cores": [worker], "control_socket": str(self.control)},
-                "classes": {"gold": {"bid": 16, "weight": 8}}, "tenants": tenants}
+                "classes": {"gold": {"bid": 16, "weight": 8, "on_full": {"hold": "1s"}}},
+                "tenants": tenants}
 
     def _turnpiked(self):
-        # Hugepages where there are some, for that is how it is meant to run.
-        huge = HUGEPAGES_FREE.exists() and int(HUGEPAGES_FREE.read_text()) >= 64
-        eal = ["--file-prefix", f"turnpiked{os.getpid()}", "--no-pci"]
-        if not huge:
-            eal += ["--no-huge", "-m", "256"]
-        return [BUILD / "app/turnpiked/turnpiked", *eal, "--", "--config", self.config]
+        return [BUILD / "app/turnpiked/turnpiked", "--no-shconf", "--no-telemetry",
+                f"--file-prefix=turnpiked{os.getpid()}", "--", "--config", self.config]
 
     def _stand_in(self):
         vdevs = []
