@@ -40,7 +40,9 @@ begin_signals() {
 begin() {
 	begin_signals
 	trap finish EXIT
-	scratch=$(mktemp -d "${TMPDIR:-/tmp}/turnpike-${0##*/}.XXXXXX")
+	# Named before it is made, so that a signal in between leaves no directory behind.
+	scratch=${TMPDIR:-/tmp}/turnpike-${0##*/}.$$.$RANDOM
+	mkdir -m 700 "$scratch"
 }
 
 finish() {

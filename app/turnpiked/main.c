@@ -83,7 +83,7 @@ static int find_separator(int argc, char **argv)
 static int start_eal(const struct tp_config *config, int argc, char **argv, struct tp_error *error)
 {
 	int given = argc > 1 ? argc - 1 : 0;
-	struct tp_eal_args args;
+	static struct tp_eal_args args; /* see below: kept until the end */
 	char notice[256];
 	int result = tp_eal_args_derive(config, argv[0], argv + 1, given, &args, notice, error);
 
