@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <argp.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,7 +84,8 @@ static int find_separator(int argc, char **argv)
 static int start_eal(const struct tp_config *config, int argc, char **argv, struct tp_error *error)
 {
 	int given = argc > 1 ? argc - 1 : 0;
-	static struct tp_eal_args args; /* see below: kept until the end */
+	static struct tp_eal_args args;
+	static char **shuffled; /* the EAL overwrites some: ours stay whole in args */
 	char notice[256];
 	int result = tp_eal_args_derive(config, argv[0], argv + 1, given, &args, notice, error);
 
@@ -91,8 +93,12 @@ static int start_eal(const struct tp_config *config, int argc, char **argv, stru
 		return result;
 	if (notice[0] != '\0')
 		tp_log(TP_LOG_WARNING, "%s", notice);
+	shuffled = calloc(args.count + 1, sizeof(shuffled[0]));
+	if (shuffled == NULL)
+		return tp_error_set(error, ENOMEM, "EAL arguments: no memory");
+	memcpy(shuffled, args.argument, args.count * sizeof(shuffled[0]));
 	/* The EAL keeps pointers into its arguments: they stay until the process ends. */
-	if (rte_eal_init(args.count, args.argument) < 0)
+	if (rte_eal_init(args.count, shuffled) < 0)
 		return tp_error_set(error, rte_errno, "EAL: %s (its own messages stand above)",
 			rte_strerror(rte_errno));
 	return 0;

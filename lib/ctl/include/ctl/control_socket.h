@@ -18,9 +18,9 @@
  * its answer, 10 s after its last one was done is ended.
  */
 
-#define TP_CONTROL_CLIENTS_MAX    32
-#define TP_CONTROL_REQUEST_MAX    65536 /* bytes of a line, with its end */
-#define TP_CONTROL_PATIENCE_MS    10000
+#define TP_CONTROL_CLIENTS_MAX 32
+#define TP_CONTROL_REQUEST_MAX 65536 /* bytes of a line, with its end */
+#define TP_CONTROL_PATIENCE_MS 10000
 
 struct tp_control_settings {
 	const char *path; /* copied; missing parent directories are made (0755) */
