@@ -154,7 +154,7 @@ static void a_second_appliance_is_refused(void **state)
 	appliance_configure(&scene->appliance, NULL, "'acme': {'interfaces': {}}");
 	assert_int_not_equal(
 		appliance_start_second(&scene->appliance, false, output, sizeof(output)), 0);
-	assert_non_null(strstr(output, "control.sock: another process serves it"));
+	assert_non_null(strstr(output, "control.sock is served by another process"));
 	talk(scene, 2);
 	scene_end(scene);
 }

@@ -54,7 +54,7 @@ class LinuxGuest:
             "-object", "memory-backend-memfd,id=memory,size=256M,share=on",
             "-numa", "node,memdev=memory",
             "-kernel", IMAGE / "vmlinuz", "-initrd", IMAGE / "initramfs",
-            "-append", "console=ttyS0 quiet panic=-1 tsc=reliable random.trust_cpu=on",
+            "-append", "console=ttyS0 panic=-1 tsc=reliable random.trust_cpu=on",
             "-chardev", f"file,id=console,path={self.scenario.directory}/{self.name}-console.log",
             "-serial", "chardev:console",
             "-chardev", f"socket,id=shell,path={self.path}", "-serial", "chardev:shell",
