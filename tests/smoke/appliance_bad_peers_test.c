@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Two guests exchange frames throughout and lose none, while a third misbehaves. What it did is
- * seen in `show interfaces`, and its interface can be used again.
+ * A front-end that comes, goes and talks wrongly, beside two guests that exchange frames.
  *
- *   appliance_hostile_test PATH-OF-TURNPIKED
+ *   appliance_bad_peers_test PATH-OF-TURNPIKED
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,227 +20,9 @@
 #include <cmocka.h>
 
 #include "channel.h"
-#include "guests.h"
-
-#define BAD  2 /* the guest that misbehaves: interface acme/bad, MAC 3 */
-#define PEER 3 /* one that it talks to, MAC 4 */
+#include "misbehaving.h"
 
 #define REPEATS 500
-
-/* clang-format off */
-static const char one_tenant[] =
-	"'acme': {'interfaces': {"
-		INTERFACE("n1", "01", "") "," INTERFACE("n2", "02", "") ","
-		INTERFACE("bad", "03", "") "," INTERFACE("peer", "04", "") "}}";
-/* clang-format on */
-
-static struct scene *with_neighbours(void **state)
-{
-	struct scene *scene = *state;
-
-	scene_start(scene, NULL, one_tenant);
-	scene_attach(scene, 0, "n1.sock", NULL);
-	scene_attach(scene, 1, "n2.sock", NULL);
-	scene_attach(scene, PEER, "peer.sock", NULL);
-	neighbours_start(scene);
-	return scene;
-}
-
-static struct tp_frontend *come(struct scene *scene, const struct tp_frontend_settings *settings)
-{
-	return scene_attach(scene, BAD, "bad.sock", settings);
-}
-
-/* Frames still pass to and from the interface. */
-static void use_again(struct scene *scene)
-{
-	struct tp_frontend *guest = come(scene, NULL);
-
-	for (uint32_t seed = 0; seed < 20; seed++) {
-		guest_say(guest, 4, 3, seed);
-		guest_hear(scene->guest[PEER], 4, 3, seed);
-		guest_say(scene->guest[PEER], 3, 4, seed);
-		guest_hear(guest, 3, 4, seed);
-	}
-}
-
-static void wait_thrown_out(struct scene *scene, const char *reason)
-{
-	assert_int_equal(tp_channel_wait_closed(scene->guest[BAD]->socket, 5000), 0);
-	appliance_wait_text(&scene->appliance, "acme/bad", "reason", reason);
-	scene_hang_up(scene, BAD);
-	neighbours_expect_well();
-}
-
-static void end_well(struct scene *scene)
-{
-	use_again(scene);
-	neighbours_stop();
-	scene_end(scene);
-}
-
-/* hostile case 14 */
-static void shrinks_its_memory(void **state)
-{
-	struct scene *scene = with_neighbours(state);
-
-	for (int i = 0; i < 20; i++) {
-		struct tp_frontend *guest =
-			come(scene, &(struct tp_frontend_settings){
-					    .huge_pages = i % 2 == 1, .two_regions = i % 4 >= 2});
-
-		guest_say(guest, 4, 3, 1);
-		guest_hear(scene->guest[PEER], 4, 3, 1);
-		assert_int_equal(ftruncate(guest->memory_fd, 0), 0);
-		wait_thrown_out(scene, "shrank");
-	}
-	end_well(scene);
-}
-
-/* hostile cases 33, 34 */
-static void breaks_its_transmit_ring(void **state)
-{
-	struct scene *scene = with_neighbours(state);
-
-	for (int i = 0; i < 20; i++) {
-		struct tp_frontend *guest = come(scene, NULL);
-		struct tp_frontend_ring *ring = &guest->ring[tp_transmit_ring(0)];
-		bool jump = i % 2 == 0;
-
-		if (jump)
-			ring->available += 257;
-		else
-			tp_frontend_post(ring, 256);
-		tp_frontend_publish(guest, ring);
-		wait_thrown_out(scene,
-			jump ? "moved by more than the ring's size" : "beyond the ring's size");
-	}
-	end_well(scene);
-}
-
-/* A receive ring is looked at when a frame comes for it. */
-static void breaks_its_receive_ring(void **state)
-{
-	static const char *const reasons[] = {"moved by more than", "beyond the ring's size",
-		"not wholly inside", "loops, is read-only", "too short"};
-	struct scene *scene = with_neighbours(state);
-
-	for (unsigned i = 0; i < 20; i++) {
-		struct tp_frontend *guest = come(scene, NULL);
-		struct tp_frontend_ring *ring = &guest->ring[tp_receive_ring(0)];
-		volatile struct vring_desc *desc = ring->vring.desc;
-
-		if (i % 5 == 0)
-			__atomic_store_n(&ring->vring.avail->idx, 1000, __ATOMIC_RELEASE);
-		if (i % 5 == 1)
-			ring->vring.avail->ring[0] = 300;
-		if (i % 5 == 2)
-			desc[0].addr = UINT64_MAX - 8;
-		if (i % 5 == 3)
-			desc[0].flags = 0;
-		if (i % 5 == 4)
-			desc[0].len = 11;
-		__sync_synchronize();
-		guest_say(scene->guest[PEER], 3, 4, 1);
-		wait_thrown_out(scene, reasons[i % 5]);
-	}
-	end_well(scene);
-}
-
-/* hostile cases 35 to 41: these cost the frame, not the connection. */
-static void posts_bad_frames(void **state)
-{
-	static const struct {
-		struct vring_desc desc;
-		const char *drop;
-	} cases[] = {
-		{{.addr = 0, .len = 100}, "bad_address"},
-		{{.addr = UINT64_MAX - 20, .len = 100}, "bad_address"},
-		{{.addr = 1ull << 32, .len = UINT32_MAX}, "bad_address"},
-		{{.addr = 1ull << 32, .len = 0}, "bad_descriptor"},
-		{{.addr = 1ull << 32, .len = 12}, "runt"},
-		{{.addr = 1ull << 32, .len = 5}, "bad_descriptor"},
-		{{.addr = 1ull << 32, .len = 100, .flags = VRING_DESC_F_WRITE}, "bad_descriptor"},
-		{{.addr = 1ull << 32, .len = 100, .flags = VRING_DESC_F_NEXT, .next = 0},
-			"bad_chain"},
-		{{.addr = 1ull << 32, .len = 100, .flags = VRING_DESC_F_NEXT, .next = 9999},
-			"bad_chain"},
-		{{.addr = 1ull << 32, .len = 64, .flags = VRING_DESC_F_INDIRECT}, "bad_descriptor"},
-	};
-	struct scene *scene = with_neighbours(state);
-	struct tp_frontend *guest = come(scene, NULL);
-	struct tp_frontend_ring *ring = &guest->ring[tp_transmit_ring(0)];
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		uint64_t before = appliance_counter(&scene->appliance, "acme/bad", cases[i].drop);
-
-		for (unsigned n = 0; n < 100; n++) {
-			ring->vring.desc[0] = cases[i].desc;
-			tp_frontend_post(ring, 0);
-			tp_frontend_publish(guest, ring);
-			while (__atomic_load_n(&ring->vring.used->idx, __ATOMIC_ACQUIRE) !=
-				ring->available)
-				usleep(10);
-		}
-		if (appliance_counter(&scene->appliance, "acme/bad", cases[i].drop) != before + 100)
-			fail_msg("case %zu is not dropped as %s", i, cases[i].drop);
-	}
-	assert_string_equal(appliance_text(&scene->appliance, "acme/bad", "state"), "running");
-	scene_hang_up(scene, BAD);
-	end_well(scene);
-}
-
-/* hostile case 52 */
-static void sends_to_a_deaf_guest(void **state)
-{
-	struct scene *scene = with_neighbours(state);
-	struct tp_frontend *guest = come(scene, NULL);
-
-	for (uint32_t seed = 0; seed < 5000; seed++)
-		guest_say(guest, 4, 3, seed);
-	guest_wait_completed(guest);
-	neighbours_expect_well();
-	assert_int_equal(
-		appliance_counter(&scene->appliance, "acme/bad", "destination_full") +
-			appliance_counter(&scene->appliance, "acme/bad", "destination_deaf"),
-		5000 - 256);
-	/* What it took before it was deaf is in order and whole. */
-	for (uint32_t seed = 0; seed < 256; seed++)
-		guest_hear(scene->guest[PEER], 4, 3, seed);
-	scene_hang_up(scene, BAD);
-	end_well(scene);
-}
-
-struct footprint {
-	unsigned descriptors;
-	unsigned mappings;
-};
-
-/* The least of several looks: the answer to an earlier question may still hold a descriptor. */
-static struct footprint footprint_of(const struct scene *scene)
-{
-	struct footprint least = {UINT32_MAX, UINT32_MAX};
-
-	appliance_wait_text(&scene->appliance, "acme/bad", "state", "listening");
-	for (int i = 0; i < 20; i++) {
-		unsigned descriptors = appliance_descriptors(&scene->appliance);
-		unsigned mappings = appliance_mappings(&scene->appliance);
-
-		least.descriptors =
-			descriptors < least.descriptors ? descriptors : least.descriptors;
-		least.mappings = mappings < least.mappings ? mappings : least.mappings;
-		usleep(2000);
-	}
-	return least;
-}
-
-static void expect_no_growth(const struct scene *scene, struct footprint before)
-{
-	struct footprint after = footprint_of(scene);
-
-	assert_int_equal(after.descriptors, before.descriptors);
-	assert_in_range(after.mappings, 0, before.mappings + 2); /* the heap may split once */
-}
 
 static void hear_all(struct tp_frontend *guest)
 {
@@ -483,11 +264,6 @@ static void is_killed(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO(shrinks_its_memory),
-		SCENARIO(breaks_its_transmit_ring),
-		SCENARIO(breaks_its_receive_ring),
-		SCENARIO(posts_bad_frames),
-		SCENARIO(sends_to_a_deaf_guest),
 		SCENARIO(hangs_up_in_the_middle),
 		SCENARIO(sends_garbage),
 		SCENARIO(passes_wrong_descriptors),
@@ -497,7 +273,7 @@ int main(int argc, char **argv)
 	};
 
 	if (argc != 2) {
-		fprintf(stderr, "usage: appliance_hostile_test PATH-OF-TURNPIKED\n");
+		fprintf(stderr, "usage: appliance_bad_peers_test PATH-OF-TURNPIKED\n");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
