@@ -128,7 +128,6 @@ packages_build=(
 	ninja-build     # runs it
 	pkg-config      # finds the libraries
 	libdpdk-dev     # lcores, hugepage memory, hash, RCU, telemetry
-	libnuma-dev     # where memory lies
 	libjansson-dev  # JSON
 	libcmocka-dev   # unit tests
 )
