@@ -13,6 +13,13 @@ static void announce_change(struct tp_dataplane *dataplane)
 	atomic_fetch_add_explicit(&dataplane->learned_generation, 1, memory_order_release);
 }
 
+static void count_learned(struct tp_port *port, uint32_t learned)
+{
+	port->learned = learned;
+	atomic_store_explicit(&port->context->learned_enough, learned >= TP_LEARNED_PER_INTERFACE,
+		memory_order_relaxed);
+}
+
 /* @return true if the table changed. */
 static bool learn(struct tp_appliance *appliance, const struct tp_sighting *sighting)
 {
@@ -30,9 +37,9 @@ static bool learn(struct tp_appliance *appliance, const struct tp_sighting *sigh
 		return false;
 	if (tp_mac_table_set(dataplane->learned, sighting->key, sighting->interface) < 0)
 		return false;
-	port->learned++;
+	count_learned(port, port->learned + 1);
 	if (before != TP_NO_INTERFACE)
-		appliance->ports[before].learned--;
+		count_learned(&appliance->ports[before], appliance->ports[before].learned - 1);
 	return true;
 }
 
@@ -72,6 +79,6 @@ void tp_forget_learned(struct tp_appliance *appliance, uint32_t interface)
 			keys[count++] = key;
 	for (uint32_t i = 0; i < count; i++)
 		tp_mac_table_remove(learned, keys[i]);
-	appliance->ports[interface].learned = 0;
+	count_learned(&appliance->ports[interface], 0);
 	announce_change(appliance->dataplane);
 }

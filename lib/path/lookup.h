@@ -44,7 +44,11 @@ TP_RARE void tp_sight(struct tp_worker *worker, uint64_t source_mac)
 		.interface = burst->interface,
 	};
 
-	if (tp_find_interface(worker, sighting.key) == burst->interface)
+	/* What control would not learn is not reported, so that one guest cannot fill the ring to
+	 * control that all share. */
+	if (atomic_load_explicit(&burst->context->learned_enough, memory_order_relaxed) ||
+		tp_find_interface(worker, sighting.key) == burst->interface ||
+		tp_mac_table_find(worker->snapshot->macs, sighting.key) != TP_NO_INTERFACE)
 		return;
 	if (rte_ring_sp_enqueue_elem(worker->share->sightings, &sighting, sizeof(sighting)) != 0)
 		tp_counter_add(&worker->share->sightings_missed, 1);

@@ -409,6 +409,30 @@ static void test_learning_reports_new_sources(void **state)
 	end();
 }
 
+static unsigned sightings_after(uint64_t source)
+{
+	scene_header(sent, scene.guest[1].mac, source);
+	scene_send(&scene.guest[0], sent, 60);
+	assert_int_equal(tp_worker_sweep(scene.worker), 1);
+	return rte_ring_count(scene.dataplane->worker[0].sightings);
+}
+
+static void test_only_what_may_be_learned_is_reported(void **state)
+{
+	const struct scene_options options = {
+		.guests = 3, .learning = true, .no_source_check = true};
+
+	(void)state;
+	begin(&options);
+	assert_int_equal(sightings_after(scene.guest[2].mac), 0); /* configured elsewhere */
+	assert_int_equal(sightings_after(scene_mac(40)), 1);
+	atomic_store(&scene.guest[0].context->learned_enough, true);
+	assert_int_equal(sightings_after(scene_mac(41)), 1); /* not one more */
+	atomic_store(&scene.guest[0].context->learned_enough, false);
+	assert_int_equal(sightings_after(scene_mac(42)), 2);
+	end();
+}
+
 static void test_sums_hold_under_a_random_guest(void **state)
 {
 	const struct scene_options options = {.guests = 4, .hold_ns = 1000, .flood_unknown = true};
@@ -458,6 +482,7 @@ int main(void)
 		cmocka_unit_test(test_class_that_drops_does_not_hold),
 		cmocka_unit_test(test_broken_guest_leaves_its_neighbours_alone),
 		cmocka_unit_test(test_learning_reports_new_sources),
+		cmocka_unit_test(test_only_what_may_be_learned_is_reported),
 		cmocka_unit_test(test_sums_hold_under_a_random_guest),
 	};
 

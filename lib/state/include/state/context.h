@@ -24,6 +24,7 @@ struct tp_ring_pair {
 struct tp_context {
 	struct tp_counters counters;
 	uint32_t pair_count;
+	atomic_bool learned_enough; /* MACs: no more sightings, please; control: w, worker: r */
 	struct tp_ring_pair pair[];
 } __attribute__((aligned(64)));
 
