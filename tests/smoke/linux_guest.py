@@ -121,9 +121,11 @@ class LinuxGuest:
         self.process.kill()
         self.channel.close()
 
-    def pings(self, other, seconds=1):
-        """Does one echo request to the other guest come back within so many seconds?"""
-        return self.try_run(f"ping -c 1 -W {seconds} {other.address}")[0] == 0
+    def hears(self, other, seconds):
+        """Does an echo come back from the other guest? Ten requests a second; returns soon after
+        the first answer."""
+        return self.try_run(f"ping -i 0.1 -c {10 * seconds} -W 1 {other.address} "
+                            "| grep -q 'bytes from'")[0] == 0
 
     def driver(self):
         """Virtio feature bits that the driver accepted, as a string of 0 and 1."""
