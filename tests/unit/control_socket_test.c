@@ -6,7 +6,7 @@
 static int open_hasty(void **state)
 {
 	(void)state;
-	open_server(500);
+	open_server(2000);
 	return 0;
 }
 
@@ -222,7 +222,7 @@ static void patience_ends(void **state)
 	for (unsigned i = 0; i < 10; i++) {
 		(void)!send(dripping, " ", 1, MSG_NOSIGNAL);
 		say(good, "{\"command\":\"echo\",\"what\":1}\n");
-		run_for(100);
+		run_for(300);
 	}
 	assert_true(hung_up(silent));
 	assert_true(hung_up(half));
