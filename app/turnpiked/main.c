@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -81,6 +82,15 @@ static int find_separator(int argc, char **argv)
 	return 0;
 }
 
+static char runtime_directory[256]; /* of the EAL's sockets */
+
+/* The EAL leaves it behind; it is empty now unless somebody else uses it. */
+static void remove_runtime_directory(void)
+{
+	if (runtime_directory[0] != '\0')
+		rmdir(runtime_directory);
+}
+
 static int start_eal(const struct tp_config *config, int argc, char **argv, struct tp_error *error)
 {
 	int given = argc > 1 ? argc - 1 : 0;
@@ -97,10 +107,12 @@ static int start_eal(const struct tp_config *config, int argc, char **argv, stru
 	if (shuffled == NULL)
 		return tp_error_set(error, ENOMEM, "EAL arguments: no memory");
 	memcpy(shuffled, args.argument, args.count * sizeof(shuffled[0]));
+	atexit(remove_runtime_directory); /* before the EAL's own, so that it runs after them */
 	/* The EAL keeps pointers into its arguments: they stay until the process ends. */
 	if (rte_eal_init(args.count, shuffled) < 0)
 		return tp_error_set(error, rte_errno, "EAL: %s (its own messages stand above)",
 			rte_strerror(rte_errno));
+	snprintf(runtime_directory, sizeof(runtime_directory), "%s", rte_eal_get_runtime_dir());
 	return 0;
 }
 

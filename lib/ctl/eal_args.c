@@ -120,6 +120,8 @@ static int append_memory(struct tp_eal_args *args, const struct tp_config *confi
 		"(slower; echo %u > /proc/sys/vm/nr_hugepages reserves them)",
 		megabytes, free_megabytes, (megabytes + 1) / 2);
 	result = append(args, "--no-huge");
+	if (result == 0)
+		result = append(args, "--no-shconf"); /* leaves no files, like --in-memory */
 	/* Without hugepages the heap cannot grow, so be generous; what is not touched costs
 	 * nothing. */
 	return result < 0 ? result : append(args, "-m%u", megabytes * 2 + 64);
