@@ -70,6 +70,11 @@ struct tp_frontend *scene_attach(struct scene *scene, unsigned i, const char *na
 	scene_path(scene, i, name);
 	own.path = scene->path[i];
 	scene->guest[i] = tp_frontend_attach(&own, &error);
+	if (scene->guest[i] == NULL && own.huge_pages) {
+		print_message("%s; 4 KiB pages instead\n", error.text);
+		own.huge_pages = false;
+		scene->guest[i] = tp_frontend_attach(&own, &error);
+	}
 	if (scene->guest[i] == NULL)
 		fail_msg("%s: %s", name, error.text);
 	return scene->guest[i];
