@@ -48,16 +48,22 @@ static int check_file(
 	struct stat file;
 	int flags = fcntl(fd, F_GETFL);
 
-	if (flags < 0 || fstat(fd, &file) < 0)
+	if (flags < 0)
 		return tp_error_set(error, errno,
 			"memory region: its descriptor cannot be examined: %s", strerror(errno));
-	if (!S_ISREG(file.st_mode))
+	/* Only files that live in memory have seals. The file system of any other is asked nothing:
+	 * it could be the guest's own, and not answer. */
+	if (fcntl(fd, F_GET_SEALS) < 0)
 		return tp_error_set(error, EINVAL,
-			"memory region: its descriptor is not a regular or memory file (mode 0%o)",
-			file.st_mode & S_IFMT);
+			"memory region: its descriptor is not a regular file in memory (a memfd, "
+			"or on "
+			"tmpfs or hugetlbfs)");
 	if ((flags & O_ACCMODE) != O_RDWR)
 		return tp_error_set(error, EACCES,
 			"memory region: its file is not open for reading and writing");
+	if (fstat(fd, &file) < 0)
+		return tp_error_set(error, errno, "memory region: its file cannot be examined: %s",
+			strerror(errno));
 	if ((uint64_t)file.st_size < end)
 		return tp_error_set(error, EINVAL,
 			"memory region: its file has %jd bytes, offset + size ask for %" PRIu64,

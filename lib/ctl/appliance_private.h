@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/log.h"
 #include "base/loop.h"
 #include "ctl/appliance.h"
 #include "ctl/config.h"
@@ -26,6 +27,7 @@ struct tp_port {
 	struct tp_vhost_endpoint *endpoint;
 	struct tp_context *context;
 	unsigned rings_running;
+	struct tp_log_limit announcements;
 	uint32_t learned; /* MACs learned at it */
 	int peer_pid;     /* process of the front-end, 0: none connected */
 	uint16_t mtu;     /* as the front-end told it, 0: it did not */

@@ -68,7 +68,8 @@ static int start_ring(void *owner, unsigned ring_number, const struct tp_vhost_r
 	};
 	int result;
 
-	port->context->pair[ring_number / 2].hold_since = 0;
+	if (is_tx(ring_number))
+		port->context->pair[ring_number / 2].hold_since = 0;
 	result = tp_vring_start(ring_of(port, ring_number), &setup, memory, error);
 	if (result < 0)
 		return result;
@@ -109,7 +110,7 @@ static void announce(void *owner, const uint8_t mac[6])
 	struct tp_port *port = owner;
 
 	if (memcmp(mac, config_of(port)->mac, 6) != 0)
-		tp_log(TP_LOG_WARNING,
+		tp_log_limited(&port->announcements, TP_LOG_WARNING,
 			"%s/%s: announces %02x:%02x:%02x:%02x:%02x:%02x, which is not its MAC: "
 			"ignored",
 			tenant_name(port), config_of(port)->name, mac[0], mac[1], mac[2], mac[3],

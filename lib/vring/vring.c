@@ -136,6 +136,7 @@ uint16_t tp_vring_stop(struct tp_vring *ring)
 	ring->used = NULL;
 	ring->memory = NULL;
 	ring->call_fd = -1;
+	tp_vring_break(ring, TP_VRING_SOUND); /* the next guest begins anew */
 	return ring->next_avail;
 }
 

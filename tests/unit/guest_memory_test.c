@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -98,6 +99,7 @@ static void test_bad_regions_are_refused(void **state)
 	int fd = memory_file(SIZE);
 	struct tp_guest_memory *memory = two_regions(fd);
 	struct tp_guest_region_request request;
+	char path[64];
 	int read_only;
 	int ends[2];
 
@@ -124,10 +126,12 @@ static void test_bad_regions_are_refused(void **state)
 	expect_refused(memory, region_at(0x10000000), ends[1], "not a regular");
 	close(ends[0]);
 	close(ends[1]);
-	read_only = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	request = region_at(0x10000000);
-	request.size = 4096;
-	expect_refused(memory, request, read_only, "reading and writing");
+	read_only = open("/proc/self/exe", O_RDONLY | O_CLOEXEC); /* on a disk */
+	expect_refused(memory, region_at(0x10000000), read_only, "not a regular file in memory");
+	close(read_only);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	read_only = open(path, O_RDONLY | O_CLOEXEC);
+	expect_refused(memory, region_at(0x10000000), read_only, "reading and writing");
 	close(read_only);
 	expect_refused(memory, region_at(0x10000000), -1, "descriptor");
 	tp_guest_memory_free(memory);

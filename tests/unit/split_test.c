@@ -429,6 +429,47 @@ static void test_frame_too_long_for_plain_buffers(void **state)
 	end();
 }
 
+static void test_receive_chain_is_read_no_further_than_needed(void **state)
+{
+	(void)state;
+	begin(0);
+	guest_describe(
+		&scene.ring, 0, scene.buffer, 2048, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, 1);
+	guest_describe(&scene.ring, 1, scene.buffer, 1, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, 1);
+	guest_post(&scene.ring, 0);
+	assert_int_equal(reserve_changing_nothing(60, 0), TP_RESERVE_ACCEPTED);
+	assert_int_equal(scene.places.place[0].pieces, 1);
+	end();
+}
+
+static void test_available_index_set_back_breaks_the_ring(void **state)
+{
+	(void)state;
+	begin(0);
+	for (uint16_t i = 0; i < 8; i++)
+		post_buffer(i, 2048);
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(reserve_changing_nothing(60, i), TP_RESERVE_ACCEPTED);
+	scene.ring.avail->idx = 3;
+	assert_int_equal(reserve_changing_nothing(60, 6), TP_RESERVE_ACCEPTED); /* seen before */
+	assert_int_equal(reserve_changing_nothing(60, 7), TP_RESERVE_ACCEPTED);
+	assert_int_equal(reserve_changing_nothing(60, 8), TP_RESERVE_BROKEN);
+	assert_int_equal(tp_vring_fault(&scene.vring), TP_VRING_AVAIL_INDEX);
+	end();
+}
+
+static void test_stopped_ring_forgets_its_fault(void **state)
+{
+	(void)state;
+	begin(0);
+	scene.ring.avail->idx = RING + 1;
+	assert_int_equal(tp_split_peek(&scene.vring, &scene.views, TP_BURST), 0);
+	tp_vring_retire(&scene.vring);
+	tp_vring_stop(&scene.vring);
+	assert_int_equal(tp_vring_fault(&scene.vring), TP_VRING_SOUND);
+	end();
+}
+
 static void test_chained_receive_buffer(void **state)
 {
 	const uint32_t length = 70;
@@ -464,7 +505,7 @@ static void test_bad_receive_buffers_break_the_ring(void **state)
 	guest_describe(&scene.ring, 0, scene.buffer, 2048, 0, 0); /* read-only */
 	guest_post(&scene.ring, 0);
 	expect_receive_broken(TP_VRING_RECEIVE_CHAIN);
-	guest_describe(&scene.ring, 0, scene.buffer, 16, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, 0);
+	guest_describe(&scene.ring, 0, scene.buffer, 4, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, 0);
 	guest_post(&scene.ring, 0);
 	expect_receive_broken(TP_VRING_RECEIVE_CHAIN);
 	post_buffer(0, 2048);
@@ -615,6 +656,9 @@ int main(void)
 		cmocka_unit_test(test_same_head_posted_twice_counts_twice),
 		cmocka_unit_test(test_frame_too_long_for_plain_buffers),
 		cmocka_unit_test(test_chained_receive_buffer),
+		cmocka_unit_test(test_receive_chain_is_read_no_further_than_needed),
+		cmocka_unit_test(test_available_index_set_back_breaks_the_ring),
+		cmocka_unit_test(test_stopped_ring_forgets_its_fault),
 		cmocka_unit_test(test_bad_receive_buffers_break_the_ring),
 		cmocka_unit_test(test_call_follows_the_flag),
 		cmocka_unit_test(test_call_follows_the_event_index),

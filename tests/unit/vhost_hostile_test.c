@@ -76,7 +76,7 @@ static void memory_must_be_a_writable_file(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		front_connect(scene);
 		front_send(scene, VHOST_ADD_MEM_REG, 0, &slot, sizeof(slot), &fds[i], 1);
-		expect_end(scene, i < 2 ? "is not a regular or memory file"
+		expect_end(scene, i < 2 ? "is not a regular file in memory"
 					: "not open for reading and writing");
 		close(fds[i]);
 		scene->descriptors--;

@@ -22,7 +22,10 @@ static inline uint16_t tp_split_available(struct tp_vring *ring, uint16_t from)
 	/* acquire: partner is the guest's store of idx after it filled entries and descriptors */
 	uint16_t index = __atomic_load_n(&ring->avail->idx, __ATOMIC_ACQUIRE);
 
-	if (TP_UNLIKELY((uint16_t)(index - ring->next_avail) > ring->size)) {
+	/* Neither further than the ring is long, nor back behind what was already seen. */
+	if (TP_UNLIKELY((uint16_t)(index - ring->next_avail) > ring->size ||
+			(uint16_t)(index - ring->next_avail) <
+				(uint16_t)(ring->avail_seen - ring->next_avail))) {
 		tp_vring_break(ring, TP_VRING_AVAIL_INDEX);
 		return 0;
 	}
@@ -188,12 +191,13 @@ enum tp_reserve {
  * @return TP_RESERVE_ACCEPTED, TP_RESERVE_REFUSED if the pool is full, or TP_RESERVE_BROKEN.
  */
 static inline enum tp_reserve tp_split_walk_buffer(struct tp_vring *ring, struct tp_places *places,
-	struct tp_place *place, uint16_t head, uint32_t *room)
+	struct tp_place *place, uint16_t head, uint32_t need, uint32_t *room)
 {
 	struct tp_chain chain = tp_chain_begin(ring, head);
 	uint32_t gained = 0;
 
-	while (!chain.ended) {
+	/* What lies behind the room that is needed is not looked at: it will not be written. */
+	while (!chain.ended && *room + gained < need) {
 		struct tp_piece piece = {.head = head, .begins = gained == 0};
 		enum tp_drop wrong = tp_chain_step(&chain, &piece, VRING_DESC_F_WRITE);
 
@@ -202,8 +206,6 @@ static inline enum tp_reserve tp_split_walk_buffer(struct tp_vring *ring, struct
 									  : TP_VRING_RECEIVE_CHAIN);
 			return TP_RESERVE_BROKEN;
 		}
-		if (gained > TP_NET_HEADER + TP_FRAME_MAX)
-			continue; /* what lies behind the longest frame is never written */
 		if (places->pieces_used == TP_PIECES)
 			return TP_RESERVE_REFUSED;
 		if (piece.length > TP_NET_HEADER + TP_FRAME_MAX)
@@ -244,7 +246,7 @@ TP_RARE enum tp_reserve tp_split_reserve_pieces(
 			tp_vring_break(ring, TP_VRING_AVAIL_HEAD);
 			return TP_RESERVE_BROKEN;
 		}
-		result = tp_split_walk_buffer(ring, places, place, head, &room);
+		result = tp_split_walk_buffer(ring, places, place, head, need, &room);
 		if (result != TP_RESERVE_ACCEPTED)
 			/* A frame that alone needs more than the whole pool will never fit. */
 			return result == TP_RESERVE_REFUSED && place->first_piece == 0
