@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "channel.h"
+#include "frontend/channel.h"
 #include "traffic.h"
 
 #define HEADERS        (sizeof(struct ether_header) + sizeof(struct iphdr) + sizeof(struct udphdr))

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "frontend.h"
+#include "frontend/frontend.h"
 
 /*
  * The index-moving load: guests that keep their transmit rings full of stamped frames and give

@@ -20,11 +20,12 @@ ALLOWED = {
     "base": set(),
     "vring": {"base"},
     "vhost": {"base"},
+    "frontend": {"base"},
     "state": {"vring", "base"},
     "path": {"state", "vring", "base"},
     "ctl": {"state", "vhost", "vring", "base"},
 }
-WITHOUT_DPDK = ("base", "vring", "vhost")
+WITHOUT_DPDK = ("base", "vring", "vhost", "frontend")
 # The configuration and the control socket are libraries of their own within lib/ctl, with less.
 PARTS = {"config": "ctl", "control": "ctl"}
 PARTS_ALLOWED = {"config": {"base"}, "control": {"base"}}

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "channel.h"
+#include "frontend/channel.h"
 #include "misbehaving.h"
 
 #define REPEATS 500

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "channel.h"
+#include "frontend/channel.h"
 #include "guests.h"
 
 /* clang-format off */

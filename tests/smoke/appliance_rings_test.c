@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "channel.h"
+#include "frontend/channel.h"
 #include "guests.h"
 
 #define MORE ", 'queue_pairs': 2"

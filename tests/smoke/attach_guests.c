@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "frontend.h"
+#include "frontend/channel.h"
+#include "frontend/frontend.h"
 
 #define FRAME_MIN  60
 #define FRAME_MAX  1514

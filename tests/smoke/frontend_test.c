@@ -18,8 +18,8 @@
 
 #include <linux/virtio_config.h>
 
-#include "channel.h"
-#include "frontend.h"
+#include "frontend/channel.h"
+#include "frontend/frontend.h"
 
 #define SKIPPED         77 /* exit code that meson knows */
 #define QUEUE_PAIRS     2

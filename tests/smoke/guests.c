@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "channel.h"
+#include "frontend/channel.h"
 #include "guests.h"
 
 #define WAIT_MS    5000

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "appliance.h"
-#include "frontend.h"
+#include "frontend/frontend.h"
 
 /*
  * A scene: one appliance, guests at its sockets, frames between them. MACs are 02:00:00:00:00:NN

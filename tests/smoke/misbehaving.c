@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "channel.h"
+#include "frontend/channel.h"
 #include "misbehaving.h"
 
 /* clang-format off */

@@ -9,7 +9,7 @@
 #include <linux/virtio_ring.h>
 
 #include "base/error.h"
-#include "vhost_user.h"
+#include "frontend/vhost_user.h"
 
 /*
  * A virtio-net device as a vhost-user back-end sees it: the guest side of a connection and of its

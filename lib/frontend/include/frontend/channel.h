@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "vhost_user.h"
+#include "frontend/vhost_user.h"
 
 /*
  * A vhost-user connection as raw messages: any bytes with any descriptors, well-formed or not.

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "channel.h"
+#include "frontend/channel.h"
 #include "frontend_internal.h"
 
 /* What we can make use of, when the back-end has it. */

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "channel.h"
+#include "frontend/channel.h"
 
 #define LISTEN_BACKLOG 4
 #define RETRY_US       2000

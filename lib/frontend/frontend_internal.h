@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
-#include "frontend.h"
+#include "frontend/frontend.h"
 
 /* What the files of the front-end share with each other alone. */
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "channel.h"
+#include "frontend/channel.h"
 #include "frontend_internal.h"
 
 /* virtio 1.2, 2.7.6 and 2.7.8: an index is released after what it announces was written, and

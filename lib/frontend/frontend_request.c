@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "channel.h"
+#include "frontend/channel.h"
 #include "frontend_internal.h"
 
 static bool acks_on(const struct tp_frontend *frontend)
