@@ -21,11 +21,12 @@ ALLOWED = {
     "vring": {"base"},
     "vhost": {"base"},
     "frontend": {"base"},
+    "traffic": {"frontend", "base"},
     "state": {"vring", "base"},
     "path": {"state", "vring", "base"},
     "ctl": {"state", "vhost", "vring", "base"},
 }
-WITHOUT_DPDK = ("base", "vring", "vhost", "frontend")
+WITHOUT_DPDK = ("base", "vring", "vhost", "frontend", "traffic")
 # The configuration and the control socket are libraries of their own within lib/ctl, with less.
 PARTS = {"config": "ctl", "control": "ctl"}
 PARTS_ALLOWED = {"config": {"base"}, "control": {"base"}}
