@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "frontend/burst.h"
 #include "frontend/channel.h"
 #include "traffic.h"
 
@@ -124,8 +125,7 @@ static void set_frame_size(struct tp_traffic *traffic, const uint8_t mac[6], uin
 		guest_mac(destination, mac, i ^ 1);
 		for (unsigned slot = 0; slot < tx->vring.num; slot++) {
 			write_headers(tp_frontend_frame(from, tx, slot), size, source, destination);
-			tp_frontend_describe(
-				from, tx, slot, TP_FRONTEND_HEADER_BYTES + size, false);
+			tp_burst_size(from, tx, slot, size);
 		}
 	}
 	traffic->frame_size = size;
@@ -133,7 +133,7 @@ static void set_frame_size(struct tp_traffic *traffic, const uint8_t mac[6], uin
 
 static int check_guest(const struct tp_frontend *guest, struct tp_error *error)
 {
-	if (guest->piece_count == 1 && guest->settings.indirect_tables == false)
+	if (guest->ring[0].piece_count == 1 && guest->settings.indirect_tables == false)
 		return 0;
 	return tp_error_set(error, EINVAL, "the load takes guests without chains only");
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/burst.h"
 #include "frontend/channel.h"
 #include "frontend_internal.h"
 
@@ -138,11 +139,19 @@ static int send_ring_state(struct tp_frontend *frontend, uint32_t request, unsig
 static int send_ring_fd(struct tp_frontend *frontend, uint32_t request, unsigned number, int fd,
 	struct tp_error *error)
 {
+	/* The protocol's "no descriptor": whoever gets it polls. */
 	struct vhost_user_message message = {
 		.header = {.request = request, .size = sizeof(message.payload.u64)},
-		.payload.u64 = number};
+		.payload.u64 = number | (fd < 0 ? VHOST_USER_NO_FD : 0)};
 
-	return tp_frontend_send_request(frontend, &message, &fd, 1, error);
+	return tp_frontend_send_request(frontend, &message, &fd, fd >= 0, error);
+}
+
+/* Where the device begins. Packed: where it makes available and where it gives back, each with its
+ * wrap counter. */
+static uint32_t ring_base(const struct tp_frontend_ring *ring)
+{
+	return ring->packed == NULL ? ring->used : (uint32_t)ring->last << 16 | ring->last;
 }
 
 static int send_ring(struct tp_frontend *frontend, unsigned number, struct tp_error *error)
@@ -157,10 +166,16 @@ static int send_ring(struct tp_frontend *frontend, unsigned number, struct tp_er
 	int status =
 		send_ring_state(frontend, VHOST_USER_SET_VRING_NUM, number, ring->vring.num, error);
 
+	if (ring->packed != NULL) {
+		address.payload.address.desc_user_addr = (uintptr_t)ring->packed;
+		address.payload.address.used_user_addr = (uintptr_t)ring->device_event;
+		address.payload.address.avail_user_addr = (uintptr_t)ring->driver_event;
+	}
+	tp_burst_renew(frontend, ring);
 	tp_frontend_arm_call(frontend, ring);
 	if (status == 0)
 		status = send_ring_state(
-			frontend, VHOST_USER_SET_VRING_BASE, number, ring->used, error);
+			frontend, VHOST_USER_SET_VRING_BASE, number, ring_base(ring), error);
 	if (status == 0)
 		status = tp_frontend_send_request(frontend, &address, NULL, 0, error);
 	if (status == 0)
@@ -297,12 +312,15 @@ int tp_frontend_stop(struct tp_frontend *frontend, struct tp_error *error)
 			.header = {.request = VHOST_USER_GET_VRING_BASE,
 				.size = sizeof(message.payload.state)},
 			.payload.state = {.index = i}};
+		const struct tp_frontend_ring *ring = &frontend->ring[i];
 		uint16_t used;
 
 		status = tp_frontend_ask(frontend, &message, NULL, 0, error);
 		if (status < 0)
 			break;
-		used = __atomic_load_n(&frontend->ring[i].vring.used->idx, __ATOMIC_ACQUIRE);
+		if (ring->packed != NULL)
+			continue; /* where it stopped is in the flags of the descriptors alone */
+		used = __atomic_load_n(&ring->vring.used->idx, __ATOMIC_ACQUIRE);
 		if (message.payload.state.index != i || message.payload.state.num != used)
 			status = tp_error_set(error, EPROTO,
 				"%s: ring %u stopped at %u, its used index is %u",

@@ -15,9 +15,10 @@
 #define GUEST_BASE 0x100000000ull
 #define GUEST_GAP  0x40000000ull
 
-#define LINE      64u
-#define SMALL_MEM 4096u
-#define HUGE_MEM  (2u << 20)
+#define LINE        64u
+#define TABLE_BYTES ((size_t)16 * TP_FRONTEND_PIECES_MAX)
+#define SMALL_MEM   4096u
+#define HUGE_MEM    (2u << 20)
 
 static size_t round_up(size_t value, size_t multiple)
 {
@@ -35,12 +36,17 @@ static uint32_t odd_lines(uint32_t bytes)
 	return (uint32_t)(round_up(bytes, LINE) / LINE | 1) * LINE;
 }
 
-static void cut_slot(struct tp_frontend *frontend)
+static unsigned power_of_two_below(unsigned value)
+{
+	return value == 0 ? 0 : 1u << (31 - __builtin_clz(value));
+}
+
+static void cut_slot(struct tp_frontend *frontend, struct tp_frontend_ring *ring)
 {
 	const struct tp_frontend_settings *settings = &frontend->settings;
 	uint32_t capacity = (settings->buffer_size + settings->segments - 1) / settings->segments;
 	uint32_t offset = settings->frame_offset - TP_FRONTEND_HEADER_BYTES;
-	struct tp_frontend_piece *piece = frontend->piece;
+	struct tp_frontend_piece *piece = ring->piece;
 
 	if (settings->header_apart) {
 		*piece++ = (struct tp_frontend_piece){offset, TP_FRONTEND_HEADER_BYTES};
@@ -55,15 +61,15 @@ static void cut_slot(struct tp_frontend *frontend)
 		*piece++ = (struct tp_frontend_piece){offset, capacity};
 		offset += capacity;
 	}
-	frontend->piece_count = (unsigned)(piece - frontend->piece);
+	ring->piece_count = (uint16_t)(piece - ring->piece);
 	frontend->slot_stride = odd_lines(offset);
 }
 
-static uint16_t slots_of(const struct tp_frontend *frontend)
+uint16_t tp_frontend_slots(const struct tp_frontend *frontend, unsigned pieces)
 {
 	if (frontend->settings.indirect_tables)
 		return frontend->settings.ring_size;
-	return (uint16_t)(frontend->settings.ring_size / frontend->piece_count);
+	return (uint16_t)power_of_two_below(frontend->settings.ring_size / pieces);
 }
 
 static size_t ring_bytes(const struct tp_frontend *frontend)
@@ -73,7 +79,7 @@ static size_t ring_bytes(const struct tp_frontend *frontend)
 		       round_up(6 + 8 * size, 2 * LINE);
 
 	if (frontend->settings.indirect_tables)
-		bytes += 16ull * frontend->piece_count * slots_of(frontend);
+		bytes += TABLE_BYTES * size;
 	return round_up(bytes, 2 * LINE) + 4 * LINE;
 }
 
@@ -90,14 +96,22 @@ static void *lay_out(struct tp_frontend *frontend, size_t bytes, size_t alignmen
 static void lay_out_ring(struct tp_frontend *frontend, struct tp_frontend_ring *ring)
 {
 	unsigned size = frontend->settings.ring_size;
+	void *descriptors = lay_out(frontend, 16ull * size, LINE);
+	void *driver = lay_out(frontend, 6 + 2ull * size, 2 * LINE);
+	void *device = lay_out(frontend, 6 + 8ull * size, 2 * LINE);
 
 	ring->vring.num = size;
-	ring->vring.desc = lay_out(frontend, 16ull * size, LINE);
-	ring->vring.avail = lay_out(frontend, 6 + 2ull * size, 2 * LINE);
-	ring->vring.used = lay_out(frontend, 6 + 8ull * size, 2 * LINE);
+	if (frontend->settings.features & 1ull << VIRTIO_F_RING_PACKED) {
+		ring->packed = descriptors;
+		ring->driver_event = driver;
+		ring->device_event = device;
+	} else {
+		ring->vring.desc = descriptors;
+		ring->vring.avail = driver;
+		ring->vring.used = device;
+	}
 	if (frontend->settings.indirect_tables)
-		ring->indirect =
-			lay_out(frontend, 16ull * frontend->piece_count * ring->slots, LINE);
+		ring->indirect = lay_out(frontend, TABLE_BYTES * size, LINE);
 }
 
 static int map_memory(
@@ -163,6 +177,8 @@ static int check_settings(const struct tp_frontend_settings *settings, struct tp
 		!(settings->features & 1ull << VIRTIO_RING_F_INDIRECT_DESC))
 		return tp_error_set(
 			error, EINVAL, "indirect tables need the feature INDIRECT_DESC");
+	if (settings->no_calls && settings->interrupts)
+		return tp_error_set(error, EINVAL, "interrupts need call descriptors");
 	if (settings->features & 1ull << VIRTIO_F_IN_ORDER && !settings->indirect_tables &&
 		settings->ring_size % pieces != 0)
 		return tp_error_set(error, EINVAL,
@@ -192,27 +208,36 @@ static int make_ring(struct tp_frontend *frontend, unsigned number, struct tp_er
 {
 	struct tp_frontend_ring *ring = &frontend->ring[number];
 
-	ring->slots = slots_of(frontend);
+	ring->receive = number % 2 == 0;
+	ring->slots = ring->slots_max = tp_frontend_slots(frontend, ring->piece_count);
 	lay_out_ring(frontend, ring);
-	ring->free_slots = calloc(ring->slots, sizeof(*ring->free_slots));
-	ring->posted = calloc(ring->slots, sizeof(*ring->posted));
+	ring->order = calloc(ring->slots, sizeof(*ring->order));
+	ring->position = calloc(ring->slots, sizeof(*ring->position));
+	ring->length = calloc(ring->slots, sizeof(*ring->length));
+	ring->step = calloc(ring->slots, sizeof(*ring->step));
 	ring->kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	ring->call_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (ring->free_slots == NULL || ring->posted == NULL)
+	if (!frontend->settings.no_calls)
+		ring->call_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (ring->order == NULL || ring->position == NULL || ring->length == NULL ||
+		ring->step == NULL)
 		return tp_error_set(error, ENOMEM, "no memory for a ring");
-	if (ring->kick_fd < 0 || ring->call_fd < 0)
+	if (ring->kick_fd < 0 || (ring->call_fd < 0 && !frontend->settings.no_calls))
 		return tp_error_set(error, errno, "eventfd: %s", strerror(errno));
 	return 0;
 }
 
 static int make_rings(struct tp_frontend *frontend, struct tp_error *error)
 {
-	size_t buffers = (size_t)slots_of(frontend) * frontend->slot_stride;
+	size_t buffers;
 	int status;
 
 	frontend->ring_count = 2 * frontend->settings.queue_pairs;
-	for (unsigned i = 0; i < frontend->ring_count; i++)
+	for (unsigned i = 0; i < frontend->ring_count; i++) {
 		frontend->ring[i].kick_fd = frontend->ring[i].call_fd = -1;
+		cut_slot(frontend, &frontend->ring[i]);
+	}
+	buffers = (size_t)tp_frontend_slots(frontend, frontend->ring[0].piece_count) *
+		  frontend->slot_stride;
 	status = map_memory(frontend, frontend->ring_count * ring_bytes(frontend),
 		frontend->ring_count * buffers, error);
 	for (unsigned i = 0; status == 0 && i < frontend->ring_count; i++)
@@ -223,7 +248,7 @@ static int make_rings(struct tp_frontend *frontend, struct tp_error *error)
 		frontend->memory_used = frontend->region[1].mmap_offset;
 	for (unsigned i = 0; i < frontend->ring_count; i++) {
 		frontend->ring[i].buffers = lay_out(frontend, buffers, LINE);
-		tp_frontend_fill_ring(frontend, i);
+		tp_frontend_fill_ring(frontend, &frontend->ring[i]);
 	}
 	assert(frontend->memory_used <= frontend->memory_size);
 	return 0;
@@ -245,7 +270,6 @@ struct tp_frontend *tp_frontend_new(
 		free(frontend);
 		return NULL;
 	}
-	cut_slot(frontend);
 	if (make_rings(frontend, error) < 0) {
 		tp_frontend_free(frontend);
 		return NULL;
@@ -273,8 +297,10 @@ void tp_frontend_free(struct tp_frontend *frontend)
 	for (unsigned i = 0; i < frontend->ring_count; i++) {
 		close_open(frontend->ring[i].kick_fd);
 		close_open(frontend->ring[i].call_fd);
-		free(frontend->ring[i].free_slots);
-		free(frontend->ring[i].posted);
+		free(frontend->ring[i].order);
+		free(frontend->ring[i].position);
+		free(frontend->ring[i].length);
+		free(frontend->ring[i].step);
 	}
 	free(frontend);
 }

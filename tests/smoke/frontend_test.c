@@ -31,6 +31,7 @@
 #define EVENT     (1ull << VIRTIO_RING_F_EVENT_IDX)
 #define INDIRECT  (1ull << VIRTIO_RING_F_INDIRECT_DESC)
 #define IN_ORDER  (1ull << VIRTIO_F_IN_ORDER)
+#define PACKED    (1ull << VIRTIO_F_RING_PACKED)
 
 struct layout {
 	const char *name;
@@ -53,6 +54,20 @@ static const struct layout layouts[] = {
 	{"four segments", {.segments = 4}, 1518},
 	{"four segments, mergeable, header apart",
 		{.features = MERGEABLE, .segments = 4, .header_apart = true}, 1518},
+	{"packed", {.features = PACKED}, 1518},
+	{"packed, mergeable, small buffers, no calls",
+		{.features = PACKED | MERGEABLE, .buffer_size = 256, .no_calls = true}, 256},
+	{"packed, in order, mergeable",
+		{.features = PACKED | IN_ORDER | MERGEABLE, .ring_size = 1024}, 1518},
+	{"packed, header apart, three segments",
+		{.features = PACKED, .header_apart = true, .segments = 3}, 1518},
+	{"packed, indirect, event index, interrupts",
+		{.features = PACKED | INDIRECT | EVENT | MERGEABLE,
+			.indirect_tables = true,
+			.segments = 2,
+			.interrupts = true},
+		1518},
+	{"packed, interrupts by flag", {.features = PACKED, .interrupts = true}, 1518},
 	{"jumbo, all together",
 		{.features = MERGEABLE | EVENT | INDIRECT,
 			.buffer_size = 9216,

@@ -13,7 +13,8 @@
 
 /*
  * A virtio-net device as a vhost-user back-end sees it: the guest side of a connection and of its
- * split rings, played by a test or a load generator. One process plays as many as it likes.
+ * rings, split or packed, played by a test or a load generator. One process plays as many as it
+ * likes.
  *
  *   tp_frontend_new       guest memory and rings exist, nobody knows of them
  *   tp_frontend_connect   a socket to the back-end
@@ -28,14 +29,18 @@
  *
  *   [descriptors|available|used|indirect tables] x rings      [buffers] x rings
  *
- * A slot is one frame's worth of descriptors and one buffer, which begins on a cache line. The
- * virtio-net header ends just before the frame. With a frame_offset of 64 the frame is aligned, as
- * in DPDK's driver; with 12 the header is, as in Linux's:
+ * (in a packed ring: descriptors, driver's and device's event suppression). A slot is one frame's
+ * worth of descriptors and one buffer, which begins on a cache line. The virtio-net header ends
+ * just before the frame. With a frame_offset of 64 the frame is aligned, as in DPDK's driver; with
+ * 12 the header is, as in Linux's:
  *
  *   0          52        64 = frame_offset
  *   |  unused  | header  | frame: segment 0 | segment 1 | ...     |
  *
- * Source: virtio 1.2, 2.7 (split virtqueues) and 5.1 (network device); vhost-user protocol.
+ * Frames one at a time: tp_frontend_send and _receive, below. In bursts, in place: burst.h.
+ *
+ * Source: virtio 1.2, 2.7 (split virtqueues), 2.8 (packed virtqueues) and 5.1 (network device);
+ * vhost-user protocol.
  */
 
 #define TP_FRONTEND_QUEUE_PAIRS_MAX 8
@@ -62,15 +67,17 @@ struct tp_frontend_settings {
 	uint16_t ring_size;    /* descriptors, a power of two; 0 means 256 */
 	uint32_t buffer_size;  /* bytes of frame that one buffer holds; 0 means 2048 */
 	uint32_t frame_offset; /* of the frame in its buffer, at least 12; 0 means 64 */
-	uint64_t features;     /* virtio feature bits wanted beside VERSION_1, which always is */
+	uint64_t features;     /* virtio feature bits wanted beside VERSION_1, which always is; with
+				  VIRTIO_F_RING_PACKED the rings are packed */
 	bool huge_pages;       /* 2 MiB pages; else 4 KiB */
 	bool two_regions;      /* rings and buffers in regions apart */
 	bool header_apart;     /* the header in a descriptor of its own */
 	bool indirect_tables;  /* every chain in an indirect table (needs INDIRECT_DESC) */
 	unsigned segments;     /* descriptors that a frame is cut into, 1..8; 0 means 1 */
 	bool interrupts;       /* ask to be notified of used buffers */
-	bool no_acks;          /* do not ask for an acknowledgement of every message */
-	unsigned timeout_ms;   /* longest wait for the peer in each step; 0 means 10000 */
+	bool no_calls; /* pass no call eventfd at all: fewer descriptors; no interrupts then */
+	bool no_acks;  /* do not ask for an acknowledgement of every message */
+	unsigned timeout_ms; /* longest wait for the peer in each step; 0 means 10000 */
 };
 
 /** A part of a slot that one descriptor covers. */
@@ -79,18 +86,35 @@ struct tp_frontend_piece {
 	uint32_t capacity; /* bytes */
 };
 
+/*
+ * Entries are counted in slots, by indices that run freely: those from `used` up to `available` are
+ * out, the others ours. order[index & (slots - 1)] is the slot of an entry. A back-end that uses
+ * buffers in the order given leaves `order` as it is; one that does not makes entries change
+ * places.
+ */
 struct tp_frontend_ring {
-	struct vring vring;          /* in guest memory */
-	struct vring_desc *indirect; /* guest memory: a table a slot, or NULL */
+	struct vring vring;               /* split ring in guest memory; packed: `num` alone */
+	struct vring_packed_desc *packed; /* packed ring in guest memory, or NULL */
+	struct vring_packed_desc_event *driver_event; /* packed: our wish */
+	struct vring_packed_desc_event *device_event; /* packed: the device's wish */
+	struct vring_desc *indirect; /* guest memory: a table of TP_FRONTEND_PIECES_MAX a slot */
 	uint8_t *buffers;            /* guest memory: a buffer a slot */
-	uint16_t slots;              /* frames that the ring holds at once */
-	uint16_t available;          /* next available index to write */
-	uint16_t published;          /* available index that the device was shown */
-	uint16_t used;               /* next used index to look at */
-	uint16_t *free_slots;        /* a queue of slots that we own, oldest first */
-	uint16_t free_head;          /* next of them to take */
-	uint16_t free_count;
-	uint8_t *posted; /* per slot: the device has it */
+	struct tp_frontend_piece piece[TP_FRONTEND_PIECES_MAX]; /* the same in every slot */
+	uint16_t piece_count;
+	uint16_t head_step; /* descriptors from one slot's head to the next one's (split) */
+	uint16_t slots;     /* frames that the ring holds at once, a power of two */
+	uint16_t slots_max; /* of them, buffers are there for */
+	uint16_t available; /* next entry to make available */
+	uint16_t published; /* entries before this one were shown to the device */
+	uint16_t used;      /* next entry to come back */
+	uint16_t next;      /* packed: descriptor to write next, and */
+	uint16_t last;      /* to look at next; bit 15: wrap counter, as in SET_VRING_BASE */
+	uint16_t added;     /* packed: descriptors written since the last publish */
+	uint8_t *step;      /* packed, per slot: descriptors that it took */
+	uint16_t *order;
+	uint16_t *position; /* per slot: its place in order[] */
+	uint32_t *length;   /* per slot: bytes given to the device, or used by it (receive ring) */
+	bool receive;
 	int kick_fd;
 	int call_fd;
 };
@@ -109,8 +133,6 @@ struct tp_frontend {
 	size_t memory_used; /* bytes laid out */
 	uint32_t region_count;
 	struct vhost_user_region region[2];
-	struct tp_frontend_piece piece[TP_FRONTEND_PIECES_MAX]; /* the same in every slot */
-	unsigned piece_count;
 	uint32_t slot_stride; /* bytes from one buffer to the next */
 	struct tp_frontend_ring ring[TP_FRONTEND_RINGS_MAX];
 	unsigned ring_count;
@@ -194,18 +216,8 @@ static inline uint8_t *tp_frontend_frame(
 	       frontend->settings.frame_offset;
 }
 
-/** Index of the first descriptor of a slot. */
-unsigned tp_frontend_head(const struct tp_frontend *frontend, unsigned slot);
-
-/**
- * Write the descriptors of a slot.
- * @param bytes  header and frame; the chain covers just these, at least one byte a descriptor
- * @param write  for the device to write (receive ring)
- */
-void tp_frontend_describe(struct tp_frontend *frontend, struct tp_frontend_ring *ring,
-	unsigned slot, uint32_t bytes, bool write);
-
-/** Put a descriptor into the available ring; the device sees it with the next publish. */
+/** Put a descriptor into the available ring of a split ring, whatever it is: the device sees it
+ * with the next publish. For tests that play badly: the ring's own entries are then out of step. */
 void tp_frontend_post(struct tp_frontend_ring *ring, uint16_t head);
 
 /** Show the device what was posted, and kick if it wants to be told. */

@@ -14,6 +14,9 @@
  * Source: "Vhost-user Protocol", QEMU documentation, docs/interop/vhost-user.
  */
 
+/** In SET_VRING_KICK and SET_VRING_CALL: no descriptor comes with the message. */
+#define VHOST_USER_NO_FD 0x100u
+
 enum tp_vhost_user_request {
 	VHOST_USER_GET_FEATURES = 1,
 	VHOST_USER_SET_FEATURES = 2,
