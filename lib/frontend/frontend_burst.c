@@ -26,24 +26,49 @@ void tp_frontend_fill_ring(struct tp_frontend *frontend, struct tp_frontend_ring
 		__atomic_store_n(&ring->vring.avail->idx, ring->available, __ATOMIC_RELEASE);
 }
 
+/* What the last device gave back stays given back. @return entries. */
+static unsigned settle_used(struct tp_frontend *frontend, struct tp_frontend_ring *ring)
+{
+	uint16_t used = ring->used;
+	int count = tp_frontend_count_used(frontend, ring, ring->slots, NULL);
+	unsigned settled;
+
+	while (count > 0) {
+		int taken = tp_frontend_take_used(frontend, ring, NULL);
+
+		if (taken < 0)
+			break;
+		count -= taken;
+	}
+	settled = (uint16_t)(ring->used - used);
+	/* A split ring keeps it for us to look at; a packed one is written anew. */
+	if (ring->packed == NULL)
+		ring->used = used;
+	return settled;
+}
+
 void tp_burst_renew(struct tp_frontend *frontend, struct tp_frontend_ring *ring)
 {
-	unsigned count = tp_burst_out(ring);
+	unsigned settled = settle_used(frontend, ring);
 
-	ring->available = ring->used;
 	if (ring->packed != NULL) {
+		unsigned count = ring->receive ? ring->slots : tp_burst_out(ring);
+
+		ring->available = ring->used;
 		memset(ring->packed, 0, sizeof(*ring->packed) * ring->vring.num);
 		memset(ring->device_event, 0, sizeof(*ring->device_event));
 		ring->next = ring->last = 1u << 15;
+		tp_frontend_offer(frontend, ring, count);
 	} else {
-		ring->vring.used->flags = 0;
-		__atomic_store_n(&ring->vring.used->idx, ring->used, __ATOMIC_RELEASE);
+		unsigned count = tp_burst_out(ring) - settled;
+
+		ring->available = (uint16_t)(ring->used + settled);
+		__atomic_store_n(&ring->vring.used->idx, ring->available, __ATOMIC_RELEASE);
+		tp_frontend_offer(frontend, ring, count);
+		__atomic_store_n(&ring->vring.avail->idx, ring->available, __ATOMIC_RELEASE);
 	}
-	tp_frontend_offer(frontend, ring, count);
 	ring->published = ring->available;
 	ring->added = 0;
-	if (ring->packed == NULL)
-		__atomic_store_n(&ring->vring.avail->idx, ring->available, __ATOMIC_RELEASE);
 }
 
 int tp_burst_cut(struct tp_frontend *frontend, unsigned queue_pair, const uint32_t *lengths,
