@@ -49,6 +49,8 @@ struct tp_engine_load {
 	enum tp_verify verify;
 	unsigned burst;    /* most frames of a device in one go, 1..512; 0: 32 */
 	uint64_t tx_first; /* bursts that forwarding modes send once, at start */
+	bool loop;         /* forward out of the device that received, not out of its partner:
+			      0 with 1, 2 with 3, ... (testpmd's --port-topology) */
 };
 
 struct tp_engine_settings {

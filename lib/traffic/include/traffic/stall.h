@@ -3,8 +3,6 @@
 
 #include <stdint.h>
 
-#include "base/histogram.h"
-
 /*
  * The load generator's own gaps: how long its loop was away from its rings. A frame cannot have
  * been stamped or read in a gap, so a latency of less than the longest gap may be the generator's
@@ -12,12 +10,11 @@
  */
 
 struct tp_stall {
-	struct tp_histogram gaps; /* nanoseconds, of stalls alone */
-	uint64_t last;            /* TSC */
-	uint64_t threshold;       /* cycles: a longer round is a stall */
-	uint64_t count;           /* stalls */
-	uint64_t cycles;          /* in them */
-	uint64_t longest;         /* cycles */
+	uint64_t last;      /* TSC */
+	uint64_t threshold; /* cycles: a longer round is a stall */
+	uint64_t count;     /* stalls */
+	uint64_t cycles;    /* in them */
+	uint64_t longest;   /* cycles */
 };
 
 /** @param threshold_us  what a round may take. */

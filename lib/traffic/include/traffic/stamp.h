@@ -84,6 +84,11 @@ static inline bool tp_stamp_get(const uint8_t *frame, uint32_t length, struct tp
 	return check == tp_stamp_check16(stamp);
 }
 
+/** Does a frame whose stamp is not right have headers that only we write (IPv4, UDP, ports 9,
+ * addresses of 198.18.0.0/15)? Then it was damaged. @param frame  at least TP_STAMP_PAYLOAD bytes
+ */
+bool tp_stamp_looks_ours(const uint8_t *frame);
+
 /**
  * Are the headers those of the flow? The length fields must be those of `length`; a frame that was
  * sent back (MACs, or MACs, addresses and ports exchanged) is right too.

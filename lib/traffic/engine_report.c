@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Counts: put together, and cleared. */
+#include <string.h>
+
+#include "engine_internal.h"
+
+#define ALL_GROUPS UINT32_MAX
+
+static uint64_t read_count(const uint64_t *count)
+{
+	return __atomic_load_n(count, __ATOMIC_RELAXED);
+}
+
+void tp_engine_device_counts(
+	const struct tp_engine *engine, unsigned device, struct tp_engine_counts *counts)
+{
+	const struct tp_engine_counts *from = &engine->devices[device].counts;
+
+	*counts = (struct tp_engine_counts){.tx_frames = read_count(&from->tx_frames),
+		.tx_bytes = read_count(&from->tx_bytes),
+		.rx_frames = read_count(&from->rx_frames),
+		.rx_bytes = read_count(&from->rx_bytes),
+		.tx_missed = read_count(&from->tx_missed),
+		.rx_strays = read_count(&from->rx_strays),
+		.rx_corrupt = read_count(&from->rx_corrupt),
+		.rx_wrong = read_count(&from->rx_wrong)};
+}
+
+static void add_counts(struct tp_engine_counts *to, const struct tp_engine_counts *from)
+{
+	to->tx_frames += from->tx_frames;
+	to->tx_bytes += from->tx_bytes;
+	to->rx_frames += from->rx_frames;
+	to->rx_bytes += from->rx_bytes;
+	to->tx_missed += from->tx_missed;
+	to->rx_strays += from->rx_strays;
+	to->rx_corrupt += from->rx_corrupt;
+	to->rx_wrong += from->rx_wrong;
+}
+
+static bool in_group(const struct tp_engine *engine, unsigned device, unsigned group)
+{
+	return group == ALL_GROUPS || engine->devices[device].given.group == group;
+}
+
+/* Frames of flows that end in the group which the back-end still has. Those sent before the counts
+ * were cleared are not among them. */
+static uint64_t count_in_ring(const struct tp_engine *engine, unsigned device, unsigned group)
+{
+	const struct device *from = &engine->devices[device];
+	uint64_t count = 0;
+
+	for (unsigned pair = 0; pair < engine->queue_pairs; pair++) {
+		const struct tp_frontend_ring *ring = &from->frontend->ring[tp_transmit_ring(pair)];
+		unsigned out = tp_burst_out(ring);
+
+		for (unsigned i = 0; i < out; i++) {
+			unsigned slot =
+				ring->order[(uint16_t)(ring->used + i) & (ring->slots - 1u)];
+			uint32_t number = from->memo[pair][slot].flow - engine->flow_first;
+			const uint8_t *frame = tp_frontend_frame(from->frontend, ring, slot);
+			struct tp_stamp stamp;
+
+			if (number >= engine->flow_count ||
+				!tp_stamp_get(frame, TP_STAMP_PAYLOAD, &stamp))
+				continue;
+			count +=
+				(int32_t)(stamp.sequence - engine->seen[number].base) >= 0 &&
+				in_group(engine,
+					engine->talk.flows[number / engine->queue_pairs].to, group);
+		}
+	}
+	return count;
+}
+
+static void add_flow(struct tp_engine_report *report, const struct flow_seen *seen, uint64_t sent,
+	double *sum, double *squares)
+{
+	const struct tp_sequence *sequence = &seen->sequence;
+	double received = (double)read_count(&sequence->received);
+
+	report->order.sent += sent;
+	report->order.received += (uint64_t)received;
+	report->order.duplicates += read_count(&sequence->duplicates);
+	report->order.reordered += read_count(&sequence->reordered);
+	report->order.late += read_count(&sequence->late);
+	if (sent == 0)
+		return;
+	report->flows++;
+	*sum += received;
+	*squares += received * received;
+}
+
+static void add_order(struct tp_engine *engine, struct tp_engine_report *report, unsigned group)
+{
+	struct tp_engine_order *order = &report->order;
+	double sum = 0, squares = 0;
+
+	for (uint32_t i = 0; i < engine->flow_count; i++) {
+		uint64_t sent = read_count(&engine->sent[i].frames) - engine->seen[i].sent_base;
+
+		if (in_group(engine, engine->talk.flows[i / engine->queue_pairs].to, group))
+			add_flow(report, &engine->seen[i], sent, &sum, &squares);
+	}
+	for (unsigned i = 0; i < engine->count; i++)
+		order->in_ring += count_in_ring(engine, i, group);
+	if (order->sent > order->in_ring + order->received)
+		order->lost = order->sent - order->in_ring - order->received;
+	if (squares > 0)
+		report->jain = sum * sum / (report->flows * squares);
+}
+
+static void report_group(struct tp_engine *engine, struct tp_engine_report *report, unsigned group)
+{
+	*report = (struct tp_engine_report){.reconnects = atomic_load(&engine->reconnects)};
+	if (engine->measured_at != 0)
+		report->seconds = (double)((engine->stopped_at ? engine->stopped_at : __rdtsc()) -
+					   engine->measured_at) /
+				  engine->hz;
+	for (unsigned i = 0; i < engine->count; i++) {
+		struct tp_engine_counts counts;
+
+		if (!in_group(engine, i, group))
+			continue;
+		report->devices++;
+		report->connected += device_is_here(&engine->devices[i]);
+		tp_engine_device_counts(engine, i, &counts);
+		add_counts(&report->counts, &counts);
+	}
+	add_order(engine, report, group);
+	for (unsigned i = 0; i < engine->settings.threads; i++) {
+		for (unsigned j = 0; j < engine->groups; j++) {
+			if (group == ALL_GROUPS || group == j)
+				tp_histogram_merge(
+					&report->latency, &engine->threads[i].latency[j]);
+		}
+	}
+}
+
+static void add_threads(struct tp_engine *engine, struct tp_engine_report *report)
+{
+	report->cpu = report->seconds > 0 ? 1 : 0;
+	for (unsigned i = 0; i < engine->settings.threads; i++) {
+		const struct thread *thread = &engine->threads[i];
+		double cpu = tp_engine_cpu_seconds(thread) - thread->cpu_base;
+		double longest = (double)thread->stall.longest / engine->hz;
+
+		if (report->seconds > 0 && cpu / report->seconds < report->cpu)
+			report->cpu = cpu / report->seconds;
+		report->stalls += thread->stall.count;
+		report->stall_seconds += (double)thread->stall.cycles / engine->hz;
+		if (longest > report->stall_longest)
+			report->stall_longest = longest;
+	}
+}
+
+void tp_engine_report(struct tp_engine *engine, struct tp_engine_report *report)
+{
+	report_group(engine, report, ALL_GROUPS);
+	add_threads(engine, report);
+}
+
+void tp_engine_group_report(
+	struct tp_engine *engine, unsigned group, struct tp_engine_report *report)
+{
+	report_group(engine, report, group);
+}
+
+/* Nobody polls now. */
+static void clear_all(struct tp_engine *engine)
+{
+	uint64_t now = __rdtsc();
+
+	for (unsigned i = 0; i < engine->count; i++) {
+		memset(&engine->devices[i].counts, 0, sizeof(engine->devices[i].counts));
+		tp_engine_schedule(engine, &engine->devices[i], now);
+	}
+	for (uint32_t i = 0; i < engine->flow_count; i++) {
+		struct flow_seen *seen = &engine->seen[i];
+
+		seen->sent_base = engine->sent[i].frames;
+		seen->base = (uint32_t)seen->sent_base;
+		seen->sequence = (struct tp_sequence){.next = seen->base};
+	}
+	for (unsigned i = 0; i < engine->settings.threads; i++) {
+		struct thread *thread = &engine->threads[i];
+
+		memset(thread->latency, 0, engine->groups * sizeof(*thread->latency));
+		tp_stall_init(&thread->stall, engine->hz, STALL_US, now);
+		thread->run_count = 0;
+		thread->cpu_base = tp_engine_cpu_seconds(thread);
+	}
+	atomic_store(&engine->reconnects, 0);
+	engine->measured_at = now;
+	if (engine->stopped_at != 0)
+		engine->stopped_at = now;
+}
+
+void tp_engine_clear(struct tp_engine *engine)
+{
+	bool running = atomic_load(&engine->command) == COMMAND_RUN;
+
+	if (running)
+		tp_engine_command(engine, COMMAND_PAUSE);
+	clear_all(engine);
+	if (running)
+		tp_engine_command(engine, COMMAND_RUN);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Frames of a device's flows into its transmit rings. */
+#include "engine_internal.h"
+
+int tp_engine_reclaim(struct device *device, struct tp_error *error)
+{
+	struct tp_frontend *frontend = device->frontend;
+
+	for (unsigned pair = 0; pair < frontend->settings.queue_pairs; pair++) {
+		int room =
+			tp_burst_reclaim(frontend, &frontend->ring[tp_transmit_ring(pair)], error);
+
+		if (room < 0)
+			return room;
+	}
+	return 0;
+}
+
+/* A flow as a burst needs it. */
+struct stream {
+	uint32_t stamped; /* its number in frames */
+	uint64_t *frames; /* sent so far */
+	const struct tp_stamp_headers *headers;
+};
+
+/* The device's flows take turns, burst by burst; each has a part on every queue pair. */
+static struct stream next_stream(struct tp_engine *engine, struct device *device, unsigned pair)
+{
+	const struct tp_talk *talk = &engine->talk;
+	uint32_t first = talk->first[device->index];
+	uint32_t flow = first + device->next_flow;
+	uint32_t number = flow * engine->queue_pairs + pair;
+
+	if (pair + 1 == engine->queue_pairs &&
+		++device->next_flow == talk->first[device->index + 1] - first)
+		device->next_flow = 0;
+	return (struct stream){.stamped = engine->flow_first + number,
+		.frames = &engine->sent[number].frames,
+		.headers = &engine->headers[flow]};
+}
+
+static inline uint32_t random32(uint64_t *state)
+{
+	/* A linear congruential generator's upper half: sizes want no more. */
+	*state = *state * 6364136223846793005ull + 1442695040888963407ull;
+	return (uint32_t)(*state >> 32);
+}
+
+static void write_burst(struct thread *thread, struct device *device, unsigned pair,
+	const struct stream *stream, unsigned count)
+{
+	const struct tp_engine_load *load = &thread->engine->load;
+	struct tp_frontend *frontend = device->frontend;
+	struct tp_frontend_ring *ring = &frontend->ring[tp_transmit_ring(pair)];
+	struct slot_memo *memo = device->memo[pair];
+	uint64_t tsc = __rdtsc(), bytes = 0;
+	uint32_t sequence = (uint32_t)*stream->frames;
+	bool payload = load->verify == TP_VERIFY_PAYLOAD;
+
+	for (unsigned i = 0; i < count; i++, sequence++) {
+		unsigned slot = tp_burst_slot(ring, i);
+		uint8_t *frame = tp_frontend_frame(frontend, ring, slot);
+		uint32_t size = load->size.least;
+
+		if (load->size.kind != TP_SIZE_FIXED)
+			size = tp_size_draw(&load->size, random32(&device->schedule.random));
+		if (memo[slot].flow != stream->stamped || memo[slot].size != size) {
+			memo[slot] = (struct slot_memo){stream->stamped, size};
+			tp_stamp_fill(frame, size, stream->headers, stream->stamped);
+			tp_burst_size(frontend, ring, slot, size);
+		}
+		tp_stamp_put(frame, stream->stamped, sequence, tsc);
+		if (payload)
+			tp_stamp_payload(frame, size, stream->stamped, sequence);
+		bytes += size;
+	}
+	tp_burst_transmit(frontend, ring, count);
+	*stream->frames += count;
+	device->counts.tx_frames += count;
+	device->counts.tx_bytes += bytes;
+}
+
+/* Frames to send now: those that are due and find room. Without a rate, whole bursts. */
+static unsigned take_due(
+	struct thread *thread, struct device *device, unsigned room, unsigned slots)
+{
+	unsigned burst = thread->engine->load.burst;
+	struct tp_schedule *schedule = &device->schedule;
+	uint64_t missed = schedule->missed;
+	unsigned due;
+
+	if (burst > slots)
+		burst = slots;
+	if (schedule->interval == 0 && schedule->off == 0)
+		return room >= burst ? burst : 0;
+	due = tp_schedule_take(schedule, thread->now, burst);
+	if (due > room) {
+		tp_schedule_give_back(schedule, thread->now, due - room);
+		due = room;
+	}
+	device->counts.tx_missed += schedule->missed - missed;
+	return due;
+}
+
+int tp_engine_send(struct thread *thread, struct device *device, struct tp_error *error)
+{
+	struct tp_engine *engine = thread->engine;
+	struct tp_frontend *frontend = device->frontend;
+
+	for (unsigned pair = 0; pair < engine->queue_pairs; pair++) {
+		struct tp_frontend_ring *ring = &frontend->ring[tp_transmit_ring(pair)];
+		int room = tp_burst_reclaim(frontend, ring, error);
+		struct stream stream;
+		unsigned count;
+
+		if (room < 0)
+			return room;
+		count = take_due(thread, device, (unsigned)room, ring->slots);
+		if (count == 0)
+			continue;
+		stream = next_stream(engine, device, pair);
+		write_burst(thread, device, pair, &stream, count);
+	}
+	return 0;
+}
+
+int tp_engine_send_first(struct thread *thread, struct device *device, struct tp_error *error)
+{
+	const struct tp_engine *engine = thread->engine;
+	const struct device *peer = &engine->devices[device->peer];
+	struct tp_frontend_ring *ring = &device->frontend->ring[tp_transmit_ring(0)];
+	int room = tp_burst_reclaim(device->frontend, ring, error);
+	struct tp_stamp_headers headers;
+	uint64_t frames = 0;
+	struct stream stream = {.stamped = NO_FLOW, .frames = &frames, .headers = &headers};
+
+	if (room <= 0)
+		return room;
+	tp_stamp_headers(&headers, device->given.mac, peer->given.mac, device->index, peer->index,
+		engine->load.size.least);
+	tp_engine_forget_slots(device);
+	write_burst(thread, device, 0, &stream,
+		(unsigned)room < engine->load.burst ? (unsigned)room : engine->load.burst);
+	tp_engine_forget_slots(device);
+	return 0;
+}
