@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "guest.h"
+
+#define STEP_S 0.1 /* between two looks at what else happens */
+
+double now_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+int run_start(struct guest *guest, uint64_t tx_first, struct tp_error *error)
+{
+	int status;
+
+	guest->load.tx_first = tx_first;
+	status = tp_engine_set_load(guest->engine, &guest->load, error);
+	if (status == 0)
+		status = tp_engine_start(guest->engine, error);
+	guest->running = guest->running || status == 0;
+	return status;
+}
+
+int run_stop(struct guest *guest, struct tp_error *error)
+{
+	guest->running = false;
+	return tp_engine_stop(guest->engine, error);
+}
+
+static void pause_until(double when)
+{
+	double left = when - now_seconds();
+	struct timespec time = {
+		.tv_sec = (time_t)left, .tv_nsec = (long)((left - (double)(time_t)left) * 1e9)};
+
+	if (left > 0)
+		nanosleep(&time, NULL);
+}
+
+/* Until the time is over, somebody interrupts or the run fails. */
+static int wait_for(struct guest *guest, double seconds, bool show, struct tp_error *error)
+{
+	double end = now_seconds() + seconds;
+	double period = show && !guest->options.json ? guest->options.stats_period : 0;
+	double next_show = now_seconds() + period;
+
+	for (;;) {
+		double now = now_seconds();
+		int status = tp_engine_failed(guest->engine, error);
+
+		if (status < 0 || guest_interrupted || (seconds > 0 && now >= end))
+			return status;
+		if (period > 0 && now >= next_show) {
+			text_port_stats(guest, -1);
+			next_show += period;
+		}
+		pause_until(seconds > 0 && end < now + STEP_S ? end : now + STEP_S);
+	}
+}
+
+int run_measured(struct guest *guest, double seconds, bool show, struct tp_engine_report *report,
+	struct tp_error *error)
+{
+	struct tp_engine_report end;
+	int status = run_start(guest, guest->options.tx_first, error);
+
+	if (status < 0)
+		return status;
+	if (guest->options.warm_up > 0)
+		status = wait_for(guest, guest->options.warm_up, false, error);
+	tp_engine_clear(guest->engine);
+	if (status == 0)
+		status = wait_for(guest, seconds, show, error);
+	tp_engine_report(guest->engine, report);
+	if (status < 0) {
+		run_stop(guest, NULL);
+		return status;
+	}
+	status = run_stop(guest, error);
+	tp_engine_report(guest->engine, &end);
+	report->order = end.order;
+	report->jain = end.jain;
+	report->flows = end.flows;
+	report->counts.rx_strays = end.counts.rx_strays;
+	report->counts.rx_corrupt = end.counts.rx_corrupt;
+	report->counts.rx_wrong = end.counts.rx_wrong;
+	return status;
+}
+
+struct search_run {
+	struct guest *guest;
+	double seconds;
+};
+
+static int run_trial(
+	void *context, struct tp_trial *trial, struct tp_histogram *latency, struct tp_error *error)
+{
+	struct search_run *search = context;
+	struct guest *guest = search->guest;
+	struct tp_engine_report report;
+	int status;
+
+	guest->load.load.frames_per_second = trial->offered;
+	guest->load.load.bits_per_second = 0;
+	guest->load.load.total = true;
+	status = run_measured(guest, search->seconds, false, &report, error);
+	if (status == 0 && guest_interrupted)
+		status = tp_error_set(error, EINTR, "interrupted");
+	trial->seconds = report.seconds;
+	trial->sent = report.order.sent;
+	trial->received = report.counts.rx_frames;
+	trial->lost = report.order.lost;
+	trial->missed = report.counts.tx_missed;
+	trial->stall = report.stall_longest;
+	if (latency != NULL)
+		*latency = report.latency;
+	if (!guest->options.json)
+		fprintf(stderr, "  offered %.3f Mpps: sent %llu, lost %llu, no room %llu\n",
+			trial->offered / 1e6, (unsigned long long)trial->sent,
+			(unsigned long long)trial->lost, (unsigned long long)trial->missed);
+	return status;
+}
+
+int run_search(struct guest *guest, const struct tp_search_goal *goal, double trial_seconds,
+	struct tp_search_result *result, struct tp_error *error)
+{
+	struct search_run search = {guest, trial_seconds};
+	struct tp_load load = guest->load.load;
+	int status;
+
+	if (guest->load.mode != TP_MODE_FLOWGEN)
+		return tp_error_set(error, EINVAL, "a search needs the forwarding mode flowgen");
+	status = tp_search(goal, run_trial, &search, result, error);
+	guest->load.load = load;
+	return status;
+}
