@@ -151,7 +151,8 @@ static int send_ring_fd(struct tp_frontend *frontend, uint32_t request, unsigned
  * wrap counter. */
 static uint32_t ring_base(const struct tp_frontend_ring *ring)
 {
-	return ring->packed == NULL ? ring->vring.used->idx : (uint32_t)ring->last << 16 | ring->last;
+	return ring->packed == NULL ? ring->vring.used->idx
+				    : (uint32_t)ring->last << 16 | ring->last;
 }
 
 static int send_ring(struct tp_frontend *frontend, unsigned number, struct tp_error *error)

@@ -123,7 +123,7 @@ int tp_burst_reclaim(
 
 	if (count < 0)
 		return count;
-	for (int i = 0; i < count;) {
+	for (int i = (int)tp_frontend_skip_ordered(frontend, ring, (unsigned)count); i < count;) {
 		int taken = tp_frontend_take_used(frontend, ring, error);
 
 		if (taken < 0)

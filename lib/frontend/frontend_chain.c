@@ -154,6 +154,7 @@ static void offer_packed(
 void tp_frontend_offer(
 	const struct tp_frontend *frontend, struct tp_frontend_ring *ring, unsigned count)
 {
+	/* A split ring's entries are as a rule what they were the last time round. */
 	for (unsigned i = 0; i < count; i++) {
 		unsigned slot = ring->order[ring->available & (ring->slots - 1u)];
 

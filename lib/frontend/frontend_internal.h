@@ -72,6 +72,11 @@ void tp_frontend_offer(
 int tp_frontend_count_used(const struct tp_frontend *frontend, const struct tp_frontend_ring *ring,
 	unsigned most, struct tp_error *error);
 
+/** Take up to `count` transmit entries as long as they came back in the order given: the quick way,
+ * for split rings. @return how many. */
+unsigned tp_frontend_skip_ordered(
+	const struct tp_frontend *frontend, struct tp_frontend_ring *ring, unsigned count);
+
 /**
  * Take one that came back; its length goes to ring->length.
  * @return entries that it stands for (more than one in order alone), or -EPROTO.

@@ -46,8 +46,21 @@ static inline uint32_t random32(uint64_t *state)
 	return (uint32_t)(*state >> 32);
 }
 
+#define PREFETCH_AHEAD 8
+
+/* The switch has read the frame: ask for its lines back, to write, before they are needed. */
+static inline void prefetch_stamp(
+	struct tp_frontend *frontend, struct tp_frontend_ring *ring, unsigned entry)
+{
+	uint8_t *frame = tp_frontend_frame(frontend, ring, tp_burst_slot(ring, entry));
+
+	__asm__ volatile("prefetchw %0" : : "m"(frame[TP_STAMP_OFFSET]));
+	__asm__ volatile("prefetchw %0" : : "m"(frame[TP_STAMP_PAYLOAD - 1]));
+}
+
+/* Frames of a flow into the `count` entries from `first` on. */
 static void write_burst(struct thread *thread, struct device *device, unsigned pair,
-	const struct stream *stream, unsigned count)
+	const struct stream *stream, unsigned first, unsigned count)
 {
 	const struct tp_engine_load *load = &thread->engine->load;
 	struct tp_frontend *frontend = device->frontend;
@@ -58,10 +71,11 @@ static void write_burst(struct thread *thread, struct device *device, unsigned p
 	bool payload = load->verify == TP_VERIFY_PAYLOAD;
 
 	for (unsigned i = 0; i < count; i++, sequence++) {
-		unsigned slot = tp_burst_slot(ring, i);
+		unsigned slot = tp_burst_slot(ring, first + i);
 		uint8_t *frame = tp_frontend_frame(frontend, ring, slot);
 		uint32_t size = load->size.least;
 
+		prefetch_stamp(frontend, ring, first + i + PREFETCH_AHEAD);
 		if (load->size.kind != TP_SIZE_FIXED)
 			size = tp_size_draw(&load->size, random32(&device->schedule.random));
 		if (memo[slot].flow != stream->stamped || memo[slot].size != size) {
@@ -74,25 +88,22 @@ static void write_burst(struct thread *thread, struct device *device, unsigned p
 			tp_stamp_payload(frame, size, stream->stamped, sequence);
 		bytes += size;
 	}
-	tp_burst_transmit(frontend, ring, count);
 	*stream->frames += count;
 	device->counts.tx_frames += count;
 	device->counts.tx_bytes += bytes;
 }
 
-/* Frames to send now: those that are due and find room. Without a rate, whole bursts. */
+/* Frames to send now: those that are due and find room. Without a rate, as many whole bursts as
+ * there is room for. */
 static unsigned take_due(
-	struct thread *thread, struct device *device, unsigned room, unsigned slots)
+	struct thread *thread, struct device *device, unsigned room, unsigned burst)
 {
-	unsigned burst = thread->engine->load.burst;
 	struct tp_schedule *schedule = &device->schedule;
 	uint64_t missed = schedule->missed;
 	unsigned due;
 
-	if (burst > slots)
-		burst = slots;
 	if (schedule->interval == 0 && schedule->off == 0)
-		return room >= burst ? burst : 0;
+		return room - room % burst;
 	due = tp_schedule_take(schedule, thread->now, burst);
 	if (due > room) {
 		tp_schedule_give_back(schedule, thread->now, due - room);
@@ -102,26 +113,37 @@ static unsigned take_due(
 	return due;
 }
 
+static int send_pair(
+	struct thread *thread, struct device *device, unsigned pair, struct tp_error *error)
+{
+	struct tp_frontend_ring *ring = &device->frontend->ring[tp_transmit_ring(pair)];
+	unsigned burst = thread->engine->load.burst;
+	int room = tp_burst_reclaim(device->frontend, ring, error);
+	unsigned count;
+
+	if (room < 0)
+		return room;
+	if (burst > ring->slots)
+		burst = ring->slots;
+	count = take_due(thread, device, (unsigned)room, burst);
+	for (unsigned done = 0; done < count; done += burst) {
+		struct stream stream = next_stream(thread->engine, device, pair);
+
+		write_burst(thread, device, pair, &stream, done,
+			count - done < burst ? count - done : burst);
+	}
+	if (count > 0)
+		tp_burst_transmit(device->frontend, ring, count);
+	return 0;
+}
+
 int tp_engine_send(struct thread *thread, struct device *device, struct tp_error *error)
 {
-	struct tp_engine *engine = thread->engine;
-	struct tp_frontend *frontend = device->frontend;
+	int status = 0;
 
-	for (unsigned pair = 0; pair < engine->queue_pairs; pair++) {
-		struct tp_frontend_ring *ring = &frontend->ring[tp_transmit_ring(pair)];
-		int room = tp_burst_reclaim(frontend, ring, error);
-		struct stream stream;
-		unsigned count;
-
-		if (room < 0)
-			return room;
-		count = take_due(thread, device, (unsigned)room, ring->slots);
-		if (count == 0)
-			continue;
-		stream = next_stream(engine, device, pair);
-		write_burst(thread, device, pair, &stream, count);
-	}
-	return 0;
+	for (unsigned pair = 0; status == 0 && pair < thread->engine->queue_pairs; pair++)
+		status = send_pair(thread, device, pair, error);
+	return status;
 }
 
 int tp_engine_send_first(struct thread *thread, struct device *device, struct tp_error *error)
@@ -139,8 +161,10 @@ int tp_engine_send_first(struct thread *thread, struct device *device, struct tp
 	tp_stamp_headers(&headers, device->given.mac, peer->given.mac, device->index, peer->index,
 		engine->load.size.least);
 	tp_engine_forget_slots(device);
-	write_burst(thread, device, 0, &stream,
-		(unsigned)room < engine->load.burst ? (unsigned)room : engine->load.burst);
+	if ((unsigned)room > engine->load.burst)
+		room = (int)engine->load.burst;
+	write_burst(thread, device, 0, &stream, 0, (unsigned)room);
+	tp_burst_transmit(device->frontend, ring, (unsigned)room);
 	tp_engine_forget_slots(device);
 	return 0;
 }
