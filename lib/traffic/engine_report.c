@@ -96,6 +96,8 @@ static void add_order(struct tp_engine *engine, struct tp_engine_report *report,
 	struct tp_engine_order *order = &report->order;
 	double sum = 0, squares = 0;
 
+	if (engine->load.mode != TP_MODE_FLOWGEN)
+		return; /* nobody here takes what was sent */
 	for (uint32_t i = 0; i < engine->flow_count; i++) {
 		uint64_t sent = read_count(&engine->sent[i].frames) - engine->seen[i].sent_base;
 

@@ -81,22 +81,28 @@ static uint64_t sequence_seed(uint32_t flow, uint32_t sequence)
 
 static void write_payload(uint8_t *frame, uint32_t size, uint64_t seed)
 {
-	for (uint32_t at = TP_STAMP_PAYLOAD; at < size; at += 8) {
-		uint64_t word = pattern(seed, at);
+	uint32_t at = TP_STAMP_PAYLOAD;
+	uint64_t word;
 
-		memcpy(frame + at, &word, size - at < 8 ? size - at : 8);
+	for (; at + sizeof(word) <= size; at += sizeof(word)) {
+		word = pattern(seed, at);
+		memcpy(frame + at, &word, sizeof(word));
 	}
+	word = pattern(seed, at);
+	memcpy(frame + at, &word, size - at);
 }
 
 static bool payload_right(const uint8_t *frame, uint32_t length, uint64_t seed)
 {
-	for (uint32_t at = TP_STAMP_PAYLOAD; at < length; at += 8) {
-		uint64_t word = pattern(seed, at);
+	uint32_t at = TP_STAMP_PAYLOAD;
+	uint64_t differ = 0, expected, found;
 
-		if (memcmp(frame + at, &word, length - at < 8 ? length - at : 8) != 0)
-			return false;
+	for (; at + sizeof(found) <= length; at += sizeof(found)) {
+		memcpy(&found, frame + at, sizeof(found));
+		differ |= found ^ pattern(seed, at);
 	}
-	return true;
+	expected = pattern(seed, at);
+	return differ == 0 && memcmp(frame + at, &expected, length - at) == 0;
 }
 
 void tp_stamp_fill(

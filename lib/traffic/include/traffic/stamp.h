@@ -59,7 +59,9 @@ static inline uint16_t tp_stamp_check16(const struct tp_stamp *stamp)
 	uint64_t head, mixed;
 
 	memcpy(&head, stamp, sizeof(head));
-	mixed = (head ^ (stamp->tsc * 0x9e3779b97f4a7c15ull)) * 0xff51afd7ed558ccdull;
+	/* Zeros are not a stamp. */
+	mixed = (head ^ 0x5bd1e9955bd1e995ull ^ stamp->tsc * 0x9e3779b97f4a7c15ull) *
+		0xff51afd7ed558ccdull;
 	return (uint16_t)(mixed >> 48);
 }
 

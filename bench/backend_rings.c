@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Frames from ring to ring, with nothing in between: no check, no policy. What a switch could do at
+ * best; and, with cheats, what it must not do.
+ */
+#include <errno.h>
+#include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backend.h"
+
+#define BURST      32
+#define HEADER     ((uint32_t)sizeof(struct virtio_net_hdr_v1))
+#define HASH_SLOTS 16384
+
+static struct {
+	uint64_t mac;
+	unsigned device; /* plus one; 0: empty */
+} table[HASH_SLOTS];
+
+static const uint8_t source_frame[60] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00, 0x45};
+
+static unsigned hash(uint64_t mac)
+{
+	return (unsigned)((mac * 0x9e3779b97f4a7c15ull) >> 50);
+}
+
+static uint64_t read_mac(const uint8_t *frame)
+{
+	uint64_t mac;
+
+	memcpy(&mac, frame, sizeof(mac)); /* a frame has 14 bytes at least */
+	return mac & 0xffffffffffffull;
+}
+
+void rings_prepare(struct backend *backend)
+{
+	for (unsigned i = 0; i < backend->count; i++) {
+		uint64_t mac = __builtin_bswap64(backend->first_mac + i) >> 16;
+		unsigned slot = hash(mac);
+
+		while (table[slot].device != 0)
+			slot = (slot + 1) % HASH_SLOTS;
+		table[slot].mac = mac;
+		table[slot].device = i + 1;
+	}
+}
+
+static unsigned look_up(const struct backend *backend, unsigned from, const uint8_t *frame)
+{
+	uint64_t mac = read_mac(frame);
+	unsigned slot = hash(mac);
+
+	if (!backend->look_up)
+		return from ^ 1;
+	while (table[slot].device != 0) {
+		if (table[slot].mac == mac)
+			return table[slot].device - 1;
+		slot = (slot + 1) % HASH_SLOTS;
+	}
+	return from ^ 1;
+}
+
+int ring_begin(struct ring *ring, const struct tp_vhost_ring *described,
+	const struct tp_guest_memory *memory, uint64_t features, struct tp_error *error)
+{
+	size_t size = described->size;
+
+	*ring = (struct ring){.size = described->size,
+		.next = described->base,
+		.used = described->base,
+		.seen = described->base,
+		.call_fd = described->call_fd,
+		.mergeable = features >> VIRTIO_NET_F_MRG_RXBUF & 1,
+		.memory = memory,
+		.desc = (void *)tp_guest_translate_user(memory, described->desc_address, 16 * size),
+		.avail = (void *)tp_guest_translate_user(
+			memory, described->avail_address, 6 + 2 * size),
+		.used_ring = (void *)tp_guest_translate_user(
+			memory, described->used_address, 6 + 8 * size),
+		.written = calloc(size, 1),
+		.held = malloc(FRAME_MAX)};
+	if (ring->desc == NULL || ring->avail == NULL || ring->used_ring == NULL)
+		return tp_error_set(error, EINVAL, "a ring is not inside the guest's memory");
+	if (ring->written == NULL || ring->held == NULL)
+		return tp_error_set(error, ENOMEM, "no memory for a ring");
+	ring->used_ring->flags = VRING_USED_F_NO_NOTIFY;
+	ring->active = true;
+	return 0;
+}
+
+void ring_end(struct ring *ring)
+{
+	free(ring->written);
+	free(ring->held);
+	ring->written = ring->held = NULL;
+	ring->active = false;
+}
+
+/* Acquire and release: partners are the guest's, of the same indices. */
+static unsigned available(struct ring *ring)
+{
+	ring->seen = __atomic_load_n(&ring->avail->idx, __ATOMIC_ACQUIRE);
+	return (uint16_t)(ring->seen - ring->next);
+}
+
+/* Are there so many? The guest's index is looked at only if those seen before are too few. */
+static inline bool has(struct ring *ring, unsigned wanted)
+{
+	return (uint16_t)(ring->seen - ring->next) >= wanted || available(ring) >= wanted;
+}
+
+static inline void prefetch_to_write(const uint8_t *line)
+{
+	__asm__ volatile("prefetchw %0" : : "m"(*line));
+}
+
+/* Short copies without a call. */
+static inline void copy(uint8_t *to, const uint8_t *from, uint32_t bytes)
+{
+	if (bytes < 16 || bytes > 256) {
+		memcpy(to, from, bytes);
+		return;
+	}
+	for (uint32_t at = 0; at + 16 <= bytes; at += 16)
+		memcpy(to + at, from + at, 16);
+	memcpy(to + bytes - 16, from + bytes - 16, 16);
+}
+
+static uint16_t head_at(const struct ring *ring, unsigned index)
+{
+	return ring->avail->ring[index & (ring->size - 1u)] & (ring->size - 1u);
+}
+
+static void give_back(struct ring *ring, uint16_t head, uint32_t length)
+{
+	ring->used_ring->ring[ring->used & (ring->size - 1u)] =
+		(struct vring_used_elem){head, length};
+	ring->used++;
+	ring->next++;
+}
+
+static void publish(struct ring *ring)
+{
+	uint64_t one = 1;
+
+	__atomic_store_n(&ring->used_ring->idx, ring->used, __ATOMIC_RELEASE);
+	if (ring->call_fd >= 0 && !(__atomic_load_n(&ring->avail->flags, __ATOMIC_RELAXED) &
+					  VRING_AVAIL_F_NO_INTERRUPT))
+		(void)!write(ring->call_fd, &one, sizeof(one));
+}
+
+/* A stretch of a chain: calls for each descriptor. @return bytes put together, less the header. */
+static uint32_t gather(const struct ring *ring, uint16_t head, uint8_t *frame)
+{
+	const struct vring_desc *list = ring->desc;
+	uint32_t skip = HEADER, bytes = 0, limit = ring->size;
+	struct vring_desc desc = list[head];
+
+	if (desc.flags & VRING_DESC_F_INDIRECT) {
+		limit = desc.len / 16;
+		list = (void *)tp_guest_translate(ring->memory, desc.addr, desc.len);
+		if (list == NULL || limit == 0)
+			return 0;
+		desc = list[0];
+	}
+	for (uint32_t steps = 0; steps < limit; steps++) {
+		const uint8_t *data = tp_guest_translate(ring->memory, desc.addr, desc.len);
+		uint32_t jump = skip < desc.len ? skip : desc.len;
+		uint32_t length = desc.len - jump;
+
+		if (data == NULL || bytes + length > FRAME_MAX)
+			return 0;
+		memcpy(frame + bytes, data + jump, length);
+		bytes += length;
+		skip -= jump;
+		if (!(desc.flags & VRING_DESC_F_NEXT) || desc.next >= limit)
+			break;
+		desc = list[desc.next];
+	}
+	return bytes;
+}
+
+/* The frame behind a head: where it lies if it lies in one piece, else gathered into `bounce`. */
+static const uint8_t *frame_at(
+	const struct ring *ring, uint16_t head, uint8_t *bounce, uint32_t *bytes)
+{
+	struct vring_desc desc = ring->desc[head];
+	const uint8_t *data;
+
+	if (desc.flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT)) {
+		*bytes = gather(ring, head, bounce);
+		return bounce;
+	}
+	data = tp_guest_translate(ring->memory, desc.addr, desc.len);
+	if (data == NULL || desc.len <= HEADER || desc.len > FRAME_MAX) {
+		*bytes = 0;
+		return bounce;
+	}
+	*bytes = desc.len - HEADER;
+	return data + HEADER;
+}
+
+/* A receive buffer: one piece, as the load generator posts them, or the table of one. */
+static uint8_t *buffer_at(const struct ring *ring, uint16_t head, uint32_t *capacity)
+{
+	struct vring_desc desc = ring->desc[head];
+
+	if (desc.flags & VRING_DESC_F_INDIRECT) {
+		const struct vring_desc *list =
+			(void *)tp_guest_translate(ring->memory, desc.addr, desc.len);
+
+		*capacity = 0;
+		if (list == NULL)
+			return NULL;
+		desc = list[0];
+	}
+	*capacity = desc.len;
+	return tp_guest_translate(ring->memory, desc.addr, desc.len);
+}
+
+/* Put a frame into as many receive buffers as it takes. @return false: no room, nothing done. */
+static bool deliver(struct ring *ring, const uint8_t *frame, uint32_t bytes)
+{
+	static const struct virtio_net_hdr_v1 single = {.num_buffers = 1};
+	uint32_t capacity, done = 0, skip = HEADER;
+	uint16_t head = head_at(ring, ring->next);
+	unsigned buffers = 1;
+	uint8_t *data, *first;
+
+	if (!ring->active || !has(ring, 1))
+		return false;
+	first = data = buffer_at(ring, head, &capacity);
+	if (data == NULL || capacity < HEADER)
+		return false;
+	if (bytes > capacity - HEADER)
+		buffers = (bytes + HEADER + capacity - 1) / capacity;
+	if (!has(ring, buffers) || (buffers > 1 && !ring->mergeable))
+		return false;
+	for (unsigned i = 0; i < buffers; i++, skip = 0) {
+		uint32_t part = capacity - skip;
+
+		if (part > bytes - done)
+			part = bytes - done;
+		copy(data + skip, frame + done, part);
+		done += part;
+		give_back(ring, head, part + skip);
+		head = head_at(ring, ring->next);
+		if (i + 1 < buffers && (data = buffer_at(ring, head, &capacity)) == NULL)
+			break;
+	}
+	memcpy(first, &single, HEADER);
+	if (buffers > 1)
+		((struct virtio_net_hdr_v1 *)first)->num_buffers = (uint16_t)buffers;
+	return true;
+}
+
+static inline void count(_Atomic uint64_t *counter, uint64_t by)
+{
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + by,
+		memory_order_relaxed);
+}
+
+static bool every(uint64_t frame, uint64_t period)
+{
+	return period != 0 && frame % period == 0;
+}
+
+static struct ring *receive_ring(struct backend *backend, unsigned device, unsigned pair)
+{
+	if (device >= backend->count)
+		device -= backend->count;
+	return &backend->devices[device].ring[2 * pair];
+}
+
+/* @return false: no room, try again later. */
+static bool pass_on(struct backend *backend, struct ring *from, unsigned device, unsigned pair,
+	const uint8_t *frame, uint32_t bytes)
+{
+	static uint8_t bounce[FRAME_MAX];
+	struct cheats *cheats = &backend->cheats;
+	struct counters *counters = &backend->counters;
+	unsigned to = look_up(backend, device, frame);
+	struct ring *out = receive_ring(backend, to, pair);
+	uint64_t number = backend->frames + 1;
+	bool twice = every(number, cheats->duplicate);
+
+	if (every(number, cheats->drop)) {
+		count(&counters->dropped, 1);
+		return true;
+	}
+	if (!out->active || !has(out, 1u + twice + (from->held_bytes > 0)))
+		return false;
+	if (every(number, cheats->reorder) && from->held_bytes == 0) {
+		memcpy(from->held, frame, bytes);
+		from->held_bytes = bytes;
+		return true;
+	}
+	if (every(number, cheats->corrupt)) {
+		memcpy(bounce, frame, bytes);
+		bounce[bytes - 1] ^= 0x10;
+		frame = bounce;
+		count(&counters->corrupted, 1);
+	}
+	if (every(number, cheats->misdeliver) && receive_ring(backend, to + 2, pair)->active) {
+		out = receive_ring(backend, to + 2, pair);
+		if (!deliver(out, frame, bytes))
+			return false;
+		count(&counters->misdelivered, 1);
+		publish(out);
+		return true;
+	}
+	if (!deliver(out, frame, bytes))
+		return false;
+	if (twice && deliver(out, frame, bytes))
+		count(&counters->duplicated, 1);
+	if (from->held_bytes > 0 && deliver(out, from->held, from->held_bytes)) {
+		count(&counters->reordered, 1);
+		count(&counters->tx, 1);
+		from->held_bytes = 0;
+	}
+	count(&counters->tx, 1);
+	return true;
+}
+
+/* Only with cheats is a frame looked at more than once. */
+static bool copy_plain(struct backend *backend, unsigned device, unsigned pair,
+	const uint8_t *frame, uint32_t bytes, struct ring **out)
+{
+	*out = receive_ring(backend, look_up(backend, device, frame), pair);
+	return (*out)->active && deliver(*out, frame, bytes);
+}
+
+static bool cheats_on(const struct backend *backend)
+{
+	const struct cheats *cheats = &backend->cheats;
+
+	return (cheats->drop | cheats->duplicate | cheats->reorder | cheats->corrupt |
+		       cheats->misdeliver) != 0;
+}
+
+static void copy_burst(struct backend *backend, unsigned device, unsigned pair, bool cheat)
+{
+	static uint8_t bounce[FRAME_MAX];
+	struct ring *in = &backend->devices[device].ring[2 * pair + 1];
+	struct ring *touched = receive_ring(backend, device ^ 1, pair);
+	unsigned most = available(in), done = 0, delivered = 0;
+
+	most = most < BURST ? most : BURST;
+	for (unsigned i = 0; i < most && touched->active && has(touched, i + 1); i++) {
+		const struct vring_desc *desc = &touched->desc[head_at(touched, touched->next + i)];
+
+		const uint8_t *data = tp_guest_translate(touched->memory, desc->addr, desc->len);
+
+		if (data != NULL) {
+			prefetch_to_write(data);
+			prefetch_to_write(data + 64);
+		}
+	}
+	for (unsigned i = 0; i < most; i++) {
+		const struct vring_desc *desc = &in->desc[head_at(in, in->next + i)];
+		const uint8_t *data = tp_guest_translate(in->memory, desc->addr, desc->len);
+
+		__builtin_prefetch(data);
+		__builtin_prefetch(data + 64);
+	}
+	for (; done < most; done++) {
+		uint16_t head = head_at(in, in->next);
+		uint32_t bytes;
+		const uint8_t *frame = frame_at(in, head, bounce, &bytes);
+		bool passed;
+
+		if (bytes < 14) {
+			passed = true; /* nothing that could be sent on */
+		} else if (cheat) {
+			passed = pass_on(backend, in, device, pair, frame, bytes);
+		} else {
+			struct ring *out;
+
+			passed = copy_plain(backend, device, pair, frame, bytes, &out);
+			if (passed && out != touched && touched->active)
+				publish(touched);
+			touched = out;
+			delivered += passed;
+		}
+		if (!passed)
+			break;
+		backend->frames++;
+		give_back(in, head, 0);
+	}
+	if (done < most)
+		count(&backend->counters.waits, 1);
+	if (done == 0)
+		return;
+	count(&backend->counters.rx, done);
+	count(&backend->counters.tx, delivered);
+	if (touched->active)
+		publish(touched);
+	publish(in);
+}
+
+static void sink(struct backend *backend, struct ring *ring)
+{
+	unsigned most = available(ring);
+
+	if (most == 0)
+		return;
+	for (unsigned i = 0; i < most; i++)
+		give_back(ring, head_at(ring, ring->next), 0);
+	publish(ring);
+	count(&backend->counters.rx, most);
+}
+
+static void source(struct backend *backend, struct ring *ring)
+{
+	struct virtio_net_hdr_v1 header = {.num_buffers = 1};
+	unsigned most = available(ring);
+
+	if (most == 0)
+		return;
+	for (unsigned i = 0; i < most; i++) {
+		uint16_t head = head_at(ring, ring->next);
+
+		if (!ring->written[head]) {
+			uint32_t capacity;
+			uint8_t *data = buffer_at(ring, head, &capacity);
+
+			if (data == NULL || capacity < HEADER + sizeof(source_frame))
+				return;
+			memcpy(data, &header, HEADER);
+			memcpy(data + HEADER, source_frame, sizeof(source_frame));
+			ring->written[head] = 1;
+		}
+		give_back(ring, head, HEADER + sizeof(source_frame));
+	}
+	publish(ring);
+	count(&backend->counters.tx, most);
+}
+
+/* Once, on a ring on which it can be done: a receive ring with a buffer, for the header's sake. */
+static bool write_nonsense(struct ring *ring, enum nonsense kind)
+{
+	struct virtio_net_hdr_v1 header = {.num_buffers = kind != NONSENSE_NUM_BUFFERS};
+	uint16_t head = head_at(ring, ring->next);
+	uint32_t capacity;
+	uint8_t *data;
+
+	if (!ring->active || available(ring) == 0)
+		return false;
+	data = buffer_at(ring, head, &capacity);
+	if (data == NULL || capacity < HEADER + sizeof(source_frame))
+		return false;
+	memcpy(data, &header, HEADER);
+	memcpy(data + HEADER, source_frame, sizeof(source_frame));
+	if (kind == NONSENSE_USED_INDEX)
+		ring->used = (uint16_t)(ring->used + ring->size + 7);
+	else if (kind == NONSENSE_USED_ID)
+		give_back(ring, (uint16_t)(ring->size + 3), HEADER + sizeof(source_frame));
+	else if (kind == NONSENSE_USED_LENGTH)
+		give_back(ring, head, capacity + 1);
+	else
+		give_back(ring, head, HEADER + sizeof(source_frame));
+	publish(ring);
+	return true;
+}
+
+static void do_nonsense(struct backend *backend)
+{
+	enum nonsense kind = (enum nonsense)atomic_load(&backend->nonsense);
+
+	for (unsigned i = 0; i < backend->count; i++) {
+		if (write_nonsense(&backend->devices[i].ring[0], kind)) {
+			atomic_store(&backend->nonsense, NONSENSE_NONE);
+			return;
+		}
+	}
+}
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static void stall(struct backend *backend, double *next)
+{
+	double begin = now();
+	struct timespec rest = {.tv_sec = (time_t)(backend->cheats.stall_ms / 1e3),
+		.tv_nsec = (long)(backend->cheats.stall_ms * 1e6) % 1000000000};
+	uint64_t us;
+
+	if (begin < *next)
+		return;
+	if (*next > 0) {
+		nanosleep(&rest, NULL);
+		us = (uint64_t)((now() - begin) * 1e6);
+		count(&backend->counters.stalls, 1);
+		if (us > atomic_load(&backend->counters.stall_longest_us))
+			atomic_store(&backend->counters.stall_longest_us, us);
+	}
+	*next = begin + backend->cheats.stall_every;
+}
+
+static void visit(struct backend *backend, unsigned device, bool cheat)
+{
+	for (unsigned pair = 0; pair < TP_VHOST_QUEUE_PAIRS_MAX; pair++) {
+		struct ring *receive = &backend->devices[device].ring[2 * pair];
+		struct ring *transmit = receive + 1;
+
+		if (backend->mode == MODE_SOURCE && receive->active)
+			source(backend, receive);
+		else if (backend->mode == MODE_SINK && transmit->active)
+			sink(backend, transmit);
+		else if (backend->mode == MODE_COPY && transmit->active)
+			copy_burst(backend, device, pair, cheat);
+	}
+}
+
+void *rings_run(void *argument)
+{
+	struct backend *backend = argument;
+	bool cheat = cheats_on(backend);
+	double next_stall = 0;
+
+	while (!atomic_load_explicit(&backend->stop, memory_order_relaxed)) {
+		if (atomic_load_explicit(&backend->hold, memory_order_acquire)) {
+			atomic_store_explicit(&backend->held, true, memory_order_release);
+			sched_yield();
+			continue;
+		}
+		for (unsigned i = 0; i < backend->count; i++)
+			visit(backend, i, cheat);
+		if (backend->cheats.stall_every > 0)
+			stall(backend, &next_stall);
+		if (atomic_load_explicit(&backend->nonsense, memory_order_relaxed) != NONSENSE_NONE)
+			do_nonsense(backend);
+	}
+	return NULL;
+}
