@@ -260,7 +260,7 @@ static bool deliver(struct ring *ring, const uint8_t *frame, uint32_t bytes)
 	return true;
 }
 
-static inline void count(_Atomic uint64_t *counter, uint64_t by)
+static inline void count_up(_Atomic uint64_t *counter, uint64_t by)
 {
 	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + by,
 		memory_order_relaxed);
@@ -291,7 +291,7 @@ static bool pass_on(struct backend *backend, struct ring *from, unsigned device,
 	bool twice = every(number, cheats->duplicate);
 
 	if (every(number, cheats->drop)) {
-		count(&counters->dropped, 1);
+		count_up(&counters->dropped, 1);
 		return true;
 	}
 	if (!out->active || !has(out, 1u + twice + (from->held_bytes > 0)))
@@ -305,35 +305,93 @@ static bool pass_on(struct backend *backend, struct ring *from, unsigned device,
 		memcpy(bounce, frame, bytes);
 		bounce[bytes - 1] ^= 0x10;
 		frame = bounce;
-		count(&counters->corrupted, 1);
+		count_up(&counters->corrupted, 1);
 	}
 	if (every(number, cheats->misdeliver) && receive_ring(backend, to + 2, pair)->active) {
 		out = receive_ring(backend, to + 2, pair);
 		if (!deliver(out, frame, bytes))
 			return false;
-		count(&counters->misdelivered, 1);
+		count_up(&counters->misdelivered, 1);
 		publish(out);
 		return true;
 	}
 	if (!deliver(out, frame, bytes))
 		return false;
 	if (twice && deliver(out, frame, bytes))
-		count(&counters->duplicated, 1);
+		count_up(&counters->duplicated, 1);
 	if (from->held_bytes > 0 && deliver(out, from->held, from->held_bytes)) {
-		count(&counters->reordered, 1);
-		count(&counters->tx, 1);
+		count_up(&counters->reordered, 1);
+		count_up(&counters->tx, 1);
 		from->held_bytes = 0;
 	}
-	count(&counters->tx, 1);
+	count_up(&counters->tx, 1);
+	publish(out);
 	return true;
 }
 
-/* Only with cheats is a frame looked at more than once. */
-static bool copy_plain(struct backend *backend, unsigned device, unsigned pair,
-	const uint8_t *frame, uint32_t bytes, struct ring **out)
+/* Where a descriptor's bytes are if it is a chain of its own, else NULL. */
+static inline uint8_t *plain_data(const struct ring *ring, uint16_t head, uint32_t *length)
 {
-	*out = receive_ring(backend, look_up(backend, device, frame), pair);
-	return (*out)->active && deliver(*out, frame, bytes);
+	struct vring_desc desc = ring->desc[head];
+
+	*length = desc.len;
+	if (desc.flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT))
+		return NULL;
+	return tp_guest_translate(ring->memory, desc.addr, desc.len);
+}
+
+/* The header and a frame into a buffer. Most frames of a benchmark are of one size: 64 bytes. */
+static inline void copy_into(uint8_t *buffer, const uint8_t *frame, uint32_t bytes)
+{
+	static const struct virtio_net_hdr_v1 header = {.num_buffers = 1};
+
+	memcpy(buffer, &header, HEADER);
+	if (bytes == 64)
+		memcpy(buffer + HEADER, frame, 64);
+	else
+		memcpy(buffer + HEADER, frame, bytes);
+}
+
+/* Frames and buffers in one piece each, all to one device. @return whether that was so; if not,
+ * nothing was done. */
+static bool copy_fast(struct backend *backend, unsigned device, unsigned pair)
+{
+	struct ring *in = &backend->devices[device].ring[2 * pair + 1];
+	struct ring *out = receive_ring(backend, device ^ 1, pair);
+	unsigned count = available(in);
+	const uint8_t *frame[BURST];
+	uint8_t *buffer[BURST];
+	uint32_t length[BURST], capacity;
+
+	if (count > BURST)
+		count = BURST;
+	if (!out->active || count == 0 || !has(out, count))
+		return count == 0;
+	for (unsigned i = 0; i < count; i++) {
+		frame[i] = plain_data(in, head_at(in, in->next + i), &length[i]);
+		buffer[i] = plain_data(out, head_at(out, out->next + i), &capacity);
+		if (frame[i] == NULL || buffer[i] == NULL || capacity < length[i] ||
+			length[i] < HEADER + 14)
+			return false;
+		__builtin_prefetch(frame[i] + HEADER);
+		prefetch_to_write(buffer[i]);
+		prefetch_to_write(buffer[i] + 64);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		if (backend->look_up && look_up(backend, device, frame[i] + HEADER) != (device ^ 1))
+			return false;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		copy_into(buffer[i], frame[i] + HEADER, length[i] - HEADER);
+		give_back(out, head_at(out, out->next), length[i]);
+		give_back(in, head_at(in, in->next), 0);
+	}
+	publish(out);
+	publish(in);
+	backend->frames += count;
+	count_up(&backend->counters.rx, count);
+	count_up(&backend->counters.tx, count);
+	return true;
 }
 
 static bool cheats_on(const struct backend *backend)
@@ -344,63 +402,29 @@ static bool cheats_on(const struct backend *backend)
 		       cheats->misdeliver) != 0;
 }
 
-static void copy_burst(struct backend *backend, unsigned device, unsigned pair, bool cheat)
+/* Any frames, one by one. */
+static void copy_each(struct backend *backend, unsigned device, unsigned pair)
 {
 	static uint8_t bounce[FRAME_MAX];
 	struct ring *in = &backend->devices[device].ring[2 * pair + 1];
-	struct ring *touched = receive_ring(backend, device ^ 1, pair);
-	unsigned most = available(in), done = 0, delivered = 0;
+	unsigned most = available(in), done = 0;
 
-	most = most < BURST ? most : BURST;
-	for (unsigned i = 0; i < most && touched->active && has(touched, i + 1); i++) {
-		const struct vring_desc *desc = &touched->desc[head_at(touched, touched->next + i)];
-
-		const uint8_t *data = tp_guest_translate(touched->memory, desc->addr, desc->len);
-
-		if (data != NULL) {
-			prefetch_to_write(data);
-			prefetch_to_write(data + 64);
-		}
-	}
-	for (unsigned i = 0; i < most; i++) {
-		const struct vring_desc *desc = &in->desc[head_at(in, in->next + i)];
-		const uint8_t *data = tp_guest_translate(in->memory, desc->addr, desc->len);
-
-		__builtin_prefetch(data);
-		__builtin_prefetch(data + 64);
-	}
-	for (; done < most; done++) {
+	for (; done < most && done < BURST; done++) {
 		uint16_t head = head_at(in, in->next);
 		uint32_t bytes;
 		const uint8_t *frame = frame_at(in, head, bounce, &bytes);
-		bool passed;
 
-		if (bytes < 14) {
-			passed = true; /* nothing that could be sent on */
-		} else if (cheat) {
-			passed = pass_on(backend, in, device, pair, frame, bytes);
-		} else {
-			struct ring *out;
-
-			passed = copy_plain(backend, device, pair, frame, bytes, &out);
-			if (passed && out != touched && touched->active)
-				publish(touched);
-			touched = out;
-			delivered += passed;
-		}
-		if (!passed)
+		/* What has no addresses cannot be sent on. */
+		if (bytes >= 14 && !pass_on(backend, in, device, pair, frame, bytes)) {
+			count_up(&backend->counters.waits, 1);
 			break;
+		}
 		backend->frames++;
 		give_back(in, head, 0);
 	}
-	if (done < most)
-		count(&backend->counters.waits, 1);
 	if (done == 0)
 		return;
-	count(&backend->counters.rx, done);
-	count(&backend->counters.tx, delivered);
-	if (touched->active)
-		publish(touched);
+	count_up(&backend->counters.rx, done);
 	publish(in);
 }
 
@@ -413,7 +437,7 @@ static void sink(struct backend *backend, struct ring *ring)
 	for (unsigned i = 0; i < most; i++)
 		give_back(ring, head_at(ring, ring->next), 0);
 	publish(ring);
-	count(&backend->counters.rx, most);
+	count_up(&backend->counters.rx, most);
 }
 
 static void source(struct backend *backend, struct ring *ring)
@@ -439,7 +463,7 @@ static void source(struct backend *backend, struct ring *ring)
 		give_back(ring, head, HEADER + sizeof(source_frame));
 	}
 	publish(ring);
-	count(&backend->counters.tx, most);
+	count_up(&backend->counters.tx, most);
 }
 
 /* Once, on a ring on which it can be done: a receive ring with a buffer, for the header's sake. */
@@ -501,7 +525,7 @@ static void stall(struct backend *backend, double *next)
 	if (*next > 0) {
 		nanosleep(&rest, NULL);
 		us = (uint64_t)((now() - begin) * 1e6);
-		count(&backend->counters.stalls, 1);
+		count_up(&backend->counters.stalls, 1);
 		if (us > atomic_load(&backend->counters.stall_longest_us))
 			atomic_store(&backend->counters.stall_longest_us, us);
 	}
@@ -518,8 +542,9 @@ static void visit(struct backend *backend, unsigned device, bool cheat)
 			source(backend, receive);
 		else if (backend->mode == MODE_SINK && transmit->active)
 			sink(backend, transmit);
-		else if (backend->mode == MODE_COPY && transmit->active)
-			copy_burst(backend, device, pair, cheat);
+		else if (backend->mode == MODE_COPY && transmit->active &&
+			 (cheat || !copy_fast(backend, device, pair)))
+			copy_each(backend, device, pair);
 	}
 }
 

@@ -135,6 +135,24 @@ int tp_burst_reclaim(
 	return (int)(ring->slots - tp_burst_out(ring));
 }
 
+int tp_burst_reclaim_sampled(
+	struct tp_frontend *frontend, struct tp_frontend_ring *ring, struct tp_error *error)
+{
+	int count;
+
+	if (ring->packed != NULL)
+		return tp_burst_reclaim(frontend, ring, error);
+	count = tp_frontend_count_split(frontend, ring, error);
+	if (count < 0)
+		return count;
+	if (count > 0 && !tp_frontend_in_place(ring, (unsigned)count - 1))
+		return tp_burst_reclaim(frontend, ring, error);
+	ring->used = (uint16_t)(ring->used + count);
+	if (count > 0)
+		arm(frontend, ring);
+	return (int)(ring->slots - tp_burst_out(ring));
+}
+
 void tp_burst_transmit(struct tp_frontend *frontend, struct tp_frontend_ring *ring, unsigned count)
 {
 	tp_frontend_offer(frontend, ring, count);
@@ -233,20 +251,29 @@ int tp_burst_receive(struct tp_frontend *frontend, struct tp_frontend_ring *ring
 	return (int)done;
 }
 
-int tp_burst_check(const struct tp_frontend *frontend, const struct tp_frontend_ring *ring,
-	const struct tp_burst_frame *frame, struct tp_error *error)
+int tp_burst_receive_sampled(struct tp_frontend *frontend, struct tp_frontend_ring *ring,
+	struct tp_burst_frame *last, struct tp_error *error)
 {
-	unsigned slot = ring->order[frame->entry & (ring->slots - 1u)];
-	unsigned buffers;
+	uint32_t capacity = tp_frontend_capacity(ring);
+	uint16_t first = ring->used;
+	int count, buffers;
 
-	if (!tp_frontend_has(frontend, VIRTIO_NET_F_MRG_RXBUF))
-		return 0;
-	buffers = header_buffers(frontend, ring, slot);
-	if (buffers == frame->buffers)
-		return 0;
-	return tp_frontend_nonsense(frontend, ring, error,
-		"the header of used entry %u says %u buffers, its length %u", frame->entry, buffers,
-		frame->buffers);
+	if (ring->packed != NULL)
+		return -EAGAIN;
+	count = tp_frontend_count_split(frontend, ring, error);
+	if (count <= 0)
+		return count;
+	if (!tp_frontend_in_place(ring, (unsigned)count - 1))
+		return -EAGAIN;
+	ring->used = (uint16_t)(first + count - 1);
+	buffers = take_frame(frontend, ring, 1, true, last, error);
+	if (buffers < 0)
+		return buffers;
+	if (last->bytes + TP_FRONTEND_HEADER_BYTES == capacity) {
+		ring->used = first; /* perhaps the end of a frame of several buffers */
+		return -EAGAIN;
+	}
+	return count;
 }
 
 /* Copy the bytes of a buffer, without the first `skip`. @return how many they are. */

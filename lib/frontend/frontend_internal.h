@@ -72,6 +72,13 @@ void tp_frontend_offer(
 int tp_frontend_count_used(const struct tp_frontend *frontend, const struct tp_frontend_ring *ring,
 	unsigned most, struct tp_error *error);
 
+/** As count_used, without asking for the entries. Split rings. */
+int tp_frontend_count_split(const struct tp_frontend *frontend, const struct tp_frontend_ring *ring,
+	struct tp_error *error);
+
+/** Is the used entry at this distance from the next the one that is due there? Split rings. */
+bool tp_frontend_in_place(const struct tp_frontend_ring *ring, unsigned distance);
+
 /** Take up to `count` transmit entries as long as they came back in the order given: the quick way,
  * for split rings. @return how many. */
 unsigned tp_frontend_skip_ordered(

@@ -64,22 +64,32 @@ static int count_packed(const struct tp_frontend_ring *ring, unsigned most)
 	return (int)count;
 }
 
-int tp_frontend_count_used(const struct tp_frontend *frontend, const struct tp_frontend_ring *ring,
-	unsigned most, struct tp_error *error)
+int tp_frontend_count_split(const struct tp_frontend *frontend, const struct tp_frontend_ring *ring,
+	struct tp_error *error)
 {
-	uint16_t shown;
-	unsigned count;
-
-	if (ring->packed != NULL)
-		return count_packed(ring, most);
 	/* Acquire: the partner is the back-end's release of the used index. */
-	shown = __atomic_load_n(&ring->vring.used->idx, __ATOMIC_ACQUIRE);
-	count = (uint16_t)(shown - ring->used);
+	uint16_t shown = __atomic_load_n(&ring->vring.used->idx, __ATOMIC_ACQUIRE);
+	unsigned count = (uint16_t)(shown - ring->used);
+
 	if (count > out(ring))
 		return tp_frontend_nonsense(frontend, ring, error,
 			"used index %u, but only %u buffers were out after index %u", shown,
 			out(ring), ring->used);
-	count = count < most ? count : most;
+	return (int)count;
+}
+
+int tp_frontend_count_used(const struct tp_frontend *frontend, const struct tp_frontend_ring *ring,
+	unsigned most, struct tp_error *error)
+{
+	unsigned count;
+	int shown;
+
+	if (ring->packed != NULL)
+		return count_packed(ring, most);
+	shown = tp_frontend_count_split(frontend, ring, error);
+	if (shown <= 0)
+		return shown;
+	count = (unsigned)shown < most ? (unsigned)shown : most;
 	/* Eight entries in a line, all from the back-end's cache: ask for them together. */
 	for (unsigned i = 0; i < count; i += 8)
 		__builtin_prefetch(
@@ -87,22 +97,30 @@ int tp_frontend_count_used(const struct tp_frontend *frontend, const struct tp_f
 	return (int)count;
 }
 
+static inline uint32_t read_id(const struct tp_frontend_ring *ring, unsigned index)
+{
+	return *(volatile const uint32_t *)&ring->vring.used->ring[index & (ring->vring.num - 1)]
+			.id;
+}
+
+bool tp_frontend_in_place(const struct tp_frontend_ring *ring, unsigned distance)
+{
+	unsigned index = ring->used + distance;
+
+	return read_id(ring, index) ==
+	       ring->order[index & (ring->slots - 1u)] * (uint32_t)ring->head_step;
+}
+
 unsigned tp_frontend_skip_ordered(
 	const struct tp_frontend *frontend, struct tp_frontend_ring *ring, unsigned count)
 {
-	const volatile struct vring_used_elem *entries = NULL;
-	unsigned mask = ring->slots - 1u, done = 0;
+	unsigned done = 0;
 
 	if (ring->packed != NULL)
 		return 0;
-	if (tp_frontend_has(frontend, VIRTIO_F_IN_ORDER)) {
-		ring->used = (uint16_t)(ring->used + count);
-		return count;
-	}
-	entries = ring->vring.used->ring;
-	while (done < count &&
-		entries[(ring->used + done) & (ring->vring.num - 1)].id ==
-			ring->order[(ring->used + done) & mask] * (uint32_t)ring->head_step)
+	if (tp_frontend_has(frontend, VIRTIO_F_IN_ORDER))
+		done = count;
+	while (done < count && tp_frontend_in_place(ring, done))
 		done++;
 	ring->used = (uint16_t)(ring->used + done);
 	return done;

@@ -27,7 +27,8 @@ enum device_state {
 /* A slot of a transmit ring: what its frame was last filled for. */
 struct slot_memo {
 	uint32_t flow;
-	uint32_t size;
+	uint16_t size;
+	uint16_t sum; /* of what its checksum covers beside the stamp */
 };
 
 struct device {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Frames out of a device's receive rings, and what is to be learned from them. */
+#include <errno.h>
 #include <string.h>
 
 #include "engine_internal.h"
@@ -37,6 +38,8 @@ void tp_engine_flush_latency(struct thread *thread)
 static inline void count_latency(
 	struct thread *thread, unsigned group, uint64_t sent, uint64_t now, uint64_t *last_sent)
 {
+	uint64_t age;
+
 	if (thread->run_count > 0 && sent == *last_sent && group == thread->run_group) {
 		thread->run_count++;
 		return;
@@ -45,8 +48,10 @@ static inline void count_latency(
 	*last_sent = sent;
 	thread->run_group = group;
 	thread->run_count = 1;
+	/* Of the stamp's 48 bits; a stamp of the future is one of another CPU's clock. */
+	age = (now - sent) & TP_STAMP_TSC;
 	thread->run_ns =
-		now > sent ? (uint64_t)((double)(now - sent) * 1e9 / thread->engine->hz) : 0;
+		age < TP_STAMP_TSC / 2 ? (uint64_t)((double)age * 1e9 / thread->engine->hz) : 0;
 }
 
 /* What one look at a burst of frames shares. */
@@ -66,18 +71,44 @@ static bool ends_here(
 	       (flow->from == device->index && memcmp(frame, device->given.mac, 6) == 0);
 }
 
+/* All bytes, wherever they lie. */
 static bool payload_right(
 	struct look *look, const struct tp_burst_frame *received, const struct tp_stamp *stamp)
 {
 	const uint8_t *frame = received->frame;
 
+	if (received->bytes > TP_SIZE_MOST)
+		return false;
 	if (received->buffers > 1) {
 		tp_burst_gather(look->device->frontend, look->ring, received, look->thread->bytes,
 			sizeof(look->thread->bytes));
 		frame = look->thread->bytes;
 	}
-	return received->bytes <= TP_SIZE_MOST &&
-	       tp_stamp_payload_right(frame, received->bytes, stamp->flow, stamp->sequence);
+	return tp_stamp_payload_right(frame, received->bytes, stamp);
+}
+
+static bool frame_right(
+	struct look *look, const struct tp_burst_frame *received, const struct tp_stamp *stamp)
+{
+	const struct tp_engine *engine = look->thread->engine;
+	uint32_t flow = (stamp->flow - engine->flow_first) / engine->queue_pairs;
+
+	if (!tp_stamp_headers_right(received->frame, received->bytes, &engine->headers[flow]))
+		return false;
+	if (engine->load.verify == TP_VERIFY_PAYLOAD)
+		return payload_right(look, received, stamp);
+	return tp_stamp_right(received->frame, received->bytes);
+}
+
+/* Not a flow of this load. Headers of ours and a stamp that is not right: damaged. */
+static void count_foreign(struct look *look, const struct tp_burst_frame *received, unsigned count)
+{
+	bool ours = tp_stamp_looks_ours(received->frame);
+
+	if (ours && !tp_stamp_right(received->frame, received->bytes))
+		look->device->counts.rx_corrupt += count;
+	else
+		look->device->counts.rx_strays += count;
 }
 
 /* One frame whose bytes are looked at. `count` frames of its burst are judged by it. */
@@ -90,27 +121,25 @@ static inline void look_at(struct look *look, const struct tp_burst_frame *recei
 	struct tp_stamp stamp;
 	uint32_t number;
 
-	if (received->first < TP_STAMP_PAYLOAD) {
+	if (received->first < TP_STAMP_LEAST) {
 		counts->rx_strays += count;
 		return;
 	}
-	if (!tp_stamp_get(received->frame, received->first, &stamp) ||
-		(number = stamp.flow - engine->flow_first) >= engine->flow_count) {
-		/* Addressed with our headers, but the stamp is not: damaged. Else not ours. */
-		if (tp_stamp_looks_ours(received->frame))
-			counts->rx_corrupt += count;
-		else
-			counts->rx_strays += count;
+	tp_stamp_get(received->frame, &stamp);
+	number = stamp.flow - engine->flow_first;
+	if (number >= engine->flow_count) { /* sent back with its ports exchanged? */
+		stamp.flow = stamp.flow << 16 | stamp.flow >> 16;
+		number = stamp.flow - engine->flow_first;
+	}
+	if (number >= engine->flow_count) {
+		count_foreign(look, received, count);
 		return;
 	}
-	flow = &engine->talk.flows[number / engine->queue_pairs];
-	if (!tp_stamp_headers_right(received->frame, received->bytes,
-		    &engine->headers[number / engine->queue_pairs]) ||
-		(engine->load.verify == TP_VERIFY_PAYLOAD &&
-			!payload_right(look, received, &stamp))) {
+	if (!frame_right(look, received, &stamp)) {
 		counts->rx_corrupt += count;
 		return;
 	}
+	flow = &engine->talk.flows[number / engine->queue_pairs];
 	if (!ends_here(flow, look->device, received->frame)) {
 		counts->rx_wrong += count;
 		return;
@@ -126,47 +155,59 @@ static inline void look_at(struct look *look, const struct tp_burst_frame *recei
 		look->thread, look->device->given.group, stamp.tsc, look->now, &look->last_sent);
 }
 
-static int look_at_burst(struct look *look, unsigned count, struct tp_error *error)
+/* The last frame of a burst stands for all of it. @return as tp_burst_receive_sampled. */
+static int receive_sampled(struct look *look, struct tp_error *error)
 {
-	const struct tp_burst_frame *frames = look->thread->frames;
-	enum tp_verify verify = look->thread->engine->load.verify;
+	struct tp_burst_frame last;
+	int count = tp_burst_receive_sampled(look->device->frontend, look->ring, &last, error);
 
-	if (verify != TP_VERIFY_BURST) {
-		for (unsigned i = 0; i < count; i++)
+	if (count <= 0)
+		return count;
+	look->now = __rdtsc();
+	look->device->counts.rx_frames += (unsigned)count;
+	look->device->counts.rx_bytes += (uint64_t)count * last.bytes;
+	look_at(look, &last, (unsigned)count);
+	return count;
+}
+
+static int receive_each(struct look *look, unsigned most, bool judge, struct tp_error *error)
+{
+	struct tp_burst_frame *frames = look->thread->frames;
+	int count =
+		tp_burst_receive(look->device->frontend, look->ring, frames, most, judge, error);
+	uint64_t bytes = 0;
+
+	look->now = __rdtsc();
+	for (int i = 0; i < count; i++) {
+		bytes += frames[i].bytes;
+		if (judge)
 			look_at(look, &frames[i], 1);
-		return 0;
 	}
-	look_at(look, &frames[count - 1], count);
-	return tp_burst_check(look->device->frontend, look->ring, &frames[count - 1], error);
+	if (count > 0) {
+		look->device->counts.rx_frames += (unsigned)count;
+		look->device->counts.rx_bytes += bytes;
+	}
+	return count;
 }
 
 static int receive_pair(struct thread *thread, struct device *device, unsigned pair, unsigned most,
 	struct tp_error *error)
 {
 	const struct tp_engine_load *load = &thread->engine->load;
-	struct tp_frontend *frontend = device->frontend;
-	struct tp_frontend_ring *ring = &frontend->ring[tp_receive_ring(pair)];
+	struct tp_frontend_ring *ring = &device->frontend->ring[tp_receive_ring(pair)];
+	struct look look = {.thread = thread, .device = device, .ring = ring};
 	bool judge = load->mode == TP_MODE_FLOWGEN;
-	int count = tp_burst_receive(frontend, ring, thread->frames, most,
-		judge && load->verify != TP_VERIFY_BURST, error);
-	uint64_t bytes = 0;
-	int status = 0;
+	int count = -EAGAIN;
 
+	if (judge && load->verify == TP_VERIFY_BURST && most == BURST_MAX)
+		count = receive_sampled(&look, error);
+	if (count == -EAGAIN)
+		count = receive_each(&look, most, judge, error);
 	if (count <= 0)
 		return count;
-	for (int i = 0; i < count; i++)
-		bytes += thread->frames[i].bytes;
-	device->counts.rx_frames += (unsigned)count;
-	device->counts.rx_bytes += bytes;
-	if (judge) {
-		struct look look = {
-			.thread = thread, .device = device, .ring = ring, .now = __rdtsc()};
-
-		status = look_at_burst(&look, (unsigned)count, error);
-		tp_engine_flush_latency(thread);
-	}
-	tp_burst_release(frontend, ring);
-	return status;
+	tp_engine_flush_latency(thread);
+	tp_burst_release(device->frontend, ring);
+	return 0;
 }
 
 int tp_engine_receive(struct thread *thread, struct device *device, struct tp_error *error)

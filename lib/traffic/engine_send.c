@@ -48,14 +48,13 @@ static inline uint32_t random32(uint64_t *state)
 
 #define PREFETCH_AHEAD 8
 
-/* The switch has read the frame: ask for its lines back, to write, before they are needed. */
+/* The switch has read the frame: ask for its line back, to write, before it is needed. */
 static inline void prefetch_stamp(
 	struct tp_frontend *frontend, struct tp_frontend_ring *ring, unsigned entry)
 {
 	uint8_t *frame = tp_frontend_frame(frontend, ring, tp_burst_slot(ring, entry));
 
 	__asm__ volatile("prefetchw %0" : : "m"(frame[TP_STAMP_OFFSET]));
-	__asm__ volatile("prefetchw %0" : : "m"(frame[TP_STAMP_PAYLOAD - 1]));
 }
 
 /* Frames of a flow into the `count` entries from `first` on. */
@@ -79,13 +78,13 @@ static void write_burst(struct thread *thread, struct device *device, unsigned p
 		if (load->size.kind != TP_SIZE_FIXED)
 			size = tp_size_draw(&load->size, random32(&device->schedule.random));
 		if (memo[slot].flow != stream->stamped || memo[slot].size != size) {
-			memo[slot] = (struct slot_memo){stream->stamped, size};
-			tp_stamp_fill(frame, size, stream->headers, stream->stamped);
+			memo[slot] = (struct slot_memo){stream->stamped, (uint16_t)size,
+				tp_stamp_fill(frame, size, stream->headers, stream->stamped)};
 			tp_burst_size(frontend, ring, slot, size);
 		}
-		tp_stamp_put(frame, stream->stamped, sequence, tsc);
 		if (payload)
-			tp_stamp_payload(frame, size, stream->stamped, sequence);
+			memo[slot].sum = tp_stamp_payload(frame, size, stream->stamped, sequence);
+		tp_stamp_put(frame, memo[slot].sum, sequence, tsc);
 		bytes += size;
 	}
 	*stream->frames += count;
@@ -118,7 +117,9 @@ static int send_pair(
 {
 	struct tp_frontend_ring *ring = &device->frontend->ring[tp_transmit_ring(pair)];
 	unsigned burst = thread->engine->load.burst;
-	int room = tp_burst_reclaim(device->frontend, ring, error);
+	bool sampled = thread->engine->load.verify == TP_VERIFY_BURST;
+	int room = sampled ? tp_burst_reclaim_sampled(device->frontend, ring, error)
+			   : tp_burst_reclaim(device->frontend, ring, error);
 	unsigned count;
 
 	if (room < 0)

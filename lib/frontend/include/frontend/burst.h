@@ -46,6 +46,22 @@ int tp_burst_cut(struct tp_frontend *frontend, unsigned queue_pair, const uint32
 int tp_burst_reclaim(
 	struct tp_frontend *frontend, struct tp_frontend_ring *ring, struct tp_error *error);
 
+/**
+ * As tp_burst_reclaim and tp_burst_receive, but of all entries that came back only the last is
+ * looked at: if it is the one that is due in its place, the others are taken to be. The entries in
+ * between stay in the cache of whoever wrote them, which makes the load generator cheaper than a
+ * driver can be. Split rings whose last entry is in order and a whole frame; others are looked at
+ * entry by entry.
+ *
+ * @param last  the last frame
+ * @return what tp_burst_reclaim returns; frames received, of which *last is the last, 0, or
+ * -EPROTO; -EAGAIN: cannot be done here, use tp_burst_receive.
+ */
+int tp_burst_reclaim_sampled(
+	struct tp_frontend *frontend, struct tp_frontend_ring *ring, struct tp_error *error);
+int tp_burst_receive_sampled(struct tp_frontend *frontend, struct tp_frontend_ring *ring,
+	struct tp_burst_frame *last, struct tp_error *error);
+
 /** Entries that the device has. */
 static inline unsigned tp_burst_out(const struct tp_frontend_ring *ring)
 {
@@ -85,10 +101,6 @@ void tp_burst_transmit(struct tp_frontend *frontend, struct tp_frontend_ring *ri
  */
 int tp_burst_receive(struct tp_frontend *frontend, struct tp_frontend_ring *ring,
 	struct tp_burst_frame *frames, unsigned most, bool headers, struct tp_error *error);
-
-/** Is what the header of a frame says of its buffers true? (If tp_burst_receive did not look.) */
-int tp_burst_check(const struct tp_frontend *frontend, const struct tp_frontend_ring *ring,
-	const struct tp_burst_frame *frame, struct tp_error *error);
 
 /** Copy a received frame out of its buffers. @return its bytes, also if `capacity` is less. */
 size_t tp_burst_gather(const struct tp_frontend *frontend, const struct tp_frontend_ring *ring,

@@ -6,19 +6,28 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/error.h"
+
 /*
- * What a generated frame carries: Ethernet, IPv4 and UDP headers of its flow, and behind them
+ * What a generated frame carries: Ethernet, IPv4 and UDP of its flow, and in them and behind them
  *
- *   42        46         50         58       60
- *   |  flow   | sequence |   TSC    |  check | payload ...
+ *   0                  34     38       40         42         46    52
+ *   | Ethernet, IPv4 | ports | length | checksum | sequence | TSC | payload ...
  *
- * in the byte order of this machine (the frame comes back to the process that sent it). `check`
- * covers the three. The payload is a pattern of the flow: the same in all its frames, or with
- * TP_VERIFY_PAYLOAD also of the sequence number, so that stale bytes are found.
+ * The two UDP ports are the number of the flow; sequence number and the low 48 bits of the TSC are
+ * in the byte order of this machine, for the frame comes back to the process that sent it. The UDP
+ * checksum is right, covers all of that, and so tells a damaged stamp. What changes from frame to
+ * frame, bytes 40 to 51, ends where a cache line does when the virtio-net header begins one.
+ *
+ * The payload is a fixed pattern, or with TP_VERIFY_PAYLOAD one of flow and sequence number, so
+ * that stale bytes are found as well.
  */
 
-#define TP_STAMP_OFFSET  42
-#define TP_STAMP_PAYLOAD 60 /* first byte behind the stamp, and the least size of a frame */
+#define TP_STAMP_FLOW    34 /* byte of the ports */
+#define TP_STAMP_OFFSET  40 /* first byte that changes from frame to frame */
+#define TP_STAMP_PAYLOAD 52
+#define TP_STAMP_LEAST   60 /* bytes of the shortest frame */
+#define TP_STAMP_TSC     0xffffffffffffull
 
 enum tp_verify {
 	TP_VERIFY_BURST,   /* the last frame of each burst, its stamp and headers */
@@ -29,78 +38,90 @@ enum tp_verify {
 struct tp_stamp {
 	uint32_t flow;
 	uint32_t sequence;
-	uint64_t tsc;
-} __attribute__((packed));
+	uint64_t tsc; /* 48 bits */
+};
 
-/** The headers of one flow: compared as a whole. Aligned for wide loads. */
+/** Ethernet and IPv4 headers between two devices. */
 struct tp_stamp_headers {
-	uint8_t bytes[TP_STAMP_OFFSET];
-	uint8_t unused[64 - TP_STAMP_OFFSET];
+	uint8_t bytes[TP_STAMP_FLOW];
+	uint8_t unused[64 - TP_STAMP_FLOW];
 } __attribute__((aligned(64)));
 
 /**
- * Headers of a flow for frames of any size: the IPv4 and UDP length fields, and the IPv4 checksum,
- * are those of `size` bytes. Addresses are 198.18.0.0/15 (RFC 2544) plus device number, ports 9.
+ * Headers for frames of any size: the IPv4 length and checksum are those of `size` bytes. Addresses
+ * are 198.18.0.0/15 (RFC 2544) plus device number.
  */
 void tp_stamp_headers(struct tp_stamp_headers *headers, const uint8_t source[6],
 	const uint8_t destination[6], uint32_t from, uint32_t to, uint32_t size);
 
-/** Put headers (with the length fields of `size`) and the payload pattern into a frame. */
-void tp_stamp_fill(
+/**
+ * Write a frame but for its stamp: headers of `size` bytes, ports, fixed pattern.
+ * @return the sum of what the UDP checksum covers, for tp_stamp_put.
+ */
+uint16_t tp_stamp_fill(
 	uint8_t *frame, uint32_t size, const struct tp_stamp_headers *headers, uint32_t flow);
 
-/** Payload that depends on the sequence number too (TP_VERIFY_PAYLOAD). */
-void tp_stamp_payload(uint8_t *frame, uint32_t size, uint32_t flow, uint32_t sequence);
+/** Payload of flow and sequence number (TP_VERIFY_PAYLOAD). @return as tp_stamp_fill. */
+uint16_t tp_stamp_payload(uint8_t *frame, uint32_t size, uint32_t flow, uint32_t sequence);
 
-/** 16 bits of the three values; any change of one bit changes it. Must be cheap: no division, no
- * table. */
-static inline uint16_t tp_stamp_check16(const struct tp_stamp *stamp)
+/** RFC 1071: a sum of 16-bit words, carries added. */
+static inline uint16_t tp_stamp_fold(uint64_t sum)
 {
-	uint64_t head, mixed;
-
-	memcpy(&head, stamp, sizeof(head));
-	/* Zeros are not a stamp. */
-	mixed = (head ^ 0x5bd1e9955bd1e995ull ^ stamp->tsc * 0x9e3779b97f4a7c15ull) *
-		0xff51afd7ed558ccdull;
-	return (uint16_t)(mixed >> 48);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
-static inline void tp_stamp_put(uint8_t *frame, uint32_t flow, uint32_t sequence, uint64_t tsc)
+/* Sum of the stamp's own words, not folded. */
+static inline uint64_t tp_stamp_words(uint32_t sequence, uint64_t tsc)
 {
-	struct tp_stamp stamp = {flow, sequence, tsc};
-	uint16_t check = tp_stamp_check16(&stamp);
-
-	memcpy(frame + TP_STAMP_OFFSET, &stamp, sizeof(stamp));
-	memcpy(frame + TP_STAMP_OFFSET + sizeof(stamp), &check, sizeof(check));
+	return (uint64_t)sequence + (tsc & 0xffff) + (tsc >> 16 & 0xffffffff);
 }
 
-/** Read a stamp. @return false when there is none, or a damaged one. */
-static inline bool tp_stamp_get(const uint8_t *frame, uint32_t length, struct tp_stamp *stamp)
+/** Write the stamp. @param sum  of tp_stamp_fill or tp_stamp_payload */
+static inline void tp_stamp_put(uint8_t *frame, uint16_t sum, uint32_t sequence, uint64_t tsc)
 {
-	uint16_t check;
+	uint16_t check =
+		(uint16_t)~tp_stamp_fold(sum + tp_stamp_words(sequence, tsc & TP_STAMP_TSC));
+	uint64_t low;
+	uint32_t high = (uint32_t)(tsc >> 16);
 
-	if (length < TP_STAMP_PAYLOAD)
-		return false;
-	memcpy(stamp, frame + TP_STAMP_OFFSET, sizeof(*stamp));
-	memcpy(&check, frame + TP_STAMP_OFFSET + sizeof(*stamp), sizeof(check));
-	return check == tp_stamp_check16(stamp);
+	if (check == 0) /* which would say that there is none (RFC 768) */
+		check = 0xffff;
+	low = check | (uint64_t)sequence << 16 | tsc << 48;
+	memcpy(frame + TP_STAMP_OFFSET, &low, sizeof(low));
+	memcpy(frame + TP_STAMP_OFFSET + sizeof(low), &high, sizeof(high));
 }
 
-/** Does a frame whose stamp is not right have headers that only we write (IPv4, UDP, ports 9,
- * addresses of 198.18.0.0/15)? Then it was damaged. @param frame  at least TP_STAMP_PAYLOAD bytes
- */
+/** Read a stamp, right or not, of TP_STAMP_PAYLOAD bytes at least. */
+static inline void tp_stamp_get(const uint8_t *frame, struct tp_stamp *stamp)
+{
+	uint64_t low;
+	uint32_t high, ports;
+
+	memcpy(&ports, frame + TP_STAMP_FLOW, sizeof(ports));
+	memcpy(&low, frame + TP_STAMP_OFFSET, sizeof(low));
+	memcpy(&high, frame + TP_STAMP_OFFSET + sizeof(low), sizeof(high));
+	stamp->flow = __builtin_bswap32(ports);
+	stamp->sequence = (uint32_t)(low >> 16);
+	stamp->tsc = low >> 48 | (uint64_t)high << 16;
+}
+
+/** Is the UDP checksum right if the payload is the fixed pattern? Does not look at the payload.
+ * @param length  bytes of the frame, TP_STAMP_PAYLOAD to 9018 */
+bool tp_stamp_right(const uint8_t *frame, uint32_t length);
+
+/** Is every byte right: UDP checksum, and payload as tp_stamp_payload writes it? */
+bool tp_stamp_payload_right(const uint8_t *frame, uint32_t length, const struct tp_stamp *stamp);
+
+/** Has the frame headers that only we write (IPv4, UDP, addresses of 198.18.0.0/15)? With a stamp
+ * that is not right it was damaged. @param frame  TP_STAMP_PAYLOAD bytes at least */
 bool tp_stamp_looks_ours(const uint8_t *frame);
 
 /**
  * Are the headers those of the flow? The length fields must be those of `length`; a frame that was
- * sent back (MACs, or MACs, addresses and ports exchanged) is right too.
+ * sent back (MACs, or MACs and addresses exchanged) is right too.
  */
 bool tp_stamp_headers_right(
 	const uint8_t *frame, uint32_t length, const struct tp_stamp_headers *headers);
-
-/** Is the payload that of tp_stamp_payload? */
-bool tp_stamp_payload_right(
-	const uint8_t *frame, uint32_t length, uint32_t flow, uint32_t sequence);
-
-/** Is the payload that of tp_stamp_fill? */
-bool tp_stamp_pattern_right(const uint8_t *frame, uint32_t length, uint32_t flow);
