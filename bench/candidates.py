@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import select
 import signal
 import subprocess
@@ -49,23 +50,38 @@ class Process:
 
 
 class Load(Process):
-    """The guests: a program that runs once for every line that it is given."""
+    """The guests: turnpike-guest, which answers each command with one line of JSON."""
 
     def __init__(self, command, log):
         super().__init__(command, log, stdout=subprocess.PIPE)
-        self.attach_ms = self.answer(60)["attach_ms"]
+        self.attached = self.answer(120)
 
     def answer(self, timeout):
         readable, _, _ = select.select([self.child.stdout], [], [], timeout)
         line = self.child.stdout.readline() if readable else b""
         if not line:
             raise Failure(f"{self.name}: no answer within {timeout:.0f} s: {self.last_words()}")
-        return json.loads(line)
+        found = json.loads(line)
+        if "error" in found:
+            raise Failure(f"{self.name}: {found['error']}")
+        return found
 
-    def run(self, seconds, size):
-        self.child.stdin.write(f"run {seconds} {size}\n".encode())
+    def ask(self, command, timeout=10):
+        self.child.stdin.write(f"{command}\n".encode())
         self.child.stdin.flush()
-        return self.answer(seconds + 30)
+        return self.answer(timeout)
+
+    def set_up(self, case):
+        self.ask(f"set size {case.size}")
+        self.ask(f"set talking {case.talking}")
+        # What has frames of several sizes or partners cannot be judged by the last of a burst.
+        self.ask(f"set verify {'burst' if case.size.isdigit() else 'stamp'}")
+
+    def run(self, seconds):
+        return self.ask(f"run {seconds}", seconds + 30)["run"]
+
+    def search(self, seconds):
+        return self.ask(f"search ndr {seconds}", 60 * (seconds + 2))["search"]
 
 
 class Candidate:
@@ -75,14 +91,19 @@ class Candidate:
     load_options = ()
     settle_seconds = 0.2
 
-    def __init__(self, options, directory, guests, pairs):
-        self.options, self.guests, self.pairs = options, guests, pairs
+    def __init__(self, options, directory, guests, first_case, name=None, title=None):
+        self.options, self.guests, self.first_case = options, guests, first_case
+        self.name, self.title = name or self.name, title or self.title
         self.directory = directory / self.name
         self.directory.mkdir()
         self.switch = []  # processes that are held between runs
         self.load = None
 
     def start_switch(self):
+        raise NotImplementedError
+
+    def dropped(self):
+        """Frames that the switch says it has dropped so far."""
         raise NotImplementedError
 
     def spawn(self, command, name=None, **options):
@@ -94,7 +115,7 @@ class Candidate:
     def socket(self, guest="%d"):
         return f"{self.directory}/guest{guest}.sock"
 
-    def wait_for(self, path, process, timeout=30):
+    def wait_for(self, path, process, timeout=60):
         deadline = time.monotonic() + timeout
         while not os.path.exists(path):
             process.expect_alive()
@@ -102,25 +123,25 @@ class Candidate:
                 raise Failure(f"{self.title}: {path} did not appear in {timeout} s")
             time.sleep(0.02)
 
-    def common_load_options(self):
-        return ["--core", self.options.load_core, "--ring", self.options.ring,
-                "--frame-offset", self.options.frame_offset, "--json", "--interactive",
-                *(["--huge"] if self.options.huge else [])]
-
     def start(self):
         self.start_switch()
-        self.load = Load([self.options.build / "bench/turnpike-bench-load",
-                          "--socket-pattern", self.socket(), "--count", self.guests,
-                          "--pairs", self.pairs, *self.load_options,
-                          *self.common_load_options()], self.directory / "load.log")
+        few = self.guests <= 2  # many guests have memory in small pages, whatever the switch has
+        self.load = Load([self.options.build / "app/turnpike-guest/turnpike-guest",
+                          "--socket", self.socket(), "--count", self.guests, "--json",
+                          "--cores", self.options.load_core, "--timeout", 60,
+                          "--frame-offset", self.options.frame_offset, "--warm-up", 0.1,
+                          *(["--huge"] if self.options.huge and few else []),
+                          *self.load_options, "--", "-i", f"--rxd={self.options.ring}",
+                          f"--txd={self.options.ring}"], self.directory / "load.log")
         self.settle()
         self.pause()
 
     def settle(self):
         """A switch may set its ports up after the guests are there; let it, till frames flow."""
-        for _ in range(10):
+        self.load.set_up(self.first_case)
+        for _ in range(20):
             time.sleep(self.settle_seconds)
-            if self.load.run(0.1, self.options.first_size)["frames_received"] > 0:
+            if self.load.run(0.1)["rx_frames"] > 0:
                 return
         raise Failure(f"{self.title}: no frame arrives")
 
@@ -141,14 +162,47 @@ class Candidate:
             ticks += sum(map(int, stat.rpartition(")")[2].split()[11:13]))
         return ticks / os.sysconf("SC_CLK_TCK")
 
-    def measure(self, seconds, size):
+    def memory(self):
+        """Bytes of the switch that are its own: anonymous, and huge pages (guests' are small)."""
+        own = 0
+        for process in self.switch:
+            for line in open(f"/proc/{process.child.pid}/smaps_rollup"):
+                if line.startswith(("Anonymous:", "Shared_Hugetlb:", "Private_Hugetlb:")):
+                    own += int(line.split()[1]) * 1024
+        return own
+
+    def measure(self, seconds, case):
         self.resume()
         try:
             time.sleep(0.05)
+            self.load.set_up(case)
+            drops = self.dropped()
             start, before = time.monotonic(), self.switch_seconds()
-            result = self.load.run(seconds, size)
+            result = self.load.run(seconds)
             share = (self.switch_seconds() - before) / (time.monotonic() - start)
-            return {**result, "cpu": round(min(result["cpu"], share), 3)}
+            order = result["order"]
+            return {**result, "lost": order["lost"], "sent": order["sent"],
+                    "explained": self.dropped() - drops,
+                    "cpu": round(min(result["cpu"], share), 3)}
+        finally:
+            self.pause()
+
+    def search(self, seconds, case):
+        self.resume()
+        try:
+            self.load.set_up(case)
+            self.load.ask("set verify stamp")
+            return self.load.search(seconds)
+        finally:
+            self.pause()
+
+    def idle_share(self, seconds):
+        self.resume()
+        try:
+            time.sleep(0.3)
+            before = self.switch_seconds()
+            time.sleep(seconds)
+            return (self.switch_seconds() - before) / seconds
         finally:
             self.pause()
 
@@ -161,18 +215,18 @@ class Candidate:
 
 
 class BareCopy(Candidate):
-    name, title, guests_max = "bare", "bare ring-to-ring copy (ceiling)", 2
+    name, title = "bare", "bare ring-to-ring copy (ceiling)"
 
-    def start(self):
-        self.load = Load([self.options.build / "bench/turnpike-bench-bare", "--copy-core",
-                          self.options.switch_core, *self.common_load_options()],
-                         self.directory / "bare.log")
-        self.switch = [self.load]
-        self.pause()
+    def start_switch(self):
+        process = self.spawn([self.options.build / "bench/turnpike-bench-backend",
+                              "--socket", self.socket(), "--count", self.guests,
+                              "--look-up", "02:00:00:00:00:01",
+                              "--core", self.options.switch_core,
+                              "--control-core", self.options.load_core])
+        self.wait_for(self.socket(self.guests - 1), process)
 
-    def stop(self):
-        if self.load is not None:
-            self.load.stop()
+    def dropped(self):
+        return 0  # it waits for room
 
 
 class Turnpike(Candidate):
@@ -187,11 +241,17 @@ class Turnpike(Candidate):
             "tenants": {"bench": {"interfaces": {"guest": {
                 "count": self.guests, "mac": "02:00:00:00:00:01", "class": "gold",
                 "socket": self.socket()}}}}}
+        self.control = f"{self.directory}/control.sock"
         path = self.directory / "turnpike.json"
         path.write_text(json.dumps(config, indent=2))
         process = self.spawn([self.options.build / "app/turnpiked/turnpiked",
                               "--config", str(path)])
         self.wait_for(self.socket(self.guests - 1), process)
+
+    def dropped(self):
+        text = run_tool([self.options.build / "app/turnpike/turnpike", "-s", self.control,
+                         "show", "drops", "-j"])
+        return sum(one["frames"] for one in json.loads(text))
 
 
 class OpenVSwitch(Candidate):
@@ -230,14 +290,20 @@ class OpenVSwitch(Candidate):
             ports += ["--", "add-port", "br0", f"g{guest}", "--", "set", "Interface",
                       f"g{guest}", "type=dpdkvhostuserclient", f"ofport_request={guest + 1}",
                       f"options:vhost-server-path={self.socket(guest)}"]
-        self.vsctl("--timeout=60", *ports[1:])
+        self.vsctl("--timeout=120", *ports[1:])
         errors = self.vsctl("--columns=error", "--bare", "list", "Interface").split()
         if errors:
             raise Failure(f"OVS: {' '.join(errors)}")
-        for guest in range(2 * self.pairs):
-            run_tool(["ovs-ofctl", "add-flow", f"unix:{self.directory}/br0.mgmt",
-                      f"in_port={guest + 1},actions=output:{(guest ^ 1) + 1}"],
-                     env=self.environment)
+        flows = self.directory / "flows"
+        flows.write_text("".join(f"in_port={guest + 1},actions=output:{(guest ^ 1) + 1}\n"
+                                 for guest in range(self.guests)))
+        run_tool(["ovs-ofctl", "add-flows", f"unix:{self.directory}/br0.mgmt", str(flows)],
+                 env=self.environment)
+
+    def dropped(self):
+        text = run_tool(["ovs-ofctl", "dump-ports", f"unix:{self.directory}/br0.mgmt"],
+                        env=self.environment)
+        return sum(int(number) for number in re.findall(r"drop=(\d+)", text))
 
 
 class Testpmd(Candidate):
@@ -247,11 +313,24 @@ class Testpmd(Candidate):
         memory = ["--in-memory"] if self.options.huge else ["--no-huge", "--no-shconf"]
         devices = [f"--vdev=net_vhost{guest},iface={self.socket(guest)}" for guest in range(2)]
         process = self.spawn(
-            [PACKAGES["dpdk-dev"], "--no-pci", "--no-telemetry", *memory, "-m", "512",
+            ["stdbuf", "-oL", PACKAGES["dpdk-dev"], "--no-pci", "--no-telemetry", *memory, "-m", "512",
              f"--lcores=0@{self.options.load_core},1@{self.options.switch_core}", *devices, "--",
-             "--auto-start", "--forward-mode=io", "--nb-cores=1", "--disable-link-check",
+             "-i", "--auto-start", "--forward-mode=io", "--nb-cores=1", "--disable-link-check",
              "--total-num-mbufs=65536"])
         self.wait_for(self.socket(1), process)
+
+    def dropped(self):
+        process = self.switch[0]
+        seen = process.log.stat().st_size
+        process.child.stdin.write(b"show fwd stats all\n")
+        process.child.stdin.flush()
+        for _ in range(200):
+            time.sleep(0.01)
+            text = process.log.read_bytes()[seen:].decode(errors="replace")
+            found = re.search(r"Accumulated.*?TX-dropped: (\d+).*?\+\+\+\+\n", text, re.S)
+            if found:
+                return int(found.group(1))
+        raise Failure("testpmd does not show its statistics")
 
 
 CANDIDATES = [BareCopy, Turnpike, OpenVSwitch, Testpmd]

@@ -2,12 +2,14 @@
 """The machine under the comparison: packages, huge pages, scheduling, what it is."""
 import os
 import pathlib
+import resource
 import shlex
 import subprocess
 import time
 
 PACKAGES = {"openvswitch-switch-dpdk": "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk",
-            "dpdk-dev": "/usr/bin/dpdk-testpmd"}
+            "dpdk-dev": "/usr/bin/dpdk-testpmd",
+            "gnuplot-nox": "/usr/bin/gnuplot"}
 
 
 class Failure(Exception):
@@ -44,6 +46,12 @@ def install_missing():
             guard.unlink()
     if os.path.isdir("/run/systemd/system") and "openvswitch-switch-dpdk" in missing:
         run_tool(["systemctl", "disable", "--now", "openvswitch-switch"])
+
+
+def give_descriptors():
+    """As many as there may be, for us and all that we start: each guest takes a few."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class HugePages:

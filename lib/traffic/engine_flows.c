@@ -14,6 +14,8 @@ void tp_engine_forget_slots(struct device *device)
 		for (unsigned slot = 0; slot < slots; slot++)
 			device->memo[pair][slot] = (struct slot_memo){.flow = NO_FLOW};
 	}
+	device->next_flow = 0;
+	device->sizes = device->index + 1;
 }
 
 void tp_engine_free_flows(struct tp_engine *engine)

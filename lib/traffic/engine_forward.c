@@ -24,7 +24,7 @@ static bool copy_out(struct thread *thread, struct device *from, struct device *
 
 	if (bytes > frontend->settings.buffer_size)
 		return false;
-	to->memo[pair][slot].flow = NO_FLOW;
+	to->memo[pair][slot] = (struct slot_memo){.flow = NO_FLOW};
 	if (!tp_rewrite(engine->load.mode, frame, bytes, to->given.mac,
 		    engine->devices[to->peer].given.mac))
 		return false;

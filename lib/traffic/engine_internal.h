@@ -28,7 +28,8 @@ enum device_state {
 struct slot_memo {
 	uint32_t flow;
 	uint16_t size;
-	uint16_t sum; /* of what its checksum covers beside the stamp */
+	uint16_t sum;     /* of what its checksum covers beside the stamp */
+	uint16_t pattern; /* up to here the payload is the fixed pattern; 0: it is not */
 };
 
 struct device {
@@ -40,6 +41,7 @@ struct device {
 	unsigned peer; /* its partner in the forwarding modes */
 	struct slot_memo *memo[TP_FRONTEND_QUEUE_PAIRS_MAX];
 	struct tp_schedule schedule;
+	uint64_t sizes;            /* random numbers for the sizes of frames */
 	uint32_t next_flow;        /* of its own: which one sends next */
 	uint64_t first_left;       /* bursts of start tx_first still to send */
 	uint64_t slow_since;       /* TSC: a slow device's allowance counts from here */

@@ -147,6 +147,9 @@ static inline void look_at(struct look *look, const struct tp_burst_frame *recei
 	seen = &engine->seen[number];
 	if ((int32_t)(stamp.sequence - seen->base) < 0)
 		return; /* sent before the counts were cleared */
+	/* Of a burst that began before that, only what came after it. */
+	if (count > stamp.sequence - seen->base + 1)
+		count = stamp.sequence - seen->base + 1;
 	if (count == 1)
 		tp_sequence_see(&seen->sequence, stamp.sequence);
 	else

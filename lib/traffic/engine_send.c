@@ -57,6 +57,24 @@ static inline void prefetch_stamp(
 	__asm__ volatile("prefetchw %0" : : "m"(frame[TP_STAMP_OFFSET]));
 }
 
+/* A slot's frame for a flow, of a size that it then keeps. */
+static void fill_slot(struct thread *thread, struct device *device, const struct stream *stream,
+	struct tp_frontend_ring *ring, unsigned slot, struct slot_memo *memo)
+{
+	const struct tp_engine_load *load = &thread->engine->load;
+	uint8_t *frame = tp_frontend_frame(device->frontend, ring, slot);
+	uint32_t size = tp_size_draw(&load->size, random32(&device->sizes));
+
+	if (memo->pattern < size && load->verify != TP_VERIFY_PAYLOAD) {
+		tp_stamp_pattern(frame, size);
+		memo->pattern = (uint16_t)size;
+	}
+	memo->flow = stream->stamped;
+	memo->size = (uint16_t)size;
+	memo->sum = tp_stamp_fill(frame, size, stream->headers, stream->stamped);
+	tp_burst_size(device->frontend, ring, slot, size);
+}
+
 /* Frames of a flow into the `count` entries from `first` on. */
 static void write_burst(struct thread *thread, struct device *device, unsigned pair,
 	const struct stream *stream, unsigned first, unsigned count)
@@ -72,20 +90,15 @@ static void write_burst(struct thread *thread, struct device *device, unsigned p
 	for (unsigned i = 0; i < count; i++, sequence++) {
 		unsigned slot = tp_burst_slot(ring, first + i);
 		uint8_t *frame = tp_frontend_frame(frontend, ring, slot);
-		uint32_t size = load->size.least;
 
 		prefetch_stamp(frontend, ring, first + i + PREFETCH_AHEAD);
-		if (load->size.kind != TP_SIZE_FIXED)
-			size = tp_size_draw(&load->size, random32(&device->schedule.random));
-		if (memo[slot].flow != stream->stamped || memo[slot].size != size) {
-			memo[slot] = (struct slot_memo){stream->stamped, (uint16_t)size,
-				tp_stamp_fill(frame, size, stream->headers, stream->stamped)};
-			tp_burst_size(frontend, ring, slot, size);
-		}
+		if (memo[slot].flow != stream->stamped)
+			fill_slot(thread, device, stream, ring, slot, &memo[slot]);
 		if (payload)
-			memo[slot].sum = tp_stamp_payload(frame, size, stream->stamped, sequence);
+			memo[slot].sum =
+				tp_stamp_payload(frame, memo[slot].size, stream->stamped, sequence);
 		tp_stamp_put(frame, memo[slot].sum, sequence, tsc);
-		bytes += size;
+		bytes += memo[slot].size;
 	}
 	*stream->frames += count;
 	device->counts.tx_frames += count;
@@ -95,7 +108,7 @@ static void write_burst(struct thread *thread, struct device *device, unsigned p
 /* Frames to send now: those that are due and find room. Without a rate, as many whole bursts as
  * there is room for. */
 static unsigned take_due(
-	struct thread *thread, struct device *device, unsigned room, unsigned burst)
+	struct thread *thread, struct device *device, unsigned room, unsigned burst, unsigned slots)
 {
 	struct tp_schedule *schedule = &device->schedule;
 	uint64_t missed = schedule->missed;
@@ -103,7 +116,7 @@ static unsigned take_due(
 
 	if (schedule->interval == 0 && schedule->off == 0)
 		return room - room % burst;
-	due = tp_schedule_take(schedule, thread->now, burst);
+	due = tp_schedule_take(schedule, thread->now, slots);
 	if (due > room) {
 		tp_schedule_give_back(schedule, thread->now, due - room);
 		due = room;
@@ -126,7 +139,7 @@ static int send_pair(
 		return room;
 	if (burst > ring->slots)
 		burst = ring->slots;
-	count = take_due(thread, device, (unsigned)room, burst);
+	count = take_due(thread, device, (unsigned)room, burst, ring->slots);
 	for (unsigned done = 0; done < count; done += burst) {
 		struct stream stream = next_stream(thread->engine, device, pair);
 

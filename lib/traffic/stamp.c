@@ -22,9 +22,13 @@ _Static_assert(sizeof(struct headers) == TP_STAMP_FLOW, "UDP is behind the heade
 /* Sum of 16-bit words, an odd byte at the end padded with zero (RFC 1071). */
 static uint64_t sum_words(const uint8_t *bytes, size_t length)
 {
-	uint64_t sum = 0;
+	uint64_t sum = 0, pair;
 	uint32_t word;
 
+	for (; length >= sizeof(pair); bytes += sizeof(pair), length -= sizeof(pair)) {
+		memcpy(&pair, bytes, sizeof(pair));
+		sum += (pair & 0xffffffff) + (pair >> 32);
+	}
 	for (; length >= sizeof(word); bytes += sizeof(word), length -= sizeof(word)) {
 		memcpy(&word, bytes, sizeof(word));
 		sum += word;
@@ -98,34 +102,6 @@ static uint64_t sum_headers(const uint8_t *frame, uint32_t size)
 	       sum_words(frame + TP_STAMP_FLOW, 6);
 }
 
-static uint16_t sum_frame(const uint8_t *frame, uint32_t size)
-{
-	return tp_stamp_fold(sum_headers(frame, size) +
-			     sum_words(frame + TP_STAMP_PAYLOAD, size - TP_STAMP_PAYLOAD));
-}
-
-uint16_t tp_stamp_fill(
-	uint8_t *frame, uint32_t size, const struct tp_stamp_headers *headers, uint32_t flow)
-{
-	uint32_t ports = htonl(flow);
-	uint16_t udp_length = htons((uint16_t)(size - TP_STAMP_FLOW));
-	struct headers made;
-
-	memcpy(&made, headers->bytes, sizeof(made));
-	set_lengths(&made, size);
-	memcpy(frame, &made, sizeof(made));
-	memcpy(frame + TP_STAMP_FLOW, &ports, sizeof(ports));
-	memcpy(frame + TP_STAMP_FLOW + 4, &udp_length, sizeof(udp_length));
-	write_payload(frame, size, FIXED_SEED);
-	return sum_frame(frame, size);
-}
-
-uint16_t tp_stamp_payload(uint8_t *frame, uint32_t size, uint32_t flow, uint32_t sequence)
-{
-	write_payload(frame, size, sequence_seed(flow, sequence));
-	return sum_frame(frame, size);
-}
-
 /* The fixed pattern's sum up to any size, made at the start. */
 static uint16_t pattern_sum[TP_SIZE_MOST + 1];
 
@@ -149,6 +125,38 @@ __attribute__((constructor)) static void sum_pattern(void)
 				? tp_stamp_fold((uint64_t)pattern_sum[size - 2] + last)
 				: tp_stamp_fold((uint64_t)pattern_sum[size - 1] + frame[size - 1]);
 	}
+}
+
+static uint16_t sum_frame(const uint8_t *frame, uint32_t size)
+{
+	return tp_stamp_fold(sum_headers(frame, size) +
+			     sum_words(frame + TP_STAMP_PAYLOAD, size - TP_STAMP_PAYLOAD));
+}
+
+uint16_t tp_stamp_fill(
+	uint8_t *frame, uint32_t size, const struct tp_stamp_headers *headers, uint32_t flow)
+{
+	uint32_t ports = htonl(flow);
+	uint16_t udp_length = htons((uint16_t)(size - TP_STAMP_FLOW));
+	struct headers made;
+
+	memcpy(&made, headers->bytes, sizeof(made));
+	set_lengths(&made, size);
+	memcpy(frame, &made, sizeof(made));
+	memcpy(frame + TP_STAMP_FLOW, &ports, sizeof(ports));
+	memcpy(frame + TP_STAMP_FLOW + 4, &udp_length, sizeof(udp_length));
+	return tp_stamp_fold(sum_headers(frame, size) + pattern_sum[size]);
+}
+
+void tp_stamp_pattern(uint8_t *frame, uint32_t size)
+{
+	write_payload(frame, size, FIXED_SEED);
+}
+
+uint16_t tp_stamp_payload(uint8_t *frame, uint32_t size, uint32_t flow, uint32_t sequence)
+{
+	write_payload(frame, size, sequence_seed(flow, sequence));
+	return sum_frame(frame, size);
 }
 
 bool tp_stamp_right(const uint8_t *frame, uint32_t length)

@@ -55,13 +55,17 @@ void tp_stamp_headers(struct tp_stamp_headers *headers, const uint8_t source[6],
 	const uint8_t destination[6], uint32_t from, uint32_t to, uint32_t size);
 
 /**
- * Write a frame but for its stamp: headers of `size` bytes, ports, fixed pattern.
- * @return the sum of what the UDP checksum covers, for tp_stamp_put.
+ * Write a frame but for stamp and payload: headers of `size` bytes, and ports.
+ * @return the sum of what the UDP checksum covers, with the fixed pattern, for tp_stamp_put.
  */
 uint16_t tp_stamp_fill(
 	uint8_t *frame, uint32_t size, const struct tp_stamp_headers *headers, uint32_t flow);
 
-/** Payload of flow and sequence number (TP_VERIFY_PAYLOAD). @return as tp_stamp_fill. */
+/** Write the fixed pattern, the same whatever the flow and the size. */
+void tp_stamp_pattern(uint8_t *frame, uint32_t size);
+
+/** Payload of flow and sequence number (TP_VERIFY_PAYLOAD), of a frame that is filled.
+ * @return the sum of what the UDP checksum covers. */
 uint16_t tp_stamp_payload(uint8_t *frame, uint32_t size, uint32_t flow, uint32_t sequence);
 
 /** RFC 1071: a sum of 16-bit words, carries added. */
