@@ -191,7 +191,6 @@ class Candidate:
         self.resume()
         try:
             self.load.set_up(case)
-            self.load.ask("set verify stamp")
             return self.load.search(seconds)
         finally:
             self.pause()

@@ -252,26 +252,28 @@ int tp_burst_receive(struct tp_frontend *frontend, struct tp_frontend_ring *ring
 }
 
 int tp_burst_receive_sampled(struct tp_frontend *frontend, struct tp_frontend_ring *ring,
-	struct tp_burst_frame *last, struct tp_error *error)
+	struct tp_burst_frame ends[2], struct tp_error *error)
 {
 	uint32_t capacity = tp_frontend_capacity(ring);
 	uint16_t first = ring->used;
-	int count, buffers;
+	int count, status;
 
 	if (ring->packed != NULL)
 		return -EAGAIN;
 	count = tp_frontend_count_split(frontend, ring, error);
 	if (count <= 0)
 		return count;
-	if (!tp_frontend_in_place(ring, (unsigned)count - 1))
+	if (!tp_frontend_in_place(ring, 0) || !tp_frontend_in_place(ring, (unsigned)count - 1))
 		return -EAGAIN;
-	ring->used = (uint16_t)(first + count - 1);
-	buffers = take_frame(frontend, ring, 1, true, last, error);
-	if (buffers < 0)
-		return buffers;
-	if (last->bytes + TP_FRONTEND_HEADER_BYTES == capacity) {
-		ring->used = first; /* perhaps the end of a frame of several buffers */
-		return -EAGAIN;
+	for (int i = 0; i < 2; i++) {
+		ring->used = (uint16_t)(i == 0 ? first : first + count - 1);
+		status = take_frame(frontend, ring, 1, false, &ends[i], error);
+		if (status < 0)
+			return status;
+		if (ends[i].bytes + TP_FRONTEND_HEADER_BYTES == capacity) {
+			ring->used = first; /* perhaps a frame of several buffers */
+			return -EAGAIN;
+		}
 	}
 	return count;
 }

@@ -7,7 +7,7 @@
 
 #include "engine_internal.h"
 
-#define WATCH_MS    5
+#define WATCH_MS    20
 #define EVENTS      64
 #define RETRY_S     0.1
 #define PATIENCE_MS 1000 /* for one attempt to come back */

@@ -63,6 +63,12 @@ struct look {
 	uint64_t last_sent;
 };
 
+/* Each flow of `talk` has a part on each queue pair. */
+static inline uint32_t talk_flow(const struct tp_engine *engine, uint32_t number)
+{
+	return engine->queue_pairs == 1 ? number : number / engine->queue_pairs;
+}
+
 static bool ends_here(
 	const struct tp_talk_flow *flow, const struct device *device, const uint8_t *frame)
 {
@@ -91,7 +97,7 @@ static bool frame_right(
 	struct look *look, const struct tp_burst_frame *received, const struct tp_stamp *stamp)
 {
 	const struct tp_engine *engine = look->thread->engine;
-	uint32_t flow = (stamp->flow - engine->flow_first) / engine->queue_pairs;
+	uint32_t flow = talk_flow(engine, stamp->flow - engine->flow_first);
 
 	if (!tp_stamp_headers_right(received->frame, received->bytes, &engine->headers[flow]))
 		return false;
@@ -139,7 +145,7 @@ static inline void look_at(struct look *look, const struct tp_burst_frame *recei
 		counts->rx_corrupt += count;
 		return;
 	}
-	flow = &engine->talk.flows[number / engine->queue_pairs];
+	flow = &engine->talk.flows[talk_flow(engine, number)];
 	if (!ends_here(flow, look->device, received->frame)) {
 		counts->rx_wrong += count;
 		return;
@@ -158,18 +164,37 @@ static inline void look_at(struct look *look, const struct tp_burst_frame *recei
 		look->thread, look->device->given.group, stamp.tsc, look->now, &look->last_sent);
 }
 
+/* The oldest frame of a burst, for its latency alone: that of the last is the least of all. */
+static void look_at_oldest(struct look *look, const struct tp_burst_frame *oldest)
+{
+	const struct tp_engine *engine = look->thread->engine;
+	struct tp_stamp stamp;
+	uint32_t number;
+
+	if (oldest->first < TP_STAMP_LEAST || !tp_stamp_right(oldest->frame, oldest->bytes))
+		return;
+	tp_stamp_get(oldest->frame, &stamp);
+	number = stamp.flow - engine->flow_first;
+	if (number < engine->flow_count &&
+		(int32_t)(stamp.sequence - engine->seen[number].base) >= 0)
+		count_latency(look->thread, look->device->given.group, stamp.tsc, look->now,
+			&look->last_sent);
+}
+
 /* The last frame of a burst stands for all of it. @return as tp_burst_receive_sampled. */
 static int receive_sampled(struct look *look, struct tp_error *error)
 {
-	struct tp_burst_frame last;
-	int count = tp_burst_receive_sampled(look->device->frontend, look->ring, &last, error);
+	struct tp_burst_frame ends[2];
+	int count = tp_burst_receive_sampled(look->device->frontend, look->ring, ends, error);
 
 	if (count <= 0)
 		return count;
 	look->now = __rdtsc();
 	look->device->counts.rx_frames += (unsigned)count;
-	look->device->counts.rx_bytes += (uint64_t)count * last.bytes;
-	look_at(look, &last, (unsigned)count);
+	look->device->counts.rx_bytes += (uint64_t)count * ends[1].bytes;
+	if (count > 1)
+		look_at_oldest(look, &ends[0]);
+	look_at(look, &ends[1], (unsigned)count);
 	return count;
 }
 

@@ -47,11 +47,11 @@ int tp_burst_reclaim(
 	struct tp_frontend *frontend, struct tp_frontend_ring *ring, struct tp_error *error);
 
 /**
- * As tp_burst_reclaim and tp_burst_receive, but of all entries that came back only the last is
- * looked at: if it is the one that is due in its place, the others are taken to be. The entries in
- * between stay in the cache of whoever wrote them, which makes the load generator cheaper than a
- * driver can be. Split rings whose last entry is in order and a whole frame; others are looked at
- * entry by entry.
+ * As tp_burst_reclaim and tp_burst_receive, but of all entries that came back only the first
+ * and the last are looked at: if the last is the one that is due in its place, the others are taken
+ * to be. The entries in between stay in the cache of whoever wrote them, which makes the load
+ * generator cheaper than a driver can be. Split rings whose last entry is in order and a whole
+ * frame; others are looked at entry by entry.
  *
  * @param last  the last frame
  * @return what tp_burst_reclaim returns; frames received, of which *last is the last, 0, or
@@ -60,7 +60,7 @@ int tp_burst_reclaim(
 int tp_burst_reclaim_sampled(
 	struct tp_frontend *frontend, struct tp_frontend_ring *ring, struct tp_error *error);
 int tp_burst_receive_sampled(struct tp_frontend *frontend, struct tp_frontend_ring *ring,
-	struct tp_burst_frame *last, struct tp_error *error);
+	struct tp_burst_frame ends[2], struct tp_error *error);
 
 /** Entries that the device has. */
 static inline unsigned tp_burst_out(const struct tp_frontend_ring *ring)
