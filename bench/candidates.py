@@ -281,14 +281,19 @@ class OpenVSwitch(Candidate):
     def vsctl(self, *arguments):
         return run_tool(["ovs-vsctl", f"--db=unix:{self.directory}/db.sock", *arguments])
 
+    def ports(self):
+        """Name and settings of each: it connects to sockets that the guests serve."""
+        return [(f"g{guest}", ["type=dpdkvhostuserclient",
+                               f"options:vhost-server-path={self.socket(guest)}"])
+                for guest in range(self.guests)]
+
     def add_bridge(self):
         self.vsctl("--timeout=30", "add-br", "br0", "--", "set", "bridge", "br0",
                    "datapath_type=netdev", "fail_mode=secure")
         ports = []
-        for guest in range(self.guests):
-            ports += ["--", "add-port", "br0", f"g{guest}", "--", "set", "Interface",
-                      f"g{guest}", "type=dpdkvhostuserclient", f"ofport_request={guest + 1}",
-                      f"options:vhost-server-path={self.socket(guest)}"]
+        for number, (name, settings) in enumerate(self.ports()):
+            ports += ["--", "add-port", "br0", name, "--", "set", "Interface", name,
+                      f"ofport_request={number + 1}", *settings]
         self.vsctl("--timeout=120", *ports[1:])
         errors = self.vsctl("--columns=error", "--bare", "list", "Interface").split()
         if errors:

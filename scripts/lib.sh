@@ -132,13 +132,10 @@ packages_build=(
 	libcmocka-dev   # unit tests
 )
 # shellcheck disable=SC2034
-packages_demo=(
-	dpdk            # what testpmd needs at run time
-	dpdk-dev        # dpdk-testpmd, the demo's guests
-	util-linux      # setsid
-)
-# shellcheck disable=SC2034
 packages_test=(
+	util-linux          # setsid, setpriv
+	dpdk                # what testpmd needs at run time
+	dpdk-dev            # dpdk-testpmd: another switch, and other guests
 	git                 # lists the files to check
 	clang               # the second compiler
 	libclang-rt-14-dev  # its sanitizers
@@ -148,6 +145,8 @@ packages_test=(
 	codespell           # spelling
 	python3             # scenarios
 	python3-jsonschema  # config/schema.json against the parser
+	openvswitch-switch-dpdk # the rival that the load generator must drive as well
+	gnuplot-nox         # the comparison's plots
 	qemu-system-x86     # Linux guests
 	busybox-static      # their programs
 	cpio                # their file system
@@ -174,10 +173,27 @@ need_packages() {
 	install_fetched "${missing[@]}"
 }
 
+# Nothing that we install shall start a service (policy-rc.d, as Debian's policy has it).
+services=/usr/sbin/policy-rc.d
+
+forbid_services() {
+	[ ! -e "$services" ] || return 0
+	printf '#!/bin/sh\n# turnpike\nexit 101\n' >"$services"
+	chmod 755 "$services"
+}
+
+allow_services() {
+	# The rival is started by those who measure it, not by the machine.
+	[ ! -d /run/systemd/system ] || ! systemctl -q is-enabled openvswitch-switch 2>/dev/null ||
+		[ ! -e "$services" ] || systemctl -q disable openvswitch-switch 2>/dev/null || true
+	! grep -qsx '# turnpike' "$services" || rm -f "$services"
+}
+
 # An interrupted dpkg leaves a machine to be repaired by hand, so a signal waits for its end.
 install_fetched() {
 	local child status=0 log=$scratch/install.log interrupted=0
 	say "packages: installing"
+	forbid_services
 	setsid apt-get -q -y --no-install-recommends install "$@" >"$log" 2>&1 </dev/null &
 	child=$!
 	trap 'interrupted=130; say "(stopping as soon as the packages are in place)"' HUP INT QUIT TERM
@@ -185,6 +201,7 @@ install_fetched() {
 		wait "$child" || true
 	done
 	wait "$child" || status=$?
+	allow_services
 	begin_signals
 	((interrupted == 0)) || exit "$interrupted"
 	((status == 0)) || {

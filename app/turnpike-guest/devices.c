@@ -68,69 +68,66 @@ static int add_pattern(struct guests *guests, const struct options *options, con
 	return status;
 }
 
-static const struct tp_tenant_config *find_tenant(
-	const struct tp_config *config, const struct options *options, struct tp_error *error)
+static int add_tenant(struct guests *guests, const struct options *options,
+	const struct tp_tenant_config *tenant, struct tp_error *error)
 {
-	char names[200] = "";
-
-	for (uint32_t i = 0; i < config->tenant_count; i++) {
-		const struct tp_tenant_config *tenant = &config->tenants[i];
-		size_t used = strlen(names);
-
-		if (options->tenant == NULL ? config->tenant_count == 1
-					    : strcmp(tenant->name, options->tenant) == 0)
-			return tenant;
-		snprintf(names + used, sizeof(names) - used, "%s%s", i > 0 ? ", " : "",
-			tenant->name);
-	}
-	if (options->tenant == NULL)
-		tp_error_set(error, EINVAL,
-			"%s has %u tenants, whose guests do not meet; choose one with --tenant: %s",
-			options->config, config->tenant_count, names);
-	else
-		tp_error_set(error, EINVAL, "%s has no tenant \"%s\"; it has: %s", options->config,
-			options->tenant, names);
-	return NULL;
-}
-
-static int add_configured(
-	struct guests *guests, const struct options *options, struct tp_error *error)
-{
-	const struct tp_tenant_config *tenant;
+	const struct tp_config *config = guests->config;
 	int status = 0;
 
-	guests->config = tp_config_read(options->config, error);
-	if (guests->config == NULL)
-		return -EINVAL;
-	tenant = find_tenant(guests->config, options, error);
-	if (tenant == NULL)
-		return -EINVAL;
 	for (uint32_t i = 0; status == 0 && i < tenant->interface_count; i++) {
 		const struct tp_interface_config *interface =
-			&guests->config->interfaces[tenant->first_interface + i];
+			&config->interfaces[tenant->first_interface + i];
 		unsigned group = interface->class_index % TP_ENGINE_CLASSES_MAX;
 
 		status = add_device(guests, options, interface->socket, interface->mac, error);
 		if (status < 0)
 			break;
-		guests->devices[i].group = group;
-		guests->devices[i].frontend.serve = interface->client;
-		guests->group_name[group] = guests->config->classes[interface->class_index].name;
+		guests->devices[guests->count - 1].group = group;
+		guests->devices[guests->count - 1].frontend.serve = interface->client;
+		guests->group_name[group] = config->classes[interface->class_index].name;
 	}
 	return status;
 }
 
-static bool read_whole(const char **text, unsigned *value)
+/* Guests of different tenants do not meet: pairs must not have one of each. */
+static int check_tenants(
+	const struct tp_config *config, const struct options *options, struct tp_error *error)
 {
-	char *end;
-	unsigned long number;
+	bool even = options->load.talk.kind == TP_TALK_PAIRS;
 
-	if (!isdigit((unsigned char)**text))
-		return false;
-	number = strtoul(*text, &end, 10);
-	*text = end;
-	*value = (unsigned)number;
-	return number <= 1u << 30;
+	if (config->tenant_count == 1)
+		return 0;
+	for (uint32_t i = 0; i < config->tenant_count; i++)
+		even = even && config->tenants[i].interface_count % 2 == 0;
+	if (even)
+		return 0;
+	return tp_error_set(error, EINVAL,
+		"%s has %u tenants, whose guests do not meet: they can be played together if they "
+		"talk in pairs and each has an even number; choose one with --tenant, such as %s",
+		options->config, config->tenant_count, config->tenants[0].name);
+}
+
+static int add_configured(
+	struct guests *guests, const struct options *options, struct tp_error *error)
+{
+	const struct tp_config *config = guests->config = tp_config_read(options->config, error);
+	int status = 0;
+
+	if (config == NULL)
+		return -EINVAL;
+	if (options->tenant == NULL)
+		status = check_tenants(config, options, error);
+	for (uint32_t i = 0; status == 0 && i < config->tenant_count; i++) {
+		const struct tp_tenant_config *tenant = &config->tenants[i];
+
+		if (options->tenant == NULL || strcmp(tenant->name, options->tenant) == 0)
+			status = add_tenant(guests, options, tenant, error);
+	}
+	if (status == 0 && guests->count == 0)
+		return tp_error_set(error, EINVAL, "%s has no tenant \"%s\"; it has %s%s",
+			options->config, options->tenant, config->tenants[0].name,
+			config->tenant_count > 1 ? " and others" : "");
+	return status;
 }
 
 /* "0,3-5" up to the end or a colon: calls back for each. @return what stands behind it, or NULL. */

@@ -10,8 +10,8 @@
 /*
  * The highest rate that a switch carries without loss (NDR), or with at most a given share of it
  * (PDR), by bisection between nothing and what it carries at full load (RFC 2544, 26.1; RFC 1242).
- * A rate fails when two trials of it fail. A trial that fails while the generator itself stalled says
- * nothing: it is repeated.
+ * A rate fails when two trials of it fail. A trial that fails while the generator itself stalled
+ * says nothing: it is repeated.
  */
 
 #define TP_SEARCH_TRIALS_MAX 48

@@ -104,6 +104,8 @@ class Readme(unittest.TestCase):
             self.assertIn("build-gcc", self.run_command([*words, "--list"]))
         elif program == "turnpiked":
             self.serve(words)
+        elif program == "turnpike-guest":
+            self.assertIn("lost 0 (", self.run_command(words))
         elif program == "turnpike" and rest == ["top"]:
             self.see_top(words)
         elif program == "turnpike" and rest == ["stop"]:

@@ -1,0 +1,132 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""turnpike-guest drives real switches, and what is lost is in their own counters."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import types
+import unittest
+
+from harness import BUILD, ROOT, SWITCH
+from load_harness import LoadScenario
+
+sys.path.insert(0, str(ROOT / "bench"))
+from candidates import OpenVSwitch, Testpmd  # noqa: E402
+from machine import PACKAGES  # noqa: E402
+
+SHAPES = {
+    "plain": [], "not mergeable": ["--no-mergeable"], "indirect": ["--indirect"],
+    "event index": ["--event-index", "--interrupts"], "interrupts": ["--interrupts"],
+    "in order": ["--in-order"], "two regions": ["--two-regions", "--frame-offset", 64],
+    "segments": ["--", "--txpkts=64,200,300"], "imix": ["--size", "imix"],
+    "small ring": ["--", "--rxd=64", "--txd=64"], "large": ["--", "--rxd=32768", "--txd=32768"],
+}
+LIGHT = ("--rate", "50kpps", "--seconds", 0.5, "--verify", "payload")
+
+
+class Shapes(LoadScenario):
+    """Every shape of ring through a switch; `dropped` is the switch's own count."""
+
+    def shapes(self, dropped, shapes, **options):
+        for name, arguments in shapes.items():
+            with self.subTest(name):
+                before = dropped()
+                run = self.run_of(*LIGHT, *arguments, **options)
+                self.assertGreater(run["order"]["received"], 10000)
+                self.assertLessEqual(run["order"]["lost"], dropped() - before)
+                for fault in ("corrupt", "wrong"):
+                    self.assertEqual(run[fault], 0, run)
+                for fault in ("duplicates", "reordered", "late"):
+                    self.assertEqual(run["order"][fault], 0, run)
+
+
+@unittest.skipIf(SWITCH != "turnpiked", "of the appliance alone")
+class Turnpike(Shapes):
+    def test_shapes(self):
+        guests = [self.interface("acme", f"g{number}", number + 1) for number in range(4)]
+        for number, guest in enumerate(guests):
+            guest.socket = f"{self.directory}/g{number}.sock"
+            guest.more["queue_pairs"] = 2
+        appliance = self.appliance(guests)
+        self.sockets = f"{self.directory}/g%d.sock"
+
+        def dropped():
+            return sum(one["frames"] for one in appliance.show("drops"))
+        self.shapes(dropped, {**SHAPES, "queue pairs": ["--", "--rxq=2", "--txq=2"],
+                              "all": ["--count", 4, "--talk", "all"],
+                              "leaving": ["--reconnect", "--leave", "1:0.1,0.1"]})
+        # The same by the names of the configuration.
+        run = self.run_of(*LIGHT, "--config", appliance.config, to=False)
+        self.expect_clean(run)
+        self.assertEqual([group["class"] for group in run["groups"]], ["gold"])
+        appliance.stop()
+
+
+def options():
+    cores = sorted(os.sched_getaffinity(0))
+    return types.SimpleNamespace(switch_core=cores[-1], load_core=cores[0], huge=False,
+                                 build=BUILD)
+
+
+class Rivals(Shapes):
+    """The benchmark's own way to start them."""
+
+    def rival(self, kind, sockets):
+        rival = kind(options(), pathlib.Path(self.directory), 2, None)
+        self.addCleanup(rival.stop)
+        rival.start_switch()
+        self.sockets = sockets or rival.socket()
+        return rival
+
+    def test_testpmd(self):
+        rival = self.rival(Testpmd, None)
+        self.shapes(rival.dropped, {**SHAPES, "packed": ["--packed"],
+                                    "packed, in order": ["--packed", "--in-order"],
+                                    "packed, indirect": ["--packed", "--indirect"],
+                                    "packed, segments": ["--packed", "--", "--txpkts=64,64"]})
+
+    @unittest.skipUnless(os.path.exists(PACKAGES["openvswitch-switch-dpdk"]), "no Open vSwitch")
+    def test_ovs_connects_to_us(self):
+        rival = self.rival(OpenVSwitch, None)
+        self.settle("--server")
+        self.shapes(rival.dropped, {name: ["--server", *arguments] for name, arguments in
+                                    SHAPES.items() if name in ("plain", "indirect", "imix")})
+
+    @unittest.skipUnless(os.path.exists(PACKAGES["openvswitch-switch-dpdk"]), "no Open vSwitch")
+    def test_we_connect_to_ovs(self):
+        class Serving(OpenVSwitch):
+            def ports(self):
+                return [(f"guest{guest}.sock", ["type=dpdkvhostuser"])
+                        for guest in range(self.guests)]
+        rival = self.rival(Serving, f"{self.directory}/ovs/guest%d.sock")
+        self.settle()
+        self.shapes(rival.dropped, {name: SHAPES[name] for name in ("plain", "segments", "imix")})
+
+    def settle(self, *arguments):
+        """OVS sets its ports up anew when guests come: until it has, frames go nowhere."""
+        for _ in range(10):
+            if self.run_of(*arguments, "--rate", "10kpps", "--seconds", 1)["rx_frames"] > 0:
+                return
+        self.fail("no frame goes through")
+
+
+class Comparison(unittest.TestCase):
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_runs(self):
+        """A short one, of all candidates; what is lost is counted by who lost it."""
+        output = BUILD / "compare-test.json"
+        subprocess.run([ROOT / "bench/compare", "--quick", "--sizes", "64", "imix", "--rounds", "1",
+                        "--seconds", "0.2", "--build", BUILD, "--output", output, "--no-install",
+                        "--no-real-time"], check=True, timeout=300)
+        runs = json.loads(output.read_text())["runs"]
+        self.assertEqual({run["candidate"] for run in runs},
+                         {"bare", "turnpike", "ovs", "testpmd"})
+        for run in runs:
+            self.assertGreater(run["mpps"], 0.01)
+            self.assertLessEqual(run["lost"], run["explained"], run)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
