@@ -130,6 +130,19 @@ static int add_configured(
 	return status;
 }
 
+static bool read_whole(const char **text, unsigned *value)
+{
+	char *end;
+	unsigned long number;
+
+	if (!isdigit((unsigned char)**text))
+		return false;
+	number = strtoul(*text, &end, 10);
+	*text = end;
+	*value = (unsigned)number;
+	return number <= 1u << 30;
+}
+
 /* "0,3-5" up to the end or a colon: calls back for each. @return what stands behind it, or NULL. */
 static const char *read_list(const char *text, unsigned limit,
 	void (*take)(void *context, unsigned number), void *context)

@@ -404,10 +404,10 @@ void options_read(struct options *options, int argc, char **argv)
 	while (own < argc && strcmp(argv[own], "--") != 0)
 		own++;
 	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&parser, own, argv, 0, NULL, options);
 	if (own < argc) {
 		argv[own] = argv[0];
 		options_read_testpmd(options, argc - own, argv + own);
 	}
+	argp_parse(&parser, own, argv, 0, NULL, options);
 	set_features(options);
 }

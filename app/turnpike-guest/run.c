@@ -19,11 +19,13 @@ int run_start(struct guest *guest, uint64_t tx_first, struct tp_error *error)
 {
 	int status;
 
+	if (guest->running)
+		return tp_error_set(error, EBUSY, "Packet forwarding already started");
 	guest->load.tx_first = tx_first;
 	status = tp_engine_set_load(guest->engine, &guest->load, error);
 	if (status == 0)
 		status = tp_engine_start(guest->engine, error);
-	guest->running = guest->running || status == 0;
+	guest->running = status == 0;
 	return status;
 }
 

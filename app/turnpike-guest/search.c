@@ -105,7 +105,10 @@ int tp_search(const struct tp_search_goal *goal, tp_search_run run, void *contex
 	status = run(context, full, NULL, error);
 	if (status < 0)
 		return status;
-	most = full->seconds > 0 ? (double)full->received / full->seconds : 0;
+	/* With some loss allowed, more may be offered than arrives. */
+	most = full->seconds > 0
+		       ? (double)(goal->partial ? full->sent : full->received) / full->seconds
+		       : 0;
 	if (most == 0)
 		return 0;
 	status = bisect(goal, run, context, result, most, error);

@@ -73,7 +73,9 @@ class Honest(LoadScenario):
                           "--rate", "20kpps", "--seconds", 1, "--warm-up", 0)
         received = [device["rx_frames"] for device in run["per_device"]]
         self.assertEqual(received[1], 0)
-        self.assertAlmostEqual(received[3], 1000, delta=100)
+        # In the second that is measured, and while the rings drain.
+        self.assertGreater(received[3], 900)
+        self.assertLess(received[3], 2200)
         self.assertAlmostEqual(received[0], 20000, delta=2000)
         self.assertEqual(run["order"]["reordered"] + run["order"]["duplicates"], 0)
 
@@ -142,7 +144,7 @@ class Failures(LoadScenario):
                 ("--frobnicate", ["--frobnicate"]), ("--frobnicate", ["--", "--frobnicate"]),
                 ("found no device", []), ("wrong", ["wrong"]), ("wrong", ["--", "wrong"]),
                 ('--count: found "0"', ["--count", "0"]), ("unicast MAC", ["--mac", "01:0"]),
-                ('size "63": found 63 bytes; accepted: 60 to 9018', ["--size", "63"]),
+                ('size "59": found 59 bytes; accepted: 60 to 9018', ["--size", "59"]),
                 ('rate "7"', ["--rate", "7"]), ('talk "me"', ["--talk", "me"]),
                 ('arrival "now"', ["--arrival", "now"]), ("--verify", ["--verify", "some"]),
                 ("--search", ["--search", "max"]), ("--seconds", ["--seconds", "-1"]),
@@ -236,7 +238,7 @@ class Console(LoadScenario):
         _, errors = self.talk(["fly", "stop", "set fwd csum", "set burst x", "show port stats 9",
                                "start", "start", "set fwd io", "run 1", "stop", "quit now"])
         for words in ["Command not found", "not started", 'forwarding mode "csum"',
-                      "Bad arguments", "already forwarding", "Please stop forwarding first"]:
+                      "Bad arguments", "already started", "Please stop forwarding first"]:
             self.assertIn(words, errors)
 
     def test_json(self):

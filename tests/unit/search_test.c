@@ -14,7 +14,8 @@
 
 struct formula {
 	double capacity; /* frames a second that it carries without loss */
-	double most;     /* and at full load, with loss */
+	double most;     /* and at full load, with loss: */
+	double leak;     /* this share of what is above its capacity */
 	unsigned trials;
 	unsigned stall_every;   /* so many trials the generator stalls, and frames are lost */
 	unsigned disturb_every; /* the switch does */
@@ -33,7 +34,9 @@ static int run(
 		return tp_error_set(error, EPROTO, "nonsense");
 	trial->seconds = 1;
 	trial->sent = (uint64_t)sent;
-	trial->lost = sent > formula->capacity ? (uint64_t)(sent - formula->capacity) : 0;
+	trial->lost = sent > formula->capacity
+			      ? (uint64_t)((sent - formula->capacity) * formula->leak)
+			      : 0;
 	if (formula->disturb_every > 0 && formula->trials % formula->disturb_every == 0)
 		trial->lost += 100;
 	if (formula->stall_every > 0 && formula->trials % formula->stall_every == 0) {
@@ -64,7 +67,7 @@ static void finds_the_rate_without_loss(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
-		struct formula formula = {.capacity = shares[i] * 1e7, .most = 1e7};
+		struct formula formula = {.capacity = shares[i] * 1e7, .most = 1e7, .leak = 0.01};
 		double rate = find(&formula, &ndr);
 
 		assert_true(rate <= formula.capacity);
@@ -76,7 +79,7 @@ static void finds_the_rate_without_loss(void **state)
 static void finds_the_rate_with_some_loss(void **state)
 {
 	const struct tp_search_goal pdr = {.partial = true, .percent = 10};
-	struct formula formula = {.capacity = 5e6, .most = 1e7};
+	struct formula formula = {.capacity = 5e6, .most = 1e7, .leak = 1};
 	double rate = find(&formula, &pdr);
 
 	(void)state;
@@ -86,8 +89,8 @@ static void finds_the_rate_with_some_loss(void **state)
 static void stalls_and_disturbance_do_not_mislead(void **state)
 {
 	const struct tp_search_goal ndr = {0};
-	struct formula stalling = {.capacity = 5e6, .most = 1e7, .stall_every = 2};
-	struct formula disturbed = {.capacity = 5e6, .most = 1e7, .disturb_every = 3};
+	struct formula stalling = {.capacity = 5e6, .most = 1e7, .leak = 0.01, .stall_every = 2};
+	struct formula disturbed = {.capacity = 5e6, .most = 1e7, .leak = 0.01, .disturb_every = 3};
 
 	(void)state;
 	assert_true(find(&stalling, &ndr) > 4.9e6);
@@ -97,7 +100,7 @@ static void stalls_and_disturbance_do_not_mislead(void **state)
 static void nothing_at_all(void **state)
 {
 	const struct tp_search_goal ndr = {0};
-	struct formula dead = {.capacity = 0, .most = 1e6};
+	struct formula dead = {.capacity = 0, .most = 1e6, .leak = 1};
 
 	(void)state;
 	assert_true(find(&dead, &ndr) == 0);
@@ -111,7 +114,8 @@ static void a_run_that_fails_ends_it(void **state)
 
 	(void)state;
 	for (unsigned trial = 1; trial < 12; trial++) {
-		struct formula formula = {.capacity = 5e6, .most = 1e7, .fail_at = trial};
+		struct formula formula = {
+			.capacity = 5e6, .most = 1e7, .leak = 0.01, .fail_at = trial};
 
 		assert_int_equal(tp_search(&ndr, run, &formula, &result, &error), -EPROTO);
 		assert_string_equal(error.text, "nonsense");
