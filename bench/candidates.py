@@ -18,9 +18,10 @@ class Process:
     def __init__(self, command, log, **options):
         self.name = log.stem
         self.log = log
-        self.child = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE,
-                                      stdout=options.pop("stdout", log.open("ab")),
-                                      stderr=log.open("ab"), start_new_session=True, **options)
+        with log.open("ab") as file:
+            self.child = subprocess.Popen(
+                [str(part) for part in command], stdin=subprocess.PIPE, stderr=file,
+                stdout=options.pop("stdout", file), start_new_session=True, **options)
 
     def signal(self, number):
         if self.child.poll() is None:
@@ -266,12 +267,13 @@ class OpenVSwitch(Candidate):
         server = self.spawn(["ovsdb-server", database, f"--remote=punix:{remote}",
                              f"--unixctl={self.directory}/ovsdb.ctl"], env=self.environment)
         self.wait_for(remote, server)
-        extra = "--no-pci --in-memory" if self.options.huge else "--no-pci --no-huge -m 1024"
+        if not self.options.huge:  # it insists on --in-memory, which goes with huge pages alone
+            raise Failure("OVS-DPDK needs huge pages")
         self.vsctl("--no-wait", "init")
         self.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
                    f"other_config:pmd-cpu-mask={1 << self.options.switch_core:#x}",
                    f"other_config:dpdk-lcore-mask={1 << self.options.load_core:#x}",
-                   f"other_config:dpdk-extra={extra}")
+                   "other_config:dpdk-extra=--no-pci --in-memory")
         # Its bridge makes a network device: in a namespace of its own, out of everybody's way.
         self.spawn(["unshare", "--net", PACKAGES["openvswitch-switch-dpdk"], f"unix:{remote}",
                     f"--unixctl={self.directory}/vswitchd.ctl"], "ovs-vswitchd",
@@ -317,9 +319,9 @@ class Testpmd(Candidate):
         memory = ["--in-memory"] if self.options.huge else ["--no-huge", "--no-shconf"]
         devices = [f"--vdev=net_vhost{guest},iface={self.socket(guest)}" for guest in range(2)]
         process = self.spawn(
-            ["stdbuf", "-oL", PACKAGES["dpdk-dev"], "--no-pci", "--no-telemetry", *memory, "-m", "512",
-             f"--lcores=0@{self.options.load_core},1@{self.options.switch_core}", *devices, "--",
-             "-i", "--auto-start", "--forward-mode=io", "--nb-cores=1", "--disable-link-check",
+            ["stdbuf", "-oL", PACKAGES["dpdk-dev"], "--no-pci", "--no-telemetry", *memory,
+             "-m", "512", f"--lcores=0@{self.options.load_core},1@{self.options.switch_core}",
+             *devices, "--", "-i", "--auto-start", "--forward-mode=io", "--nb-cores=1", "--disable-link-check",
              "--total-num-mbufs=65536"])
         self.wait_for(self.socket(1), process)
 

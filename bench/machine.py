@@ -2,6 +2,7 @@
 """The machine under the comparison: packages, huge pages, scheduling, what it is."""
 import os
 import pathlib
+import re
 import resource
 import shlex
 import subprocess
@@ -63,10 +64,8 @@ class HugePages:
 
     @staticmethod
     def free():
-        for line in open("/proc/meminfo"):
-            if line.startswith("HugePages_Free:"):
-                return int(line.split()[1])
-        return 0
+        found = re.search(r"HugePages_Free: +(\d+)", pathlib.Path("/proc/meminfo").read_text())
+        return int(found.group(1)) if found else 0
 
     def change(self, count):
         before = int(self.path.read_text())

@@ -75,8 +75,9 @@ def search_table(results):
         rows.append([TITLES[name], f"{statistics.median(row['mpps'] for row in own):.2f}",
                      f"{min(row['mpps'] for row in own):.2f} to "
                      f"{max(row['mpps'] for row in own):.2f}"] +
-                    [f"{median_latency(own, share, 'p50')} / {median_latency(own, share, 'p99')}"
-                     f" / {median_latency(own, share, 'stall_us')}" for share in ("10", "50", "90")])
+                    [" / ".join(median_latency(own, share, what)
+                                for what in ("p50", "p99", "stall_us"))
+                     for share in ("10", "50", "90")])
     if not rows:
         return []
     return ["### No loss at all (NDR), 64 bytes, 2 guests, and the latency below it", "",

@@ -14,7 +14,7 @@ from load_harness import LoadScenario
 
 sys.path.insert(0, str(ROOT / "bench"))
 from candidates import OpenVSwitch, Testpmd  # noqa: E402
-from machine import PACKAGES  # noqa: E402
+from machine import PACKAGES, HugePages  # noqa: E402
 
 SHAPES = {
     "plain": [], "not mergeable": ["--no-mergeable"], "indirect": ["--indirect"],
@@ -64,17 +64,22 @@ class Turnpike(Shapes):
         appliance.stop()
 
 
-def options():
-    cores = sorted(os.sched_getaffinity(0))
-    return types.SimpleNamespace(switch_core=cores[-1], load_core=cores[0], huge=False,
-                                 build=BUILD)
+HUGE_PAGES = 700  # of 2 MiB, for OVS
 
 
 class Rivals(Shapes):
     """The benchmark's own way to start them."""
 
-    def rival(self, kind, sockets):
-        rival = kind(options(), pathlib.Path(self.directory), 2, None)
+    def rival(self, kind, sockets, huge=False):
+        cores = sorted(os.sched_getaffinity(0))
+        if huge:
+            pages = HugePages()
+            self.addCleanup(pages.give_back)
+            if not pages.reserve(HUGE_PAGES):
+                self.skipTest("no huge pages, which OVS-DPDK needs")
+        options = types.SimpleNamespace(switch_core=cores[-1], load_core=cores[0], huge=huge,
+                                        build=BUILD)
+        rival = kind(options, pathlib.Path(self.directory), 2, None)
         self.addCleanup(rival.stop)
         rival.start_switch()
         self.sockets = sockets or rival.socket()
@@ -89,7 +94,7 @@ class Rivals(Shapes):
 
     @unittest.skipUnless(os.path.exists(PACKAGES["openvswitch-switch-dpdk"]), "no Open vSwitch")
     def test_ovs_connects_to_us(self):
-        rival = self.rival(OpenVSwitch, None)
+        rival = self.rival(OpenVSwitch, None, huge=True)
         self.settle("--server")
         self.shapes(rival.dropped, {name: ["--server", *arguments] for name, arguments in
                                     SHAPES.items() if name in ("plain", "indirect", "imix")})
@@ -100,7 +105,7 @@ class Rivals(Shapes):
             def ports(self):
                 return [(f"guest{guest}.sock", ["type=dpdkvhostuser"])
                         for guest in range(self.guests)]
-        rival = self.rival(Serving, f"{self.directory}/ovs/guest%d.sock")
+        rival = self.rival(Serving, f"{self.directory}/ovs/guest%d.sock", huge=True)
         self.settle()
         self.shapes(rival.dropped, {name: SHAPES[name] for name in ("plain", "segments", "imix")})
 

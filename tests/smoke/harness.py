@@ -215,7 +215,8 @@ class Scenario(unittest.TestCase):
         if self._failed():
             kept = BUILD / "logs" / self.id()
             shutil.rmtree(kept, ignore_errors=True)
-            shutil.copytree(self.directory, kept, ignore=shutil.ignore_patterns("*.sock"))
+            sockets = shutil.ignore_patterns("*.sock", "*.ctl", "*.mgmt", "*.snoop")
+            shutil.copytree(self.directory, kept, ignore=sockets)
             print(f"  logs kept in {kept}", flush=True)
         shutil.rmtree(self.directory)
 
