@@ -81,8 +81,8 @@ def search_table(results):
     if not rows:
         return []
     return ["### No loss at all (NDR), 64 bytes, 2 guests, and the latency below it", "",
-            "Bisection to 1 %; a trial passes when not one frame is lost and none found no room "
-            "for a millisecond. Latency from stamp to look, us: p50 / p99 / longest stall of the "
+            "Bisection to 1 %; a trial passes when not one frame is lost and none waited longer than "
+            "a millisecond for room. Latency from stamp to look, us: p50 / p99 / longest stall of the "
             "load generator itself in the same trial, which a latency may be owed to.", "",
             *table(["candidate", "median Mpps", "min to max", "at 10 %", "at 50 %", "at 90 %"],
                    rows), ""]

@@ -167,7 +167,7 @@ void text_run(struct guest *guest, const struct tp_engine_report *report)
 		(double)counts->tx_frames / seconds / 1e6);
 	if (report->flows > 0) {
 		printf("  frames         sent %" PRIu64 ", received %" PRIu64 ", lost %" PRIu64
-		       " (%.6f %%), still in our rings %" PRIu64 ", no room for %" PRIu64 "\n",
+		       " (%.6f %%), still in our rings %" PRIu64 ", not sent in time %" PRIu64 "\n",
 			order->sent, order->received, order->lost,
 			order->sent > 0 ? 100.0 * (double)order->lost / (double)order->sent : 0,
 			order->in_ring, counts->tx_missed);
