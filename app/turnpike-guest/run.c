@@ -123,7 +123,8 @@ static int run_trial(
 	if (latency != NULL)
 		*latency = report.latency;
 	if (!guest->options.json)
-		fprintf(stderr, "  offered %.3f Mpps: sent %llu, lost %llu, not sent in time %llu\n",
+		fprintf(stderr,
+			"  offered %.3f Mpps: sent %llu, lost %llu, not sent in time %llu\n",
 			trial->offered / 1e6, (unsigned long long)trial->sent,
 			(unsigned long long)trial->lost, (unsigned long long)trial->missed);
 	return status;
