@@ -77,12 +77,14 @@ static json_t *device_objects(const struct guest *guest)
 {
 	json_t *array = json_array();
 
+	tp_engine_hold(guest->engine);
 	for (unsigned i = 0; i < guest->guests.count; i++) {
 		struct tp_engine_counts counts;
 
 		tp_engine_device_counts(guest->engine, i, &counts);
 		json_array_append_new(array, counts_object(&counts));
 	}
+	tp_engine_go_on(guest->engine);
 	return array;
 }
 

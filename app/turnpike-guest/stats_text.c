@@ -72,8 +72,10 @@ void text_port_stats(struct guest *guest, int device)
 	} else if (!shows_each(guest)) {
 		total_stats(guest);
 	} else {
+		tp_engine_hold(guest->engine);
 		for (unsigned i = 0; i < guest->guests.count; i++)
 			port_stats(guest, i);
+		tp_engine_go_on(guest->engine);
 	}
 	fflush(stdout);
 }

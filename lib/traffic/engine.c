@@ -83,6 +83,7 @@ struct tp_engine *tp_engine_new(const struct tp_engine_settings *settings,
 	engine->events = -1;
 	engine->hz = tsc_rate();
 	pthread_mutex_init(&engine->lock, NULL);
+	pthread_mutex_init(&engine->tending, NULL);
 	take_devices(engine, devices);
 	if (tp_engine_start_threads(engine, error) < 0) {
 		tp_engine_free(engine);
@@ -191,9 +192,11 @@ int tp_engine_set_load(
 	engine->load = *load;
 	if (engine->load.burst == 0)
 		engine->load.burst = 32;
+	tp_engine_hold(engine);
 	status = cut_frames(engine, error);
 	if (status == 0)
 		status = tp_engine_make_flows(engine, error);
+	tp_engine_go_on(engine);
 	engine->churn_cycles = cycles(engine, load->talk.churn);
 	engine->loaded = status == 0;
 	return status;
@@ -215,6 +218,7 @@ int tp_engine_start(struct tp_engine *engine, struct tp_error *error)
 		return tp_error_set(error, EBUSY, "already forwarding");
 	if (!engine->loaded)
 		return tp_error_set(error, EINVAL, "no load was set");
+	tp_engine_hold(engine);
 	engine->started_at = now;
 	if (engine->measured_at == 0)
 		engine->measured_at = now;
@@ -229,21 +233,24 @@ int tp_engine_start(struct tp_engine *engine, struct tp_error *error)
 		tp_engine_schedule(engine, device, now);
 		tp_engine_plan_leave(engine, device, now);
 	}
+	tp_engine_go_on(engine);
 	tp_engine_command(engine, COMMAND_RUN);
 	return 0;
 }
 
 /* Frames received so far, and those that the back-end still has. */
-static void count_moving(const struct tp_engine *engine, uint64_t *received, uint64_t *out)
+static void count_moving(struct tp_engine *engine, uint64_t *received, uint64_t *out)
 {
 	*received = *out = 0;
+	tp_engine_hold(engine);
 	for (unsigned i = 0; i < engine->count; i++) {
 		struct device *device = &engine->devices[i];
 
-		*received += __atomic_load_n(&device->counts.rx_frames, __ATOMIC_RELAXED);
+		*received += device->counts.rx_frames;
 		for (unsigned pair = 0; pair < engine->queue_pairs; pair++)
 			*out += tp_burst_out(&device->frontend->ring[tp_transmit_ring(pair)]);
 	}
+	tp_engine_go_on(engine);
 }
 
 /* Until every ring is empty and nothing has come for a while, or the patience ends. */
@@ -305,6 +312,7 @@ void tp_engine_free(struct tp_engine *engine)
 	}
 	tp_engine_free_flows(engine);
 	pthread_mutex_destroy(&engine->lock);
+	pthread_mutex_destroy(&engine->tending);
 	free(engine->devices);
 	free(engine);
 }

@@ -80,10 +80,11 @@ static void come_back(struct tp_engine *engine, struct device *device)
 	struct tp_error error;
 	bool back;
 
-	/* Patience is short here: others wait for their turn as well. */
+	/* One try to connect; who has answered gets a little time. Others wait for their turn. */
+	frontend->settings.timeout_ms = 1;
+	back = tp_frontend_connect(frontend, &error) == 0;
 	frontend->settings.timeout_ms = timeout_ms < PATIENCE_MS ? timeout_ms : PATIENCE_MS;
-	back = tp_frontend_connect(frontend, &error) == 0 &&
-	       tp_frontend_handshake(frontend, &error) == 0 &&
+	back = back && tp_frontend_handshake(frontend, &error) == 0 &&
 	       tp_engine_watch(engine, device, &error) == 0;
 	frontend->settings.timeout_ms = timeout_ms;
 	if (!back) {
@@ -100,20 +101,30 @@ static void come_back(struct tp_engine *engine, struct device *device)
 	atomic_store_explicit(&device->state, DEVICE_ATTACHED, memory_order_release);
 }
 
-static void tend_absent(struct tp_engine *engine)
+static void tend(struct tp_engine *engine, struct device *device)
 {
 	bool idle = atomic_load(&engine->command) == COMMAND_IDLE;
+	int state = atomic_load_explicit(&device->state, memory_order_acquire);
 
+	if (state == DEVICE_ATTACHED || (state == DEVICE_LEAVING && !idle))
+		return;
+	atomic_store(&device->state, DEVICE_AWAY);
+	part(engine, device);
+	if (__rdtsc() >= device->return_at)
+		come_back(engine, device);
+}
+
+static void tend_absent(struct tp_engine *engine)
+{
 	for (unsigned i = 0; i < engine->count; i++) {
 		struct device *device = &engine->devices[i];
-		int state = atomic_load_explicit(&device->state, memory_order_acquire);
 
-		if (state == DEVICE_ATTACHED || (state == DEVICE_LEAVING && !idle))
+		if (atomic_load_explicit(&device->state, memory_order_relaxed) == DEVICE_ATTACHED)
 			continue;
-		atomic_store(&device->state, DEVICE_AWAY);
-		part(engine, device);
-		if (__rdtsc() >= device->return_at)
-			come_back(engine, device);
+		/* Not while somebody reads or sets up what we would change. */
+		pthread_mutex_lock(&engine->tending);
+		tend(engine, device);
+		pthread_mutex_unlock(&engine->tending);
 	}
 }
 

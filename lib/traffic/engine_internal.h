@@ -107,6 +107,8 @@ struct tp_engine {
 	struct tp_stamp_headers *headers; /* one a flow of `talk` */
 	struct thread *threads;
 	atomic_int command;
+	unsigned holds; /* nested */
+	int held;       /* the command that they interrupted */
 	uint64_t churn_cycles;
 	uint64_t started_at;  /* TSC: churn periods count from here */
 	uint64_t measured_at; /* TSC: the counts do */
@@ -115,7 +117,8 @@ struct tp_engine {
 	pthread_t control;
 	bool control_started;
 	atomic_bool control_stop;
-	int events; /* epoll of the devices' sockets */
+	int events;              /* epoll of the devices' sockets */
+	pthread_mutex_t tending; /* devices that are away, and what no thread polls */
 	pthread_mutex_t lock;
 	struct tp_error error; /* under lock */
 	atomic_int failed;     /* negative errno, 0: all well */

@@ -6,24 +6,33 @@
 
 #define ALL_GROUPS UINT32_MAX
 
-static uint64_t read_count(const uint64_t *count)
+void tp_engine_hold(struct tp_engine *engine)
 {
-	return __atomic_load_n(count, __ATOMIC_RELAXED);
+	int command = atomic_load(&engine->command);
+
+	if (engine->holds++ > 0)
+		return;
+	pthread_mutex_lock(&engine->tending);
+	engine->held = command;
+	if (command == COMMAND_RUN || command == COMMAND_DRAIN)
+		tp_engine_command(engine, COMMAND_PAUSE);
+}
+
+void tp_engine_go_on(struct tp_engine *engine)
+{
+	if (--engine->holds > 0)
+		return;
+	if (atomic_load(&engine->command) != engine->held)
+		tp_engine_command(engine, (enum command)engine->held);
+	pthread_mutex_unlock(&engine->tending);
 }
 
 void tp_engine_device_counts(
-	const struct tp_engine *engine, unsigned device, struct tp_engine_counts *counts)
+	struct tp_engine *engine, unsigned device, struct tp_engine_counts *counts)
 {
-	const struct tp_engine_counts *from = &engine->devices[device].counts;
-
-	*counts = (struct tp_engine_counts){.tx_frames = read_count(&from->tx_frames),
-		.tx_bytes = read_count(&from->tx_bytes),
-		.rx_frames = read_count(&from->rx_frames),
-		.rx_bytes = read_count(&from->rx_bytes),
-		.tx_missed = read_count(&from->tx_missed),
-		.rx_strays = read_count(&from->rx_strays),
-		.rx_corrupt = read_count(&from->rx_corrupt),
-		.rx_wrong = read_count(&from->rx_wrong)};
+	tp_engine_hold(engine);
+	*counts = engine->devices[device].counts;
+	tp_engine_go_on(engine);
 }
 
 static void add_counts(struct tp_engine_counts *to, const struct tp_engine_counts *from)
@@ -77,13 +86,13 @@ static void add_flow(struct tp_engine_report *report, const struct flow_seen *se
 	double *sum, double *squares)
 {
 	const struct tp_sequence *sequence = &seen->sequence;
-	double received = (double)read_count(&sequence->received);
+	double received = (double)sequence->received;
 
 	report->order.sent += sent;
 	report->order.received += (uint64_t)received;
-	report->order.duplicates += read_count(&sequence->duplicates);
-	report->order.reordered += read_count(&sequence->reordered);
-	report->order.late += read_count(&sequence->late);
+	report->order.duplicates += sequence->duplicates;
+	report->order.reordered += sequence->reordered;
+	report->order.late += sequence->late;
 	if (sent == 0)
 		return;
 	report->flows++;
@@ -99,7 +108,7 @@ static void add_order(struct tp_engine *engine, struct tp_engine_report *report,
 	if (engine->load.mode != TP_MODE_FLOWGEN)
 		return; /* nobody here takes what was sent */
 	for (uint32_t i = 0; i < engine->flow_count; i++) {
-		uint64_t sent = read_count(&engine->sent[i].frames) - engine->seen[i].sent_base;
+		uint64_t sent = engine->sent[i].frames - engine->seen[i].sent_base;
 
 		if (in_group(engine, engine->talk.flows[i / engine->queue_pairs].to, group))
 			add_flow(report, &engine->seen[i], sent, &sum, &squares);
@@ -120,14 +129,11 @@ static void report_group(struct tp_engine *engine, struct tp_engine_report *repo
 					   engine->measured_at) /
 				  engine->hz;
 	for (unsigned i = 0; i < engine->count; i++) {
-		struct tp_engine_counts counts;
-
 		if (!in_group(engine, i, group))
 			continue;
 		report->devices++;
 		report->connected += device_is_here(&engine->devices[i]);
-		tp_engine_device_counts(engine, i, &counts);
-		add_counts(&report->counts, &counts);
+		add_counts(&report->counts, &engine->devices[i].counts);
 	}
 	add_order(engine, report, group);
 	for (unsigned i = 0; i < engine->settings.threads; i++) {
@@ -158,14 +164,18 @@ static void add_threads(struct tp_engine *engine, struct tp_engine_report *repor
 
 void tp_engine_report(struct tp_engine *engine, struct tp_engine_report *report)
 {
+	tp_engine_hold(engine);
 	report_group(engine, report, ALL_GROUPS);
 	add_threads(engine, report);
+	tp_engine_go_on(engine);
 }
 
 void tp_engine_group_report(
 	struct tp_engine *engine, unsigned group, struct tp_engine_report *report)
 {
+	tp_engine_hold(engine);
 	report_group(engine, report, group);
+	tp_engine_go_on(engine);
 }
 
 /* Nobody polls now. */
@@ -200,11 +210,7 @@ static void clear_all(struct tp_engine *engine)
 
 void tp_engine_clear(struct tp_engine *engine)
 {
-	bool running = atomic_load(&engine->command) == COMMAND_RUN;
-
-	if (running)
-		tp_engine_command(engine, COMMAND_PAUSE);
+	tp_engine_hold(engine);
 	clear_all(engine);
-	if (running)
-		tp_engine_command(engine, COMMAND_RUN);
+	tp_engine_go_on(engine);
 }

@@ -139,9 +139,9 @@ static bool obey(struct thread *thread, int command)
 		thread->period = 0;
 		choose_devices(thread);
 	}
-	if (command == COMMAND_RUN)
+	if (command == COMMAND_RUN && atomic_load(&thread->state) == COMMAND_IDLE)
 		thread->stall.last = __rdtsc();
-	else
+	if (command != COMMAND_RUN)
 		tp_engine_flush_latency(thread);
 	atomic_store(&thread->state, command);
 	return command != COMMAND_EXIT;

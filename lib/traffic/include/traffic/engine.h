@@ -23,7 +23,7 @@
  *   tp_engine_free
  *
  * A device belongs to the thread that plays it, or while it is away (not connected, or leaving) to
- * the engine's control thread, which reconnects it. Counters have one writer, any thread reads.
+ * the engine's control thread, which reconnects it. Counters are read while the threads are held.
  */
 
 #define TP_ENGINE_THREADS_MAX 16
@@ -135,12 +135,19 @@ int tp_engine_failed(const struct tp_engine *engine, struct tp_error *error);
  * before, and comes after, is in nobody's loss. */
 void tp_engine_clear(struct tp_engine *engine);
 
-/** A report, also while running. Threading: one caller at a time. */
+/**
+ * Hold the threads for a moment, so that several reports are of the same one; also inside each
+ * other. While running that delays frames, and is counted as a stall.
+ */
+void tp_engine_hold(struct tp_engine *engine);
+void tp_engine_go_on(struct tp_engine *engine);
+
+/** A report, also while running: then it holds the threads. */
 void tp_engine_report(struct tp_engine *engine, struct tp_engine_report *report);
 
 /** Counts of one device. As tp_engine_report. */
 void tp_engine_device_counts(
-	const struct tp_engine *engine, unsigned device, struct tp_engine_counts *counts);
+	struct tp_engine *engine, unsigned device, struct tp_engine_counts *counts);
 
 /** As tp_engine_report, of the devices of one group: counts, order (flows that end there), latency,
  * jain. */
