@@ -75,8 +75,7 @@ class Load(Process):
     def set_up(self, case):
         self.ask(f"set size {case.size}")
         self.ask(f"set talking {case.talking}")
-        # What has frames of several sizes or partners cannot be judged by the last of a burst.
-        self.ask(f"set verify {'burst' if case.size.isdigit() else 'stamp'}")
+        self.ask("set verify burst")
 
     def run(self, seconds):
         return self.ask(f"run {seconds}", seconds + 30)["run"]
@@ -229,6 +228,36 @@ class BareCopy(Candidate):
         return 0  # it waits for room
 
 
+class Generator:
+    """turnpike-guest against a back-end that only takes frames, or only gives them."""
+
+    def __init__(self, options, directory, mode, forward):
+        self.mode = mode
+        socket = f"{directory}/{mode}%d.sock"
+        self.backend = Process([options.build / "bench/turnpike-bench-backend",
+                                "--socket", socket, "--mode", mode, "--core", options.switch_core,
+                                "--control-core", options.load_core], directory / f"{mode}.log")
+        self.load = None
+        try:
+            self.load = Load([options.build / "app/turnpike-guest/turnpike-guest",
+                              "--socket", socket, "--json", "--cores", options.load_core,
+                              "--warm-up", 0.1, *(["--huge"] if options.huge else []), "--", "-i",
+                              f"--forward-mode={forward}"], directory / f"{mode}-load.log")
+        except Failure:
+            self.stop()
+            raise
+
+    def measure(self, verify, seconds):
+        self.load.ask(f"set verify {verify}")
+        run = self.load.run(seconds)
+        return run["tx_mpps"] if self.mode == "sink" else run["mpps"]
+
+    def stop(self):
+        for process in (self.load, self.backend):
+            if process is not None:
+                process.stop()
+
+
 class Turnpike(Candidate):
     name, title = "turnpike", "Turnpike"
 
@@ -321,8 +350,8 @@ class Testpmd(Candidate):
         process = self.spawn(
             ["stdbuf", "-oL", PACKAGES["dpdk-dev"], "--no-pci", "--no-telemetry", *memory,
              "-m", "512", f"--lcores=0@{self.options.load_core},1@{self.options.switch_core}",
-             *devices, "--", "-i", "--auto-start", "--forward-mode=io", "--nb-cores=1", "--disable-link-check",
-             "--total-num-mbufs=65536"])
+             *devices, "--", "-i", "--auto-start", "--forward-mode=io", "--nb-cores=1",
+             "--disable-link-check", "--total-num-mbufs=65536"])
         self.wait_for(self.socket(1), process)
 
     def dropped(self):

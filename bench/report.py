@@ -81,9 +81,10 @@ def search_table(results):
     if not rows:
         return []
     return ["### No loss at all (NDR), 64 bytes, 2 guests, and the latency below it", "",
-            "Bisection to 1 %; a trial passes when not one frame is lost and none waited longer than "
-            "a millisecond for room. Latency from stamp to look, us: p50 / p99 / longest stall of the "
-            "load generator itself in the same trial, which a latency may be owed to.", "",
+            "Bisection to 1 %; a trial passes when not one frame is lost and none waited longer "
+            "than a millisecond for room. Latency from stamp to look, us: p50 / p99 / longest "
+            "stall of the load generator itself in the same trial, which a latency may be owed "
+            "to.", "",
             *table(["candidate", "median Mpps", "min to max", "at 10 %", "at 50 %", "at 90 %"],
                    rows), ""]
 
@@ -119,8 +120,29 @@ def fact_table(results):
                     "KiB a guest", "idle CPU"], rows), ""]
 
 
+def generator_lines(results):
+    """Medians and ranges of what the load generator sends and receives by itself."""
+    lines = []
+    for mode, verb in (("sink", "sent"), ("source", "received")):
+        for verify in ("burst", "stamp"):
+            mpps = [row["mpps"] for row in results["generator"]
+                    if row["mode"] == mode and row["verify"] == verify]
+            if mpps:
+                lines.append(f"{verb} {statistics.median(mpps):.1f} Mpps ({min(mpps):.1f} to "
+                             f"{max(mpps):.1f}) as for --verify {verify}")
+    return lines
+
+
+def generator_section(results):
+    return ["### The load generator by itself", "",
+            "turnpike-guest on one core, 64-byte frames (60 received), against a back-end that "
+            "only takes frames or only gives them (turnpike-bench-backend, a sink and a source):",
+            "",
+            *[f"* {line}" for line in generator_lines(results)], ""]
+
+
 def tables(results):
-    lines = [*run_tables(results), *search_table(results), *fact_table(results)]
+    lines = [*generator_section(results), *run_tables(results), *search_table(results), *fact_table(results)]
     runs = results["runs"]
     disturbed = sum(row["cpu"] < UNDISTURBED for row in runs)
     if disturbed:

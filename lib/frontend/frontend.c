@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "frontend/burst.h"
 #include "frontend/channel.h"
@@ -245,7 +246,8 @@ static int step_listen(struct tp_frontend *frontend, struct tp_error *error)
 	if (!frontend->settings.serve || frontend->listener >= 0)
 		return 0;
 	frontend->listener = tp_channel_listen(frontend->settings.path, error);
-	return frontend->listener < 0 ? frontend->listener : 0;
+	frontend->served = frontend->listener >= 0;
+	return frontend->served ? 0 : frontend->listener;
 }
 
 static int step_connect(struct tp_frontend *frontend, struct tp_error *error)
@@ -255,8 +257,13 @@ static int step_connect(struct tp_frontend *frontend, struct tp_error *error)
 	frontend->socket =
 		settings->serve ? tp_channel_accept(frontend->listener, settings->timeout_ms, error)
 				: tp_channel_connect(settings->path, settings->timeout_ms, error);
-	if (frontend->socket >= 0)
+	if (frontend->socket >= 0) {
+		/* A descriptor less; who comes back listens again. */
+		if (settings->serve)
+			close(frontend->listener);
+		frontend->listener = -1;
 		return 0;
+	}
 	if (settings->serve)
 		tp_error_prefix(error, "%s", settings->path);
 	return frontend->socket;

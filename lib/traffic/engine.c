@@ -148,11 +148,10 @@ static int check_load(
 			"frames of %u to %u bytes: %u to %u fit the buffers", load->size.least,
 			load->size.most, TP_SIZE_LEAST, buffer);
 	if (load->verify == TP_VERIFY_BURST && load->mode == TP_MODE_FLOWGEN &&
-		(load->talk.kind != TP_TALK_PAIRS || engine->queue_pairs > 1 ||
-			load->size.kind != TP_SIZE_FIXED))
+		(load->talk.kind != TP_TALK_PAIRS || engine->queue_pairs > 1))
 		return tp_error_set(error, EINVAL,
-			"verifying bursts takes pairs with one queue pair and frames of one size: "
-			"else a burst has frames of several kinds; verify stamps");
+			"verifying bursts takes pairs with one queue pair: in other traffic a "
+			"burst has frames of several flows; verify stamps");
 	return 0;
 }
 

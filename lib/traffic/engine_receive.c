@@ -198,23 +198,34 @@ static int receive_sampled(struct look *look, struct tp_error *error)
 	return count;
 }
 
-static int receive_each(struct look *look, unsigned most, bool judge, struct tp_error *error)
+/* How much of what is received is looked at. */
+enum care {
+	CARE_COUNT, /* nothing: frames and bytes are counted */
+	CARE_ENDS,  /* the first and the last frame of what is there */
+	CARE_EACH,
+};
+
+static int receive_each(struct look *look, unsigned most, enum care care, struct tp_error *error)
 {
 	struct tp_burst_frame *frames = look->thread->frames;
-	int count =
-		tp_burst_receive(look->device->frontend, look->ring, frames, most, judge, error);
+	int count = tp_burst_receive(
+		look->device->frontend, look->ring, frames, most, care == CARE_EACH, error);
 	uint64_t bytes = 0;
 
+	if (count <= 0)
+		return count;
 	look->now = __rdtsc();
 	for (int i = 0; i < count; i++) {
 		bytes += frames[i].bytes;
-		if (judge)
+		if (care == CARE_EACH)
 			look_at(look, &frames[i], 1);
 	}
-	if (count > 0) {
-		look->device->counts.rx_frames += (unsigned)count;
-		look->device->counts.rx_bytes += bytes;
-	}
+	if (care == CARE_ENDS && count > 1)
+		look_at_oldest(look, &frames[0]);
+	if (care == CARE_ENDS)
+		look_at(look, &frames[count - 1], (unsigned)count);
+	look->device->counts.rx_frames += (unsigned)count;
+	look->device->counts.rx_bytes += bytes;
 	return count;
 }
 
@@ -224,13 +235,16 @@ static int receive_pair(struct thread *thread, struct device *device, unsigned p
 	const struct tp_engine_load *load = &thread->engine->load;
 	struct tp_frontend_ring *ring = &device->frontend->ring[tp_receive_ring(pair)];
 	struct look look = {.thread = thread, .device = device, .ring = ring};
-	bool judge = load->mode == TP_MODE_FLOWGEN;
+	enum care care = load->verify == TP_VERIFY_BURST ? CARE_ENDS : CARE_EACH;
 	int count = -EAGAIN;
 
-	if (judge && load->verify == TP_VERIFY_BURST && most == BURST_MAX)
+	if (load->mode != TP_MODE_FLOWGEN)
+		care = CARE_COUNT;
+	/* Frames of one size need not even be measured. */
+	if (care == CARE_ENDS && load->size.kind == TP_SIZE_FIXED && most == BURST_MAX)
 		count = receive_sampled(&look, error);
 	if (count == -EAGAIN)
-		count = receive_each(&look, most, judge, error);
+		count = receive_each(&look, most, care, error);
 	if (count <= 0)
 		return count;
 	tp_engine_flush_latency(thread);

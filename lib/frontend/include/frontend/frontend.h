@@ -121,7 +121,8 @@ struct tp_frontend_ring {
 
 struct tp_frontend {
 	struct tp_frontend_settings settings; /* defaults filled in */
-	int listener;                         /* -1: none */
+	int listener;                         /* -1: none, or somebody has connected */
+	bool served;                          /* the socket file is ours */
 	int socket;                           /* -1: not connected */
 	uint64_t offered;                     /* features of the back-end */
 	uint64_t features;                    /* acknowledged by us */
