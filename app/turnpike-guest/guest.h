@@ -99,6 +99,7 @@ int run_search(struct guest *guest, const struct tp_search_goal *goal, double tr
 
 /* --- stats_text.c --- */
 void text_port_stats(struct guest *guest, int device); /* -1: all */
+void text_progress(struct guest *guest);
 void text_forward_stats(struct guest *guest);
 void text_run(struct guest *guest, const struct tp_engine_report *report);
 void text_search(const struct tp_search_goal *goal, const struct tp_search_result *result);

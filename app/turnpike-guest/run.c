@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "guest.h"
 
@@ -45,11 +46,21 @@ static void pause_until(double when)
 		nanosleep(&time, NULL);
 }
 
+/* How often to show how it goes: as asked, or each second to somebody who watches. */
+static double show_period(const struct guest *guest, bool show)
+{
+	if (!show || guest->options.json)
+		return 0;
+	if (guest->options.stats_period > 0)
+		return guest->options.stats_period;
+	return isatty(STDERR_FILENO) ? 1 : 0;
+}
+
 /* Until the time is over, somebody interrupts or the run fails. */
 static int wait_for(struct guest *guest, double seconds, bool show, struct tp_error *error)
 {
 	double end = now_seconds() + seconds;
-	double period = show && !guest->options.json ? guest->options.stats_period : 0;
+	double period = show_period(guest, show);
 	double next_show = now_seconds() + period;
 
 	for (;;) {
@@ -59,7 +70,10 @@ static int wait_for(struct guest *guest, double seconds, bool show, struct tp_er
 		if (status < 0 || guest_interrupted || (seconds > 0 && now >= end))
 			return status;
 		if (period > 0 && now >= next_show) {
-			text_port_stats(guest, -1);
+			if (guest->options.stats_period > 0)
+				text_port_stats(guest, -1);
+			else
+				text_progress(guest);
 			next_show += period;
 		}
 		pause_until(seconds > 0 && end < now + STEP_S ? end : now + STEP_S);

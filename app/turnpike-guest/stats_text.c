@@ -80,6 +80,17 @@ void text_port_stats(struct guest *guest, int device)
 	fflush(stdout);
 }
 
+void text_progress(struct guest *guest)
+{
+	struct tp_engine_report report;
+
+	tp_engine_report(guest->engine, &report);
+	fprintf(stderr,
+		"  %.0f s: received %.3f Mpps, lost so far at most %" PRIu64 ", p99 %.1f us\n",
+		report.seconds, (double)report.counts.rx_frames / report.seconds / 1e6,
+		report.order.lost, (double)tp_histogram_quantile(&report.latency, 0.99) / 1e3);
+}
+
 static void forward_lines(const struct tp_engine_counts *counts)
 {
 	uint64_t errors = counts->rx_strays + counts->rx_corrupt + counts->rx_wrong;
