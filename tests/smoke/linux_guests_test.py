@@ -72,6 +72,21 @@ class LinuxGuests(harness.Scenario):
         if counters:
             self.assertEqual(counters["other/stranger"]["rx_frames"], 0)
 
+    def test_pings_a_load_generator(self):
+        """turnpike-guest in the mode icmpecho answers a Linux guest's ARP and pings."""
+        alice, echo = self.interface("acme", "alice", 1), self.interface("acme", "echo", 2)
+        self.appliance([alice, echo])
+        guest = LinuxGuest(self, "alice", alice, "10.0.0.1", {"event_idx": "on", "mrg_rxbuf": "on"})
+        answerer = self.start("echo", [harness.BUILD / "app/turnpike-guest/turnpike-guest",
+                                       "--socket", echo.socket, "--mac", echo.mac, "--",
+                                       "--forward-mode=icmpecho"])
+        guest.ready()
+        self.assertIn("3 packets received", guest.run("ping -c 3 -i 0.2 -W 5 10.0.0.2"))
+        self.assertIn("2 packets received",
+                      guest.run("ping -c 2 -i 0.2 -W 5 -s 1400 10.0.0.77"))
+        self.assertEqual(answerer.stop(harness.signal.SIGINT), 0)
+        self.assertIn("RX-packets: ", answerer.text())
+
     def test_event_index_mergeable(self):
         self.check_cell(event_idx="on", mrg_rxbuf="on")
 
