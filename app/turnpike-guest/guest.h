@@ -43,7 +43,7 @@ struct options {
 	bool search;
 	struct tp_search_goal goal;
 	double stats_period;
-	bool json, per_device, interactive, auto_start, tx_first;
+	bool json, per_device, per_flow, interactive, auto_start, tx_first;
 };
 
 /* The devices that the options name, and who they are. */

@@ -64,6 +64,7 @@ enum key {
 	KEY_TRIAL,
 	KEY_JSON,
 	KEY_PER_DEVICE,
+	KEY_PER_FLOW,
 };
 
 static const struct argp_option option_list[] = {
@@ -109,6 +110,7 @@ static const struct argp_option option_list[] = {
 	{"trial", KEY_TRIAL, "S", 0, "Time of each trial of a search (1)", 3},
 	{"json", KEY_JSON, NULL, 0, "Results as JSON, one line each", 3},
 	{"per-device", KEY_PER_DEVICE, NULL, 0, "Figures of each device", 3},
+	{"per-flow", KEY_PER_FLOW, NULL, 0, "What became of each flow's frames", 3},
 	{0},
 };
 
@@ -337,6 +339,9 @@ static bool read_run_option(int key, char *text, struct argp_state *state)
 		break;
 	case KEY_PER_DEVICE:
 		options->per_device = true;
+		break;
+	case KEY_PER_FLOW:
+		options->per_flow = true;
 		break;
 	default:
 		return false;

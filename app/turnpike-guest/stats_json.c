@@ -88,6 +88,25 @@ static json_t *device_objects(const struct guest *guest)
 	return array;
 }
 
+static json_t *flow_objects(const struct guest *guest)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < tp_engine_flow_count(guest->engine); i++) {
+		struct tp_engine_order order;
+		unsigned from, to;
+		json_t *object;
+
+		tp_engine_flow_order(guest->engine, i, &order, &from, &to);
+		object = order_object(&order);
+		json_object_del(object, "in_ring");
+		json_object_set_new(object, "from", json_integer(from));
+		json_object_set_new(object, "to", json_integer(to));
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
 static json_t *group_objects(const struct guest *guest)
 {
 	json_t *array = json_array();
@@ -145,6 +164,8 @@ void json_run(struct guest *guest, const struct tp_engine_report *report)
 		json_object_set_new(run, "groups", group_objects(guest));
 	if (guest->options.per_device)
 		json_object_set_new(run, "per_device", device_objects(guest));
+	if (guest->options.per_flow)
+		json_object_set_new(run, "per_flow", flow_objects(guest));
 	print(json_pack("{s:o}", "run", run));
 }
 

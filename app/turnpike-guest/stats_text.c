@@ -163,6 +163,20 @@ static void group_lines(struct guest *guest)
 	}
 }
 
+static void flow_lines(struct guest *guest)
+{
+	for (unsigned i = 0; i < tp_engine_flow_count(guest->engine); i++) {
+		struct tp_engine_order order;
+		unsigned from, to;
+
+		tp_engine_flow_order(guest->engine, i, &order, &from, &to);
+		printf("  flow %u to %u: sent %" PRIu64 ", received %" PRIu64 ", lost %" PRIu64
+		       ", duplicates %" PRIu64 ", reordered %" PRIu64 ", late %" PRIu64 "\n",
+			from, to, order.sent, order.received, order.lost, order.duplicates,
+			order.reordered, order.late);
+	}
+}
+
 void text_run(struct guest *guest, const struct tp_engine_report *report)
 {
 	const struct tp_engine_counts *counts = &report->counts;
@@ -193,6 +207,8 @@ void text_run(struct guest *guest, const struct tp_engine_report *report)
 		text_latency(report);
 	}
 	group_lines(guest);
+	if (guest->options.per_flow)
+		flow_lines(guest);
 	fflush(stdout);
 }
 

@@ -80,7 +80,9 @@ int tp_burst_cut(struct tp_frontend *frontend, unsigned queue_pair, const uint32
 	uint16_t slots = tp_frontend_slots(frontend, count);
 
 	if (tp_burst_out(ring) > 0)
-		return tp_error_set(error, EBUSY, "frames are out");
+		return tp_error_set(error, EBUSY,
+			"%s: %u frames are still in the ring: how they are cut cannot change",
+			frontend->settings.path, tp_burst_out(ring));
 	if (count == 0 || count > TP_FRONTEND_SEGMENTS_MAX || slots == 0)
 		return tp_error_set(error, EINVAL,
 			"%u segments: 1 to %u, in a ring of %u descriptors", count,

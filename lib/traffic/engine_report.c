@@ -178,6 +178,31 @@ void tp_engine_group_report(
 	tp_engine_go_on(engine);
 }
 
+unsigned tp_engine_flow_count(const struct tp_engine *engine)
+{
+	return engine->flow_count;
+}
+
+void tp_engine_flow_order(struct tp_engine *engine, unsigned flow, struct tp_engine_order *order,
+	unsigned *from, unsigned *to)
+{
+	const struct tp_talk_flow *talk = &engine->talk.flows[flow / engine->queue_pairs];
+	const struct tp_sequence *seen = &engine->seen[flow].sequence;
+
+	tp_engine_hold(engine);
+	*order = (struct tp_engine_order){
+		.sent = engine->sent[flow].frames - engine->seen[flow].sent_base,
+		.received = seen->received,
+		.duplicates = seen->duplicates,
+		.reordered = seen->reordered,
+		.late = seen->late};
+	if (order->sent > order->received)
+		order->lost = order->sent - order->received;
+	tp_engine_go_on(engine);
+	*from = talk->from;
+	*to = talk->to;
+}
+
 /* Nobody polls now. */
 static void clear_all(struct tp_engine *engine)
 {

@@ -105,6 +105,16 @@ class Cheats(LoadScenario):
         done, found, _ = self.cheat(["--drop-every", 20011], "dropped")
         self.assertEqual(found, {"lost": done})
 
+    def test_the_flow_that_lost(self):
+        """Device 2 to 3 stands still, so that each drop falls on another flow."""
+        backend = self.backend("--drop-every", 5003, count=4)
+        run = self.run_of("--count", 4, "--talking", 2, *LIGHT, "--per-flow")
+        dropped = self.counters(backend)["dropped"]
+        flows = {(flow["from"], flow["to"]): flow for flow in run["per_flow"]}
+        self.assertEqual(flows[0, 1]["lost"] + flows[1, 0]["lost"], dropped)
+        self.assertEqual(flows[2, 3]["sent"] + flows[3, 2]["sent"], 0)
+        self.assertGreater(flows[0, 1]["received"], 10000)
+
     def test_one_in_a_million(self):
         backend = self.backend("--drop-every", 1000003)
         run = self.run_of("--seconds", 1.5, "--warm-up", 0, "--verify", "burst", timeout=120)

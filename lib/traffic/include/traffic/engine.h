@@ -154,5 +154,16 @@ void tp_engine_device_counts(
 void tp_engine_group_report(
 	struct tp_engine *engine, unsigned group, struct tp_engine_report *report);
 
+/** Flows of the load that is set: each direction between two devices, on each queue pair. */
+unsigned tp_engine_flow_count(const struct tp_engine *engine);
+
+/**
+ * What became of one flow's frames. `in_ring` is not told: lost counts those frames as well.
+ * @param flow      less than tp_engine_flow_count
+ * @param from, to  device numbers
+ */
+void tp_engine_flow_order(struct tp_engine *engine, unsigned flow, struct tp_engine_order *order,
+	unsigned *from, unsigned *to);
+
 /** Detach all (in order, unless the engine failed), give everything back. NULL is allowed. */
 void tp_engine_free(struct tp_engine *engine);
