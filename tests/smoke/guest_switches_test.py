@@ -4,13 +4,15 @@
 import json
 import os
 import pathlib
+import re
+import shlex
 import subprocess
 import sys
 import types
 import unittest
 
 from harness import BUILD, ROOT, SWITCH
-from load_harness import LoadScenario
+from load_harness import BACKEND, GUEST, LoadScenario
 
 sys.path.insert(0, str(ROOT / "bench"))
 from candidates import OpenVSwitch, Testpmd  # noqa: E402
@@ -115,6 +117,48 @@ class Rivals(Shapes):
             if self.run_of(*arguments, "--rate", "10kpps", "--seconds", 1)["rx_frames"] > 0:
                 return
         self.fail("no frame goes through")
+
+
+class Manual(LoadScenario):
+    """The commands of docs/turnpike-guest.md and bench/README.md do what stands beside them."""
+
+    def commands(self, page, pattern):
+        words = [shlex.split(line.replace("\\\n", " "))
+                 for line in re.findall(pattern, (ROOT / page).read_text(), re.M)]
+        self.assertEqual(len(words), 2, page)
+        return words
+
+    def run_command(self, words):
+        done = subprocess.run(words, cwd=ROOT, timeout=60, text=True, check=False,
+                              capture_output=True, stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_the_manual(self):
+        demo, sockets = self.commands("docs/turnpike-guest.md", r"^(turnpike-guest .*)$")
+        switch = self.start("switch", [BUILD / "app/turnpiked/turnpiked", "--no-shconf",
+                                       f"--file-prefix=manual{os.getpid()}", "--no-telemetry",
+                                       "--", "--config", ROOT / "config/demo.json"])
+        switch.wait_text("ready")
+        text = self.run_command([GUEST, *demo[1:]])
+        for words in ("6 of 6 devices connected", "lost 0 (", "class realtime"):
+            self.assertIn(words, text)
+        self.assertEqual(switch.stop(), 0)
+        own = [word.replace("/tmp", str(self.directory)) for word in sockets[1:]]
+        backend = self.start("backend", [BACKEND, "--socket", f"{self.directory}/guest%d.sock"])
+        backend.wait_text("ready")
+        self.assertIn("lost 0 (", self.run_command([GUEST, *own]))
+
+    def test_the_load_generator_by_itself(self):
+        backend, guest = self.commands("bench/README.md", r"^    (build/(?:.*\\\n)?.*)$")
+        words = [word.replace("/tmp", str(self.directory)) for word in (*backend[:-1],)]
+        started = self.start("backend", [BUILD.parent / words[0], *words[1:]])
+        started.wait_text("ready")
+        words = [word.replace("/tmp", str(self.directory)) for word in guest]
+        text = self.run_command([BUILD.parent / words[0], *words[1:]])
+        sent = re.search(r"sent ([0-9.]+) Mpps", text)
+        self.assertGreater(float(sent.group(1)), 1)
 
 
 class Comparison(unittest.TestCase):
