@@ -5,13 +5,13 @@ import subprocess
 
 COLOURS = {"bare": "#999999", "turnpike": "#0060a8", "ovs": "#c05800", "testpmd": "#3a8a3a",
            "turnpike2": "#66aadd"}
-HEAD = """set terminal svg size 760,420 font "sans,13" background "white"
+HEAD = """set terminal svg size 760,460 noenhanced font "sans,13" background "white"
 set output "{path}"
 set title "{title}"
 set ylabel "{ylabel}"
 set xlabel "{xlabel}"
 set grid ytics lc "#dddddd"
-set key outside right top
+set key below noenhanced
 set border 3
 set tics nomirror
 """

@@ -177,8 +177,9 @@ def page(options, machine, results):
         "buffers, the virtio-net header just before), pairs of guests send to each other at full "
         "rate; frames a second are the sum of all as received. IMIX is 7 frames of 60, 4 of 566 "
         f"and 1 of 1514 bytes. {options.rounds} interleaved rounds of {options.seconds:g} s. A "
-        "ratio is that of the medians, with the least and greatest ratio of one round. \"Other "
-        "faults\" are corrupt, duplicate, reordered and misdelivered frames.", "",
+        "ratio is that of the medians, with the least and greatest ratio of one round. What the "
+        "switch counted are its own drop counters, over warm-up and end as well. \"Other faults\" "
+        "are corrupt, duplicate, reordered and misdelivered frames.", "",
         f"    {shlex.join(['bench/compare', *sys.argv[1:]])}", "", *failures,
         *([""] if failures else []),
         "![Throughput by frame size](plots/sizes.svg)", "",
