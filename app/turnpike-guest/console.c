@@ -110,19 +110,6 @@ static int do_stop(struct command *command, struct tp_error *error)
 	return 1;
 }
 
-static int set_verify(const char *text, enum tp_verify *verify, struct tp_error *error)
-{
-	static const char *const names[] = {"burst", "stamp", "payload"};
-
-	for (unsigned i = 0; i < 3; i++) {
-		if (strcmp(text, names[i]) == 0) {
-			*verify = (enum tp_verify)i;
-			return 0;
-		}
-	}
-	return tp_error_set(error, EINVAL, "verify \"%s\": accepted: burst, stamp, payload", text);
-}
-
 static int do_set(struct command *command, struct tp_error *error)
 {
 	struct tp_engine_load *load = &command->guest->load;
@@ -143,7 +130,7 @@ static int do_set(struct command *command, struct tp_error *error)
 	if (strcmp(what, "talk") == 0)
 		return tp_talk_parse(text, &load->talk, error);
 	if (strcmp(what, "verify") == 0)
-		return set_verify(text, &load->verify, error);
+		return tp_verify_parse(text, &load->verify, error);
 	if (!read_number(command, 2, 0, &number))
 		return bad_arguments(command, error);
 	if (strcmp(what, "burst") == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
+#include <argp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -73,6 +74,9 @@ extern volatile sig_atomic_t guest_interrupted;
 void options_read(struct options *options, int argc, char **argv);
 /** The part behind "--". @param argv  argv[0] is the program's name for messages */
 void options_read_testpmd(struct options *options, int argc, char **argv);
+/** A whole number from least to most, or the program ends with a message. */
+unsigned options_number(struct argp_state *state, const char *name, const char *text,
+	unsigned least, unsigned most);
 
 /* --- devices.c --- */
 /** Make the devices. @return 0, or negative errno with *error set. */

@@ -114,7 +114,7 @@ static const struct argp_option option_list[] = {
 	{0},
 };
 
-static unsigned read_number(
+unsigned options_number(
 	struct argp_state *state, const char *name, const char *text, unsigned least, unsigned most)
 {
 	char *end;
@@ -154,19 +154,6 @@ static void read_mac(struct argp_state *state, const char *text, uint8_t mac[6])
 		mac[i] = (uint8_t)byte[i];
 }
 
-static void read_verify(struct argp_state *state, const char *text, enum tp_verify *verify)
-{
-	static const char *const names[] = {"burst", "stamp", "payload"};
-
-	for (unsigned i = 0; i < 3; i++) {
-		if (strcmp(text, names[i]) == 0) {
-			*verify = (enum tp_verify)i;
-			return;
-		}
-	}
-	argp_error(state, "--verify: found \"%s\"; accepted: burst, stamp, payload", text);
-}
-
 static void read_goal(struct argp_state *state, const char *text, struct options *options)
 {
 	options->search = true;
@@ -202,10 +189,10 @@ static bool read_device_option(int key, char *text, struct argp_state *state)
 		frontend->serve = true;
 		break;
 	case KEY_COUNT:
-		options->count = read_number(state, "count", text, 1, 65536);
+		options->count = options_number(state, "count", text, 1, 65536);
 		break;
 	case KEY_FIRST:
-		options->first = read_number(state, "first", text, 0, 1u << 30);
+		options->first = options_number(state, "first", text, 0, 1u << 30);
 		break;
 	case KEY_CONFIG:
 		options->config = text;
@@ -241,10 +228,10 @@ static bool read_device_option(int key, char *text, struct argp_state *state)
 		frontend->two_regions = true;
 		break;
 	case KEY_FRAME_OFFSET:
-		frontend->frame_offset = read_number(state, "frame-offset", text, 12, 4096);
+		frontend->frame_offset = options_number(state, "frame-offset", text, 12, 4096);
 		break;
 	case KEY_BUFFER_SIZE:
-		frontend->buffer_size = read_number(state, "buffer-size", text, 64, 65536);
+		frontend->buffer_size = options_number(state, "buffer-size", text, 64, 65536);
 		break;
 	case KEY_RECONNECT:
 		options->reconnect = true;
@@ -291,16 +278,16 @@ static bool read_load_option(int key, char *text, struct argp_state *state)
 		refuse(state, tp_talk_parse(text, &load->talk, &error), &error);
 		break;
 	case KEY_TALKING:
-		load->talk.talking = read_number(state, "talking", text, 0, 65536);
+		load->talk.talking = options_number(state, "talking", text, 0, 65536);
 		break;
 	case KEY_CHURN:
 		load->talk.churn = read_real(state, "churn", text, 0.001, 1e6);
 		break;
 	case KEY_SEED:
-		load->talk.seed = read_number(state, "seed", text, 0, UINT32_MAX);
+		load->talk.seed = options_number(state, "seed", text, 0, UINT32_MAX);
 		break;
 	case KEY_VERIFY:
-		read_verify(state, text, &load->verify);
+		refuse(state, tp_verify_parse(text, &load->verify, &error), &error);
 		break;
 	case KEY_DEAF:
 		options->deaf = text;

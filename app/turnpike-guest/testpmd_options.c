@@ -38,21 +38,9 @@ static const struct argp_option option_list[] = {
 	{0},
 };
 
-static unsigned read_number(
-	struct argp_state *state, const char *name, const char *text, unsigned least, unsigned most)
-{
-	char *end;
-	unsigned long number = strtoul(text, &end, 10);
-
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || number < least || number > most)
-		argp_error(
-			state, "--%s: found \"%s\"; accepted: %u to %u", name, text, least, most);
-	return (unsigned)number;
-}
-
 static unsigned read_ring(struct argp_state *state, const char *name, const char *text)
 {
-	unsigned size = read_number(state, name, text, 64, 32768);
+	unsigned size = options_number(state, name, text, 64, 32768);
 
 	if ((size & (size - 1)) != 0)
 		argp_error(state, "--%s: found %u; accepted: a power of two from 64 to 32768", name,
@@ -92,16 +80,16 @@ static error_t read_option(int key, char *text, struct argp_state *state)
 		status = tp_size_parse(text, &load->size, &error);
 		break;
 	case KEY_BURST:
-		load->burst = read_number(state, "burst", text, 1, 512);
+		load->burst = options_number(state, "burst", text, 1, 512);
 		break;
 	case KEY_STATS_PERIOD:
-		options->stats_period = read_number(state, "stats-period", text, 1, 86400);
+		options->stats_period = options_number(state, "stats-period", text, 1, 86400);
 		break;
 	case KEY_RXQ:
-		options->rxq = read_number(state, "rxq", text, 1, 8);
+		options->rxq = options_number(state, "rxq", text, 1, 8);
 		break;
 	case KEY_TXQ:
-		options->txq = read_number(state, "txq", text, 1, 8);
+		options->txq = options_number(state, "txq", text, 1, 8);
 		break;
 	case KEY_RXD:
 		options->rxd = read_ring(state, "rxd", text);
@@ -110,7 +98,8 @@ static error_t read_option(int key, char *text, struct argp_state *state)
 		options->txd = read_ring(state, "txd", text);
 		break;
 	case KEY_NB_CORES:
-		options->threads = read_number(state, "nb-cores", text, 1, TP_ENGINE_THREADS_MAX);
+		options->threads =
+			options_number(state, "nb-cores", text, 1, TP_ENGINE_THREADS_MAX);
 		break;
 	case KEY_TOPOLOGY:
 		read_topology(state, text, &load->loop);

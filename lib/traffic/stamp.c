@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <net/ethernet.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
@@ -18,6 +19,19 @@ struct headers {
 _Static_assert(sizeof(struct headers) == TP_STAMP_FLOW, "UDP is behind the headers");
 
 #define ADDRESSES (offsetof(struct headers, ip) + offsetof(struct iphdr, saddr))
+
+int tp_verify_parse(const char *text, enum tp_verify *verify, struct tp_error *error)
+{
+	static const char *const names[] = {"burst", "stamp", "payload"};
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*verify = (enum tp_verify)i;
+			return 0;
+		}
+	}
+	return tp_error_set(error, EINVAL, "verify \"%s\": accepted: burst, stamp, payload", text);
+}
 
 /* Sum of 16-bit words, an odd byte at the end padded with zero (RFC 1071). */
 static uint64_t sum_words(const uint8_t *bytes, size_t length)

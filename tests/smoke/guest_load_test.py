@@ -157,7 +157,7 @@ class Failures(LoadScenario):
                 ('--count: found "0"', ["--count", "0"]), ("unicast MAC", ["--mac", "01:0"]),
                 ('size "59": found 59 bytes; accepted: 60 to 9018', ["--size", "59"]),
                 ('rate "7"', ["--rate", "7"]), ('talk "me"', ["--talk", "me"]),
-                ('arrival "now"', ["--arrival", "now"]), ("--verify", ["--verify", "some"]),
+                ('arrival "now"', ["--arrival", "now"]), ('verify "some"', ["--verify", "some"]),
                 ("--search", ["--search", "max"]), ("--seconds", ["--seconds", "-1"]),
                 ("power of two", ["--", "--rxd=100", "--txd=100"]), ("differ", ["--", "--rxq=2"]),
                 ('forwarding mode "csum"', ["--", "--forward-mode=csum"]),

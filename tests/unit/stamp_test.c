@@ -156,6 +156,18 @@ static void foreign_frames_are_not_ours(void **state)
 	assert_false(tp_stamp_right(frame, 64));
 }
 
+static void what_to_verify_is_read(void **state)
+{
+	struct tp_error error = {""};
+	enum tp_verify verify = TP_VERIFY_BURST;
+
+	(void)state;
+	assert_int_equal(tp_verify_parse("payload", &verify, &error), 0);
+	assert_int_equal(verify, TP_VERIFY_PAYLOAD);
+	assert_true(tp_verify_parse("all", &verify, &error) < 0);
+	assert_non_null(strstr(error.text, "\"all\": accepted: burst, stamp, payload"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +177,7 @@ int main(void)
 		cmocka_unit_test(what_was_sent_back_is_right),
 		cmocka_unit_test(a_cut_frame_is_not_right),
 		cmocka_unit_test(foreign_frames_are_not_ours),
+		cmocka_unit_test(what_to_verify_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,9 @@ enum tp_verify {
 	TP_VERIFY_PAYLOAD, /* every byte of each frame */
 };
 
+/** Read "burst", "stamp" or "payload". @return 0, or -EINVAL with *error listing them. */
+int tp_verify_parse(const char *text, enum tp_verify *verify, struct tp_error *error);
+
 struct tp_stamp {
 	uint32_t flow;
 	uint32_t sequence;
