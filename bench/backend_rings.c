@@ -1,29 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Frames from ring to ring, with nothing in between: no check, no policy. What a switch could do at
- * best; and, with cheats, what it must not do.
+ * best.
  */
 #include <errno.h>
-#include <linux/virtio_net.h>
-#include <linux/virtio_ring.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "backend.h"
+#include "backend_ring.h"
 
-#define BURST      32
-#define HEADER     ((uint32_t)sizeof(struct virtio_net_hdr_v1))
 #define HASH_SLOTS 16384
 
 static struct {
 	uint64_t mac;
 	unsigned device; /* plus one; 0: empty */
 } table[HASH_SLOTS];
-
-static const uint8_t source_frame[60] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00, 0x45};
 
 static unsigned hash(uint64_t mac)
 {
@@ -51,7 +42,7 @@ void rings_prepare(struct backend *backend)
 	}
 }
 
-static unsigned look_up(const struct backend *backend, unsigned from, const uint8_t *frame)
+unsigned look_up(const struct backend *backend, unsigned from, const uint8_t *frame)
 {
 	uint64_t mac = read_mac(frame);
 	unsigned slot = hash(mac);
@@ -102,24 +93,6 @@ void ring_end(struct ring *ring)
 	ring->active = false;
 }
 
-/* Acquire and release: partners are the guest's, of the same indices. */
-static unsigned available(struct ring *ring)
-{
-	ring->seen = __atomic_load_n(&ring->avail->idx, __ATOMIC_ACQUIRE);
-	return (uint16_t)(ring->seen - ring->next);
-}
-
-/* Are there so many? The guest's index is looked at only if those seen before are too few. */
-static inline bool has(struct ring *ring, unsigned wanted)
-{
-	return (uint16_t)(ring->seen - ring->next) >= wanted || available(ring) >= wanted;
-}
-
-static inline void prefetch_to_write(const uint8_t *line)
-{
-	__asm__ volatile("prefetchw %0" : : "m"(*line));
-}
-
 /* Short copies without a call. */
 static inline void copy(uint8_t *to, const uint8_t *from, uint32_t bytes)
 {
@@ -130,29 +103,6 @@ static inline void copy(uint8_t *to, const uint8_t *from, uint32_t bytes)
 	for (uint32_t at = 0; at + 16 <= bytes; at += 16)
 		memcpy(to + at, from + at, 16);
 	memcpy(to + bytes - 16, from + bytes - 16, 16);
-}
-
-static uint16_t head_at(const struct ring *ring, unsigned index)
-{
-	return ring->avail->ring[index & (ring->size - 1u)] & (ring->size - 1u);
-}
-
-static void give_back(struct ring *ring, uint16_t head, uint32_t length)
-{
-	ring->used_ring->ring[ring->used & (ring->size - 1u)] =
-		(struct vring_used_elem){head, length};
-	ring->used++;
-	ring->next++;
-}
-
-static void publish(struct ring *ring)
-{
-	uint64_t one = 1;
-
-	__atomic_store_n(&ring->used_ring->idx, ring->used, __ATOMIC_RELEASE);
-	if (ring->call_fd >= 0 && !(__atomic_load_n(&ring->avail->flags, __ATOMIC_RELAXED) &
-					  VRING_AVAIL_F_NO_INTERRUPT))
-		(void)!write(ring->call_fd, &one, sizeof(one));
 }
 
 /* A stretch of a chain: calls for each descriptor. @return bytes put together, less the header. */
@@ -186,9 +136,7 @@ static uint32_t gather(const struct ring *ring, uint16_t head, uint8_t *frame)
 	return bytes;
 }
 
-/* The frame behind a head: where it lies if it lies in one piece, else gathered into `bounce`. */
-static const uint8_t *frame_at(
-	const struct ring *ring, uint16_t head, uint8_t *bounce, uint32_t *bytes)
+const uint8_t *frame_at(const struct ring *ring, uint16_t head, uint8_t *bounce, uint32_t *bytes)
 {
 	struct vring_desc desc = ring->desc[head];
 	const uint8_t *data;
@@ -206,8 +154,7 @@ static const uint8_t *frame_at(
 	return data + HEADER;
 }
 
-/* A receive buffer: one piece, as the load generator posts them, or the table of one. */
-static uint8_t *buffer_at(const struct ring *ring, uint16_t head, uint32_t *capacity)
+uint8_t *buffer_at(const struct ring *ring, uint16_t head, uint32_t *capacity)
 {
 	struct vring_desc desc = ring->desc[head];
 
@@ -224,8 +171,7 @@ static uint8_t *buffer_at(const struct ring *ring, uint16_t head, uint32_t *capa
 	return tp_guest_translate(ring->memory, desc.addr, desc.len);
 }
 
-/* Put a frame into as many receive buffers as it takes. @return false: no room, nothing done. */
-static bool deliver(struct ring *ring, const uint8_t *frame, uint32_t bytes)
+bool deliver(struct ring *ring, const uint8_t *frame, uint32_t bytes)
 {
 	static const struct virtio_net_hdr_v1 single = {.num_buffers = 1};
 	uint32_t capacity, done = 0, skip = HEADER;
@@ -257,75 +203,6 @@ static bool deliver(struct ring *ring, const uint8_t *frame, uint32_t bytes)
 	memcpy(first, &single, HEADER);
 	if (buffers > 1)
 		((struct virtio_net_hdr_v1 *)first)->num_buffers = (uint16_t)buffers;
-	return true;
-}
-
-static inline void count_up(_Atomic uint64_t *counter, uint64_t by)
-{
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + by,
-		memory_order_relaxed);
-}
-
-static bool every(uint64_t frame, uint64_t period)
-{
-	return period != 0 && frame % period == 0;
-}
-
-static struct ring *receive_ring(struct backend *backend, unsigned device, unsigned pair)
-{
-	if (device >= backend->count)
-		device -= backend->count;
-	return &backend->devices[device].ring[2 * pair];
-}
-
-/* @return false: no room, try again later. */
-static bool pass_on(struct backend *backend, struct ring *from, unsigned device, unsigned pair,
-	const uint8_t *frame, uint32_t bytes)
-{
-	static uint8_t bounce[FRAME_MAX];
-	struct cheats *cheats = &backend->cheats;
-	struct counters *counters = &backend->counters;
-	unsigned to = look_up(backend, device, frame);
-	struct ring *out = receive_ring(backend, to, pair);
-	uint64_t number = backend->frames + 1;
-	bool twice = every(number, cheats->duplicate);
-
-	if (every(number, cheats->drop)) {
-		count_up(&counters->dropped, 1);
-		return true;
-	}
-	if (!out->active || !has(out, 1u + twice + (from->held_bytes > 0)))
-		return false;
-	if (every(number, cheats->reorder) && from->held_bytes == 0) {
-		memcpy(from->held, frame, bytes);
-		from->held_bytes = bytes;
-		return true;
-	}
-	if (every(number, cheats->corrupt)) {
-		memcpy(bounce, frame, bytes);
-		bounce[bytes - 1] ^= 0x10;
-		frame = bounce;
-		count_up(&counters->corrupted, 1);
-	}
-	if (every(number, cheats->misdeliver) && receive_ring(backend, to + 2, pair)->active) {
-		out = receive_ring(backend, to + 2, pair);
-		if (!deliver(out, frame, bytes))
-			return false;
-		count_up(&counters->misdelivered, 1);
-		publish(out);
-		return true;
-	}
-	if (!deliver(out, frame, bytes))
-		return false;
-	if (twice && deliver(out, frame, bytes))
-		count_up(&counters->duplicated, 1);
-	if (from->held_bytes > 0 && deliver(out, from->held, from->held_bytes)) {
-		count_up(&counters->reordered, 1);
-		count_up(&counters->tx, 1);
-		from->held_bytes = 0;
-	}
-	count_up(&counters->tx, 1);
-	publish(out);
 	return true;
 }
 
@@ -394,39 +271,7 @@ static bool copy_fast(struct backend *backend, unsigned device, unsigned pair)
 	return true;
 }
 
-static bool cheats_on(const struct backend *backend)
-{
-	const struct cheats *cheats = &backend->cheats;
-
-	return (cheats->drop | cheats->duplicate | cheats->reorder | cheats->corrupt |
-		       cheats->misdeliver) != 0;
-}
-
-/* Any frames, one by one. */
-static void copy_each(struct backend *backend, unsigned device, unsigned pair)
-{
-	static uint8_t bounce[FRAME_MAX];
-	struct ring *in = &backend->devices[device].ring[2 * pair + 1];
-	unsigned most = available(in), done = 0;
-
-	for (; done < most && done < BURST; done++) {
-		uint16_t head = head_at(in, in->next);
-		uint32_t bytes;
-		const uint8_t *frame = frame_at(in, head, bounce, &bytes);
-
-		/* What has no addresses cannot be sent on. */
-		if (bytes >= 14 && !pass_on(backend, in, device, pair, frame, bytes)) {
-			count_up(&backend->counters.waits, 1);
-			break;
-		}
-		backend->frames++;
-		give_back(in, head, 0);
-	}
-	if (done == 0)
-		return;
-	count_up(&backend->counters.rx, done);
-	publish(in);
-}
+static const uint8_t source_frame[60] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00, 0x45};
 
 static void sink(struct backend *backend, struct ring *ring)
 {
@@ -464,72 +309,6 @@ static void source(struct backend *backend, struct ring *ring)
 	}
 	publish(ring);
 	count_up(&backend->counters.tx, most);
-}
-
-/* Once, on a ring on which it can be done: a receive ring with a buffer, for the header's sake. */
-static bool write_nonsense(struct ring *ring, enum nonsense kind)
-{
-	struct virtio_net_hdr_v1 header = {.num_buffers = kind != NONSENSE_NUM_BUFFERS};
-	uint16_t head = head_at(ring, ring->next);
-	uint32_t capacity;
-	uint8_t *data;
-
-	if (!ring->active || available(ring) == 0)
-		return false;
-	data = buffer_at(ring, head, &capacity);
-	if (data == NULL || capacity < HEADER + sizeof(source_frame))
-		return false;
-	memcpy(data, &header, HEADER);
-	memcpy(data + HEADER, source_frame, sizeof(source_frame));
-	if (kind == NONSENSE_USED_INDEX)
-		ring->used = (uint16_t)(ring->used + ring->size + 7);
-	else if (kind == NONSENSE_USED_ID)
-		give_back(ring, (uint16_t)(ring->size + 3), HEADER + sizeof(source_frame));
-	else if (kind == NONSENSE_USED_LENGTH)
-		give_back(ring, head, capacity + 1);
-	else
-		give_back(ring, head, HEADER + sizeof(source_frame));
-	publish(ring);
-	return true;
-}
-
-static void do_nonsense(struct backend *backend)
-{
-	enum nonsense kind = (enum nonsense)atomic_load(&backend->nonsense);
-
-	for (unsigned i = 0; i < backend->count; i++) {
-		if (write_nonsense(&backend->devices[i].ring[0], kind)) {
-			atomic_store(&backend->nonsense, NONSENSE_NONE);
-			return;
-		}
-	}
-}
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static void stall(struct backend *backend, double *next)
-{
-	double begin = now();
-	struct timespec rest = {.tv_sec = (time_t)(backend->cheats.stall_ms / 1e3),
-		.tv_nsec = (long)(backend->cheats.stall_ms * 1e6) % 1000000000};
-	uint64_t us;
-
-	if (begin < *next)
-		return;
-	if (*next > 0) {
-		nanosleep(&rest, NULL);
-		us = (uint64_t)((now() - begin) * 1e6);
-		count_up(&backend->counters.stalls, 1);
-		if (us > atomic_load(&backend->counters.stall_longest_us))
-			atomic_store(&backend->counters.stall_longest_us, us);
-	}
-	*next = begin + backend->cheats.stall_every;
 }
 
 static void visit(struct backend *backend, unsigned device, bool cheat)
