@@ -228,7 +228,8 @@ static void clear_all(struct tp_engine *engine)
 		thread->cpu_base = tp_engine_cpu_seconds(thread);
 	}
 	atomic_store(&engine->reconnects, 0);
-	engine->measured_at = now;
+	if (engine->measured_at != 0) /* it was started */
+		engine->measured_at = now;
 	if (engine->stopped_at != 0)
 		engine->stopped_at = now;
 }

@@ -142,7 +142,7 @@ class Manual(LoadScenario):
                                        "--", "--config", ROOT / "config/demo.json"])
         switch.wait_text("ready")
         text = self.run_command([GUEST, *demo[1:]])
-        for words in ("6 of 6 devices connected", "lost 0 (", "class realtime"):
+        for words in ("6 of 6 devices connected", "own stalls", "class realtime"):
             self.assertIn(words, text)
         self.assertEqual(switch.stop(), 0)
         own = [word.replace("/tmp", str(self.directory)) for word in sockets[1:]]
