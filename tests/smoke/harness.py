@@ -206,8 +206,11 @@ class Scenario(unittest.TestCase):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="turnpike-test-"))
         self.processes = []
         self.channels = []
+        self.switches = []
 
     def tearDown(self):
+        if self._failed():
+            self._keep_counters()
         for channel in self.channels:
             channel.close()
         for process in reversed(self.processes):
@@ -220,6 +223,15 @@ class Scenario(unittest.TestCase):
             print(f"  logs kept in {kept}", flush=True)
         shutil.rmtree(self.directory)
 
+    def _keep_counters(self):
+        """What the switch counted tells where frames stand still."""
+        for switch in self.switches:
+            try:
+                text = json.dumps(switch.show(), indent=4)
+            except (AssertionError, subprocess.TimeoutExpired) as error:
+                text = str(error)
+            (self.directory / "counters.json").write_text(text + "\n")
+
     def _failed(self):
         result = self._outcome.result
         broken = [test for test, _ in result.failures + result.errors]
@@ -231,7 +243,8 @@ class Scenario(unittest.TestCase):
         return process
 
     def appliance(self, interfaces):
-        return Appliance(self, interfaces).start()
+        self.switches.append(Appliance(self, interfaces))
+        return self.switches[-1].start()
 
     def interface(self, tenant, name, number, mode="server", **more):
         """An interface with its socket in the scenario's directory and a MAC from its number."""
