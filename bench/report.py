@@ -142,7 +142,8 @@ def generator_section(results):
 
 
 def tables(results):
-    lines = [*generator_section(results), *run_tables(results), *search_table(results), *fact_table(results)]
+    lines = [*generator_section(results), *run_tables(results), *search_table(results),
+             *fact_table(results)]
     runs = results["runs"]
     disturbed = sum(row["cpu"] < UNDISTURBED for row in runs)
     if disturbed:

@@ -262,7 +262,6 @@ static int step_connect(struct tp_frontend *frontend, struct tp_error *error)
 		if (settings->serve)
 			close(frontend->listener);
 		frontend->listener = -1;
-		frontend->served = settings->serve;
 		return 0;
 	}
 	if (settings->serve)

@@ -287,7 +287,7 @@ void tp_frontend_free(struct tp_frontend *frontend)
 {
 	if (frontend == NULL)
 		return;
-	if (frontend->served || frontend->listener >= 0)
+	if (frontend->served)
 		unlink(frontend->settings.path);
 	close_open(frontend->listener);
 	close_open(frontend->socket);

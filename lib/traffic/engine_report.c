@@ -82,18 +82,31 @@ static uint64_t count_in_ring(const struct tp_engine *engine, unsigned device, u
 	return count;
 }
 
-static void add_flow(struct tp_engine_report *report, const struct flow_seen *seen, uint64_t sent,
+/* What is known of one flow by itself: not what of it is lost, and what still in a ring. */
+static struct tp_engine_order flow_order(const struct tp_engine *engine, uint32_t flow)
+{
+	const struct flow_seen *seen = &engine->seen[flow];
+
+	return (struct tp_engine_order){
+		.sent = engine->sent[flow].frames - seen->sent_base,
+		.received = seen->sequence.received,
+		.duplicates = seen->sequence.duplicates,
+		.reordered = seen->sequence.reordered,
+		.late = seen->sequence.late,
+	};
+}
+
+static void add_flow(struct tp_engine_report *report, const struct tp_engine_order *flow,
 	double *sum, double *squares)
 {
-	const struct tp_sequence *sequence = &seen->sequence;
-	double received = (double)sequence->received;
+	double received = (double)flow->received;
 
-	report->order.sent += sent;
-	report->order.received += (uint64_t)received;
-	report->order.duplicates += sequence->duplicates;
-	report->order.reordered += sequence->reordered;
-	report->order.late += sequence->late;
-	if (sent == 0)
+	report->order.sent += flow->sent;
+	report->order.received += flow->received;
+	report->order.duplicates += flow->duplicates;
+	report->order.reordered += flow->reordered;
+	report->order.late += flow->late;
+	if (flow->sent == 0)
 		return;
 	report->flows++;
 	*sum += received;
@@ -108,10 +121,10 @@ static void add_order(struct tp_engine *engine, struct tp_engine_report *report,
 	if (engine->load.mode != TP_MODE_FLOWGEN)
 		return; /* nobody here takes what was sent */
 	for (uint32_t i = 0; i < engine->flow_count; i++) {
-		uint64_t sent = engine->sent[i].frames - engine->seen[i].sent_base;
+		struct tp_engine_order flow = flow_order(engine, i);
 
 		if (in_group(engine, engine->talk.flows[i / engine->queue_pairs].to, group))
-			add_flow(report, &engine->seen[i], sent, &sum, &squares);
+			add_flow(report, &flow, &sum, &squares);
 	}
 	for (unsigned i = 0; i < engine->count; i++)
 		order->in_ring += count_in_ring(engine, i, group);
@@ -187,18 +200,12 @@ void tp_engine_flow_order(struct tp_engine *engine, unsigned flow, struct tp_eng
 	unsigned *from, unsigned *to)
 {
 	const struct tp_talk_flow *talk = &engine->talk.flows[flow / engine->queue_pairs];
-	const struct tp_sequence *seen = &engine->seen[flow].sequence;
 
 	tp_engine_hold(engine);
-	*order = (struct tp_engine_order){
-		.sent = engine->sent[flow].frames - engine->seen[flow].sent_base,
-		.received = seen->received,
-		.duplicates = seen->duplicates,
-		.reordered = seen->reordered,
-		.late = seen->late};
+	*order = flow_order(engine, flow);
+	tp_engine_go_on(engine);
 	if (order->sent > order->received)
 		order->lost = order->sent - order->received;
-	tp_engine_go_on(engine);
 	*from = talk->from;
 	*to = talk->to;
 }

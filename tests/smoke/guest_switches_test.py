@@ -128,6 +128,9 @@ class Manual(LoadScenario):
         self.assertEqual(len(words), 2, page)
         return words
 
+    def in_directory(self, words):
+        return [word.replace("/tmp", str(self.directory)) for word in words]
+
     def run_command(self, words):
         done = subprocess.run(words, cwd=ROOT, timeout=60, text=True, check=False,
                               capture_output=True, stdin=subprocess.DEVNULL)
@@ -145,17 +148,17 @@ class Manual(LoadScenario):
         for words in ("6 of 6 devices connected", "own stalls", "class realtime"):
             self.assertIn(words, text)
         self.assertEqual(switch.stop(), 0)
-        own = [word.replace("/tmp", str(self.directory)) for word in sockets[1:]]
+        own = self.in_directory(sockets[1:])
         backend = self.start("backend", [BACKEND, "--socket", f"{self.directory}/guest%d.sock"])
         backend.wait_text("ready")
         self.assertIn("lost 0 (", self.run_command([GUEST, *own]))
 
     def test_the_load_generator_by_itself(self):
         backend, guest = self.commands("bench/README.md", r"^    (build/(?:.*\\\n)?.*)$")
-        words = [word.replace("/tmp", str(self.directory)) for word in (*backend[:-1],)]
+        words = self.in_directory(backend[:-1])  # without its "&"
         started = self.start("backend", [BUILD.parent / words[0], *words[1:]])
         started.wait_text("ready")
-        words = [word.replace("/tmp", str(self.directory)) for word in guest]
+        words = self.in_directory(guest)
         text = self.run_command([BUILD.parent / words[0], *words[1:]])
         sent = re.search(r"sent ([0-9.]+) Mpps", text)
         self.assertGreater(float(sent.group(1)), 1)
