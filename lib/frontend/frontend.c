@@ -241,7 +241,7 @@ static int step_finish(struct tp_frontend *frontend, struct tp_error *error)
 	return status;
 }
 
-static int step_listen(struct tp_frontend *frontend, struct tp_error *error)
+int tp_frontend_listen(struct tp_frontend *frontend, struct tp_error *error)
 {
 	if (!frontend->settings.serve || frontend->listener >= 0)
 		return 0;
@@ -271,7 +271,7 @@ static int step_connect(struct tp_frontend *frontend, struct tp_error *error)
 
 typedef int (*step)(struct tp_frontend *frontend, struct tp_error *error);
 
-static const step connect_steps[] = {step_listen, step_connect};
+static const step connect_steps[] = {tp_frontend_listen, step_connect};
 static const step handshake_steps[] = {
 	step_own, step_features, step_protocol_features, step_rings, step_finish};
 

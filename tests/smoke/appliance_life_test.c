@@ -14,7 +14,6 @@
 
 #include <cmocka.h>
 
-#include "frontend/channel.h"
 #include "guests.h"
 
 /* clang-format off */
@@ -104,8 +103,7 @@ static void client_mode_with_the_guest_first(void **state)
 	serving.path = scene->path[0];
 	scene->guest[0] = tp_frontend_new(&serving, &error);
 	assert_non_null(scene->guest[0]);
-	scene->guest[0]->listener = tp_channel_listen(serving.path, &error);
-	assert_true(scene->guest[0]->listener >= 0);
+	assert_int_equal(tp_frontend_listen(scene->guest[0], &error), 0);
 	appliance_start(&scene->appliance);
 	assert_int_equal(tp_frontend_connect(scene->guest[0], &error), 0);
 	assert_int_equal(tp_frontend_handshake(scene->guest[0], &error), 0);

@@ -153,6 +153,13 @@ struct tp_frontend *tp_frontend_new(
 void tp_frontend_free(struct tp_frontend *frontend);
 
 /**
+ * Make the socket of a device that serves, ready for a back-end; tp_frontend_connect does, too.
+ * Nothing to do for a device that does not serve, or listens. tp_frontend_free removes the file.
+ * @return 0, or negative errno with *error set.
+ */
+int tp_frontend_listen(struct tp_frontend *frontend, struct tp_error *error);
+
+/**
  * Get a socket to the back-end: connect, or wait for it on the served socket.
  * @return 0, or negative errno with *error set.
  */
