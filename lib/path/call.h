@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
-#include <linux/aio_abi.h>
-
 #include <rte_atomic.h>
 
+#include "base/aio.h"
 #include "base/error.h"
 #include "state/context.h"
 #include "vring/split.h"
@@ -36,8 +35,7 @@ struct tp_calls {
 	unsigned count; /* of those that are due, in request[] */
 	struct iocb request[TP_CALLS];
 	struct iocb *order[TP_CALLS]; /* as io_submit takes them */
-	aio_context_t context;
-	int nothing; /* /dev/null */
+	struct tp_aio aio;
 };
 
 /** Get ready to call. @return 0, or negative errno with *error set. Threading: control thread. */
