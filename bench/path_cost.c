@@ -78,12 +78,12 @@ static void move(struct guest_ring *ring, uint16_t by)
 static struct tp_dataplane *make_dataplane(struct tp_context_store *store, uint8_t mac[2][8])
 {
 	struct tp_snapshot *snapshot = tp_snapshot_new(1, 1, 2, -1, NULL);
-	struct tp_dataplane *dataplane = tp_dataplane_new(1, 0, -1, NULL);
-	struct tp_poll_list *polls = malloc(sizeof(*polls) + 2 * sizeof(polls->poll[0]));
+	const struct tp_dataplane_settings settings = {
+		.workers = 1, .rings = 2, .hot_contexts = 2, .hot_cache = false, .socket = -1};
+	struct tp_dataplane *dataplane = tp_dataplane_new(&settings, NULL);
 
-	if (snapshot == NULL || dataplane == NULL || polls == NULL)
+	if (snapshot == NULL || dataplane == NULL)
 		exit(EXIT_FAILURE);
-	polls->count = 2;
 	snapshot->tenants[0].interface_count = 2;
 	for (uint32_t i = 0; i < 2; i++) {
 		snapshot->interfaces[i] = (struct tp_interface){
@@ -91,12 +91,13 @@ static struct tp_dataplane *make_dataplane(struct tp_context_store *store, uint8
 			.context = tp_context_at(store, i),
 			.source_mac_check = true,
 		};
-		polls->poll[i] = (struct tp_poll){tp_context_at(store, i), i, 0};
 	}
 	if (tp_snapshot_seal(snapshot, -1, NULL) < 0)
 		exit(EXIT_FAILURE);
 	tp_dataplane_publish_snapshot(dataplane, snapshot);
-	tp_dataplane_publish_polls(dataplane, 0, polls);
+	for (uint32_t i = 0; i < 2; i++)
+		tp_dataplane_attend(
+			dataplane, &(struct tp_ring_id){.interface = i, .bell = TP_BELL_ATTEND});
 	return dataplane;
 }
 

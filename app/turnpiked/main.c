@@ -145,7 +145,7 @@ static int serve(struct tp_appliance *appliance, const char *vector, struct tp_e
 	result = launch(dataplane, workers, vector, error);
 	if (result == 0)
 		result = tp_appliance_run(appliance, error);
-	atomic_store(&dataplane->stop, true);
+	tp_dataplane_stop(dataplane);
 	rte_eal_mp_wait_lcore();
 	for (unsigned i = 0; i < dataplane->worker_count; i++)
 		tp_worker_free(workers[i]);

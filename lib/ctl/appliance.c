@@ -17,20 +17,16 @@
 #include "base/log.h"
 #include "ctl/control_socket.h"
 
-#define TICK_MS 20 /* how long a broken ring or a new MAC may wait for the control plane */
-
-static void rebuild_polls(struct tp_timer *timer)
-{
-	tp_ports_publish_polls(tp_container_of(timer, struct tp_appliance, polls_timer));
-}
+#define TICK_MS      20  /* how long a new MAC or a doorbell may wait for the control plane */
+#define PORTS_A_TICK 256 /* looked at for broken rings: thousands of quiet ones cost little */
 
 static void on_tick(struct tp_timer *timer)
 {
 	struct tp_appliance *appliance = tp_container_of(timer, struct tp_appliance, tick);
 
 	tp_learn_sightings(appliance);
-	tp_ports_condemn_broken(appliance);
-	tp_ports_publish_polls(appliance);
+	tp_ports_condemn_broken(appliance, PORTS_A_TICK);
+	tp_kicks_arm(appliance);
 	tp_loop_arm(appliance->loop, timer, TICK_MS);
 }
 
@@ -52,7 +48,8 @@ static void on_fault(struct tp_watch *watch, uint32_t events)
 
 	(void)events;
 	if (read(watch->fd, &count, sizeof(count)) == sizeof(count))
-		tp_ports_condemn_broken(tp_container_of(watch, struct tp_appliance, faults));
+		tp_ports_condemn_broken(
+			tp_container_of(watch, struct tp_appliance, faults), UINT32_MAX);
 }
 
 static sigset_t handled_signals(void)
@@ -159,12 +156,21 @@ static int make_store(struct tp_appliance *appliance, struct tp_error *error)
 static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error)
 {
 	const struct tp_config *config = appliance->config;
+	struct tp_dataplane_settings settings = {
+		.workers = config->worker_count,
+		.learned_macs = tp_learned_limit(config),
+		.hot_contexts = config->hot_contexts,
+		.stay_hot_ns = config->stay_hot_ns,
+		.hot_cache = config->hot_cache,
+		.idle_sleep = config->idle_sleep,
+		.socket = SOCKET_ID_ANY,
+	};
 	struct tp_snapshot *snapshot;
 
+	settings.rings = tp_config_count_rings(config, &settings.pinned_rings);
 	if (make_store(appliance, error) < 0)
 		return -ENOMEM;
-	appliance->dataplane = tp_dataplane_new(
-		config->worker_count, tp_learned_limit(config), SOCKET_ID_ANY, error);
+	appliance->dataplane = tp_dataplane_new(&settings, error);
 	if (appliance->dataplane == NULL)
 		return -ENOMEM;
 	snapshot = tp_compile(config, appliance->store, error);
@@ -186,7 +192,6 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 	appliance->loop = tp_loop_new(error);
 	if (appliance->loop == NULL)
 		return -ENOMEM;
-	appliance->polls_timer.expired = rebuild_polls;
 	appliance->tick.expired = on_tick;
 	appliance->started_ms = tp_loop_now_ms();
 	result = watch_signals(appliance, error);
@@ -209,6 +214,7 @@ struct tp_appliance *tp_appliance_new(
 	struct tp_config *config, const char *source, const char *vector, struct tp_error *error)
 {
 	struct tp_appliance *appliance = calloc(1, sizeof(*appliance));
+	uint32_t pinned;
 
 	if (appliance == NULL) {
 		tp_error_set(error, ENOMEM, "no memory");
@@ -222,8 +228,9 @@ struct tp_appliance *tp_appliance_new(
 	appliance->faults.fd = -1;
 	appliance->source = strdup(source);
 	appliance->ports = calloc(config->interface_count + 1, sizeof(appliance->ports[0]));
-	appliance->polls_dirty = calloc(config->worker_count, sizeof(bool));
-	if (appliance->source == NULL || appliance->ports == NULL || appliance->polls_dirty == NULL)
+	appliance->kicks =
+		calloc(tp_config_count_rings(config, &pinned) + 1, sizeof(appliance->kicks[0]));
+	if (appliance->source == NULL || appliance->ports == NULL || appliance->kicks == NULL)
 		tp_error_set(error, ENOMEM, "no memory");
 	else if (build(appliance, error) == 0)
 		return appliance;
@@ -276,7 +283,7 @@ void tp_appliance_free(struct tp_appliance *appliance)
 	close_watched(appliance, &appliance->signals);
 	tp_loop_free(appliance->loop);
 	tp_config_free(appliance->config);
-	free(appliance->polls_dirty);
+	free(appliance->kicks);
 	free(appliance->ports);
 	free(appliance->source);
 	free(appliance);

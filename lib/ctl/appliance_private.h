@@ -20,12 +20,21 @@
 /* Learned MACs: bounded for each interface, so that one guest cannot fill the table. */
 #define TP_LEARNED_PER_INTERFACE 64
 
+/** The doorbell of one source ring. */
+struct tp_port_kick {
+	int fd;              /* eventfd, the endpoint's; -1: none, or the ring does not run */
+	bool attend_again;   /* the doorbell had no room to tell the worker of the ring */
+	bool arm_again;      /* nor to be armed */
+	struct iocb request; /* the kernel's while the doorbell is armed */
+};
+
 /** One interface: its configuration, its endpoint, and what its guest made of it. */
 struct tp_port {
 	struct tp_appliance *appliance;
 	uint32_t index; /* in config->interfaces and in the snapshot */
 	struct tp_vhost_endpoint *endpoint;
 	struct tp_context *context;
+	struct tp_port_kick *kick; /* one a queue pair */
 	unsigned rings_running;
 	struct tp_log_limit announcements;
 	uint32_t learned; /* MACs learned at it */
@@ -40,13 +49,13 @@ struct tp_appliance {
 	struct tp_loop *loop;
 	struct tp_dataplane *dataplane;
 	struct tp_context_store *store;
-	struct tp_port *ports; /* one an interface of config */
-	bool *polls_dirty;     /* a worker: its poll list is out of date */
-	struct tp_timer
-		polls_timer;     /* rebuilds dirty poll lists once this round of events is done */
-	struct tp_timer tick;    /* looks for broken rings and sightings */
-	struct tp_watch signals; /* SIGINT, SIGTERM */
-	struct tp_watch faults;  /* the fault guard replaced a mapping */
+	struct tp_port *ports;      /* one an interface of config */
+	struct tp_port_kick *kicks; /* of all ports */
+	uint32_t next_to_check;     /* port whose rings are looked at next */
+	bool kick_again;            /* some doorbell had no room for something */
+	struct tp_timer tick;       /* looks for broken rings, sightings and bells to arm */
+	struct tp_watch signals;    /* SIGINT, SIGTERM */
+	struct tp_watch faults;     /* the fault guard replaced a mapping */
 	struct tp_control_socket *control;
 	uint64_t started_ms;
 };
@@ -72,11 +81,22 @@ int tp_ports_open(struct tp_appliance *appliance, struct tp_error *error);
 /** Close them, in reverse order. */
 void tp_ports_close(struct tp_appliance *appliance);
 
-/** End the connections whose rings a worker found broken, or whose memory file shrank. */
-void tp_ports_condemn_broken(struct tp_appliance *appliance);
+/**
+ * End the connections whose rings a worker found broken, or whose memory file shrank.
+ * @param most  ports to look at, from where the last call stopped
+ */
+void tp_ports_condemn_broken(struct tp_appliance *appliance, uint32_t most);
 
-/** Rebuild the poll lists that are out of date. */
-void tp_ports_publish_polls(struct tp_appliance *appliance);
+/* kicks.c */
+
+/** A source ring has started: have its worker serve it, and its guest's kicks heard. */
+void tp_kick_start(struct tp_port *port, uint32_t pair, int kick_fd);
+
+/** It has stopped and no worker holds it any more: kicks are not heard from now on. */
+void tp_kick_stop(struct tp_port *port, uint32_t pair);
+
+/** Arm the doorbells that workers want armed, and tell them what they could not be told before. */
+void tp_kicks_arm(struct tp_appliance *appliance);
 
 /* learning.c */
 

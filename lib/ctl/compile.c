@@ -6,6 +6,8 @@
 
 #define LEARNED_MOST (1u << 20)
 
+static_assert(TP_CONFIG_CLASSES_MAX <= TP_CLASSES_MAX, "workers count by class");
+
 uint32_t tp_learned_limit(const struct tp_config *config)
 {
 	uint64_t limit = 0;
@@ -26,6 +28,8 @@ static void compile_class(struct tp_class *class, const struct tp_class_config *
 {
 	/* hold_ns is at most 10 s, so the product stays far below 2^64 in floating point terms */
 	class->hold_cycles = (uint64_t)((double)config->hold_ns * rte_get_tsc_hz() / 1e9);
+	class->bid = (uint32_t)(config->bid * 16);
+	class->pinned = config->pinned;
 	class->drop_when_full = config->on_full == TP_ON_FULL_DROP;
 }
 

@@ -149,7 +149,7 @@ static int check_control_socket(const struct tp_config *config, struct tp_json_r
 	return 0;
 }
 
-/* A pinned interface keeps its hot entry for ever, and all of them may meet on one worker. */
+/* A ring of a pinned interface keeps its hot entry for ever, and all may meet on one worker. */
 static int check_pins(const struct tp_config *config, struct tp_json_reader *reader)
 {
 	struct tp_json_value root = {.reader = reader};
@@ -157,14 +157,28 @@ static int check_pins(const struct tp_config *config, struct tp_json_reader *rea
 	struct tp_json_value hot = tp_json_member(&dataplane, "hot_contexts", NULL);
 	uint32_t pinned = 0;
 
-	for (uint32_t i = 0; i < config->interface_count; i++)
-		pinned += config->classes[config->interfaces[i].class_index].pinned;
+	tp_config_count_rings(config, &pinned);
 	if (pinned > config->hot_contexts)
 		return tp_json_fail(&hot, EINVAL,
-			"found %" PRIu32 " hot contexts for %" PRIu32 " interfaces of pinned "
+			"found %" PRIu32 " hot contexts for %" PRIu32 " queue pairs of pinned "
 			"classes; accepted: at most as many of these as hot contexts",
 			config->hot_contexts, pinned);
 	return 0;
+}
+
+uint32_t tp_config_count_rings(const struct tp_config *config, uint32_t *pinned)
+{
+	uint32_t rings = 0;
+
+	*pinned = 0;
+	for (uint32_t i = 0; i < config->interface_count; i++) {
+		const struct tp_interface_config *interface = &config->interfaces[i];
+
+		rings += interface->queue_pairs;
+		if (config->classes[interface->class_index].pinned)
+			*pinned += interface->queue_pairs;
+	}
+	return rings;
 }
 
 static interface_pointer *file_order(const struct tp_config *config)

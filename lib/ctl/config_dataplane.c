@@ -9,6 +9,7 @@
 #include "cpus.h"
 
 #define HOT_CONTEXTS_MAX 1048576
+#define STAY_HOT_MAX_NS  10000000000
 
 static bool has_core(const struct tp_config *config, uint64_t core)
 {
@@ -92,6 +93,18 @@ static int read_control_socket(
 	return tp_config_copy(value, path, field);
 }
 
+static int read_switch(
+	const struct tp_json_value *value, const struct tp_json_key *key, void *field)
+{
+	const char *word = json_string_value(value->json);
+
+	(void)key;
+	if (word == NULL || (strcmp(word, "on") != 0 && strcmp(word, "off") != 0))
+		return tp_json_refuse(value, "\"on\" or \"off\"");
+	*(bool *)field = strcmp(word, "on") == 0;
+	return 0;
+}
+
 /* The last CPU: the first one is where a machine handles most interrupts. */
 static int choose_worker_core(const struct tp_json_value *value)
 {
@@ -119,6 +132,11 @@ int tp_config_read_dataplane(
 			false},
 		{"hot_contexts", tp_json_read_u32, offsetof(struct tp_config, hot_contexts), 1,
 			HOT_CONTEXTS_MAX, false},
+		{"hot_cache", read_switch, offsetof(struct tp_config, hot_cache), 0, 0, false},
+		{"stay_hot", tp_json_read_time, offsetof(struct tp_config, stay_hot_ns), 0,
+			STAY_HOT_MAX_NS, false},
+		{"idle_sleep", tp_json_read_bool, offsetof(struct tp_config, idle_sleep), 0, 0,
+			false},
 		{"control_socket", read_control_socket, offsetof(struct tp_config, control_socket),
 			0, 0, false},
 	};

@@ -6,7 +6,8 @@
 #include "config_tables.h"
 #include "json_place.h"
 
-#define DEFAULT_HOT_CONTEXTS   512
+#define DEFAULT_HOT_CONTEXTS   4096
+#define DEFAULT_STAY_HOT_NS    2000000
 #define DEFAULT_PER_FRAME      16
 #define DEFAULT_PER_64_BYTES   1
 #define DEFAULT_CONTROL_SOCKET "/run/turnpike/control.sock"
@@ -91,7 +92,10 @@ static struct tp_config *new_config(void)
 	if (config == NULL)
 		return NULL;
 	config->control_core = -1;
+	config->hot_cache = true;
 	config->hot_contexts = DEFAULT_HOT_CONTEXTS;
+	config->stay_hot_ns = DEFAULT_STAY_HOT_NS;
+	config->idle_sleep = true;
 	config->tariff_per_frame = DEFAULT_PER_FRAME;
 	config->tariff_per_64_bytes = DEFAULT_PER_64_BYTES;
 	config->control_socket = strdup(DEFAULT_CONTROL_SOCKET);

@@ -37,16 +37,6 @@ static struct tp_vring *ring_of(const struct tp_port *port, unsigned ring_number
 	return is_tx(ring_number) ? &pair->tx : &pair->rx;
 }
 
-static void mark_polls_dirty(struct tp_port *port)
-{
-	struct tp_appliance *appliance = port->appliance;
-	unsigned worker = tp_tenant_worker(appliance->config, config_of(port)->tenant_index);
-
-	appliance->polls_dirty[worker] = true;
-	if (tp_loop_arm(appliance->loop, &appliance->polls_timer, 0) < 0)
-		tp_ports_publish_polls(appliance);
-}
-
 static void come(void *owner, int peer_pid)
 {
 	struct tp_port *port = owner;
@@ -77,7 +67,7 @@ static int start_ring(void *owner, unsigned ring_number, const struct tp_vhost_r
 		tenant_name(port), config_of(port)->name, ring_number, ring->size, features);
 	port->rings_running++;
 	if (is_tx(ring_number))
-		mark_polls_dirty(port);
+		tp_kick_start(port, ring_number / 2, ring->kick_fd);
 	return 0;
 }
 
@@ -87,12 +77,15 @@ static uint16_t stop_ring(void *owner, unsigned ring_number)
 	struct tp_vring *ring = ring_of(port, ring_number);
 
 	tp_vring_retire(ring);
-	tp_dataplane_quiesce(port->appliance->dataplane);
+	if (is_tx(ring_number)) {
+		tp_dataplane_leave(port->appliance->dataplane, port->context->worker);
+		tp_kick_stop(port, ring_number / 2);
+	} else {
+		tp_dataplane_quiesce(port->appliance->dataplane);
+	}
 	tp_log(TP_LOG_DEBUG, "%s/%s: ring %u stopped", tenant_name(port), config_of(port)->name,
 		ring_number);
 	port->rings_running--;
-	if (is_tx(ring_number))
-		mark_polls_dirty(port);
 	return tp_vring_stop(ring);
 }
 
@@ -158,6 +151,7 @@ static int open_port(struct tp_port *port, struct tp_error *error)
 int tp_ports_open(struct tp_appliance *appliance, struct tp_error *error)
 {
 	uint32_t count = appliance->config->interface_count;
+	struct tp_port_kick *kick = appliance->kicks;
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct tp_port *port = &appliance->ports[i];
@@ -165,6 +159,11 @@ int tp_ports_open(struct tp_appliance *appliance, struct tp_error *error)
 		port->appliance = appliance;
 		port->index = i;
 		port->context = tp_context_at(appliance->store, i);
+		port->context->worker = (uint16_t)tp_tenant_worker(
+			appliance->config, config_of(port)->tenant_index);
+		port->kick = kick;
+		for (uint32_t pair = 0; pair < port->context->pair_count; pair++)
+			(kick++)->fd = -1;
 		if (open_port(port, error) < 0) {
 			tp_error_prefix(error, "%s/%s", tenant_name(port), config_of(port)->name);
 			return -EINVAL;
@@ -200,10 +199,12 @@ static const char *broken_because(const struct tp_port *port, char *text, size_t
 	return NULL;
 }
 
-void tp_ports_condemn_broken(struct tp_appliance *appliance)
+void tp_ports_condemn_broken(struct tp_appliance *appliance, uint32_t most)
 {
-	for (uint32_t i = 0; i < appliance->config->interface_count; i++) {
-		struct tp_port *port = &appliance->ports[i];
+	uint32_t count = appliance->config->interface_count;
+
+	for (uint32_t n = 0; n < most && n < count; n++) {
+		struct tp_port *port = &appliance->ports[appliance->next_to_check++ % count];
 		char text[128];
 		const char *reason;
 
@@ -212,46 +213,5 @@ void tp_ports_condemn_broken(struct tp_appliance *appliance)
 		reason = broken_because(port, text, sizeof(text));
 		if (reason != NULL)
 			tp_vhost_condemn(port->endpoint, reason);
-	}
-}
-
-static struct tp_poll_list *build_polls(const struct tp_appliance *appliance, unsigned worker)
-{
-	const struct tp_config *config = appliance->config;
-	size_t most = 0;
-	struct tp_poll_list *list;
-
-	for (uint32_t i = 0; i < config->interface_count; i++)
-		most += appliance->ports[i].context->pair_count;
-	list = malloc(sizeof(*list) + most * sizeof(list->poll[0]));
-	if (list == NULL)
-		return NULL;
-	list->count = 0;
-	for (uint32_t i = 0; i < config->interface_count; i++) {
-		const struct tp_port *port = &appliance->ports[i];
-
-		if (port->rings_running == 0 ||
-			tp_tenant_worker(config, config->interfaces[i].tenant_index) != worker)
-			continue;
-		for (uint32_t pair = 0; pair < port->context->pair_count; pair++)
-			if (tp_vring_running(&port->context->pair[pair].tx))
-				list->poll[list->count++] =
-					(struct tp_poll){port->context, i, pair};
-	}
-	return list;
-}
-
-void tp_ports_publish_polls(struct tp_appliance *appliance)
-{
-	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++) {
-		struct tp_poll_list *list;
-
-		if (!appliance->polls_dirty[w])
-			continue;
-		list = build_polls(appliance, w);
-		if (list == NULL)
-			continue; /* still dirty: the tick tries again */
-		tp_dataplane_publish_polls(appliance->dataplane, w, list);
-		appliance->polls_dirty[w] = false;
 	}
 }

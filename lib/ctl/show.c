@@ -209,7 +209,8 @@ static json_t *worker_object(const struct tp_appliance *appliance, unsigned w)
 	set_count(object, "worker", w);
 	set_count(object, "core", (uint64_t)share->core);
 	set_count(object, "interfaces", interfaces);
-	set_count(object, "polled_rings", atomic_load(&share->polls)->count);
+	set_count(object, "polled_rings", tp_counter_read(&share->hot));
+	set_count(object, "sleeps", tp_counter_read(&share->sleeps));
 	set_count(object, "sweeps", sweeps);
 	set_count(object, "busy_sweeps", busy);
 	set_count(object, "frames", tp_counter_read(&share->frames));

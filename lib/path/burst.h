@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "call.h"
+#include "hot.h"
 #include "state/dataplane.h"
 #include "vring/split.h"
 
@@ -62,6 +63,7 @@ struct tp_worker {
 	uint64_t learned_generation;        /* that the cache belongs to */
 	struct tp_burst burst;
 	struct tp_calls calls;
+	struct tp_hot hot;
 	struct tp_cached_mac cache[TP_CACHED_MACS];
 };
 

@@ -77,7 +77,8 @@ struct tp_worker *tp_worker_new(
 		tp_error_set(error, ENOMEM, "worker: not enough memory in the EAL's heap");
 		return NULL;
 	}
-	if (tp_calls_open(&worker->calls, error) < 0) {
+	if (tp_calls_open(&worker->calls, error) < 0 ||
+		tp_hot_open(&worker->hot, &dataplane->settings, error) < 0) {
 		tp_worker_free(worker);
 		return NULL;
 	}
@@ -91,8 +92,10 @@ struct tp_worker *tp_worker_new(
 
 void tp_worker_free(struct tp_worker *worker)
 {
-	if (worker != NULL)
+	if (worker != NULL) {
 		tp_calls_close(&worker->calls);
+		tp_hot_close(&worker->hot);
+	}
 	rte_free(worker);
 }
 
@@ -114,38 +117,89 @@ static void take_snapshot(struct tp_worker *worker)
 	empty_cache(worker);
 }
 
-/* The next ring's available index is probably in its guest's cache: let it come meanwhile. */
-static inline void prefetch_ring(const struct tp_poll *poll)
+/* A burst of a ring that shows frames. @return frames completed. */
+static unsigned serve(struct tp_worker *worker, struct tp_hot_entry *entry)
 {
-	const struct tp_vring *ring = &poll->context->pair[poll->pair].tx;
+	unsigned frames;
 
-	if (tp_vring_running(ring))
-		__builtin_prefetch(&ring->avail->idx);
+	if (!tp_vring_running(&entry->ring->tx))
+		return 0;
+	tp_hot_use(&worker->hot, entry, &worker->snapshot->classes[entry->class]);
+	frames = worker->forward(worker, &entry->poll);
+	entry->next_avail = entry->ring->tx.next_avail;
+	if (frames > 0)
+		tp_counter_add(&worker->share->cache[entry->class].hits, 1);
+	return frames;
+}
+
+static unsigned serve_pinned(struct tp_worker *worker)
+{
+	const struct tp_hot_table *pinned = &worker->hot.pinned;
+	unsigned frames = 0;
+
+	for (uint32_t i = 0; i < pinned->count; i++)
+		if (tp_hot_has_frames(&pinned->entry[i]))
+			frames += serve(worker, &pinned->entry[i]);
+	return frames;
+}
+
+static inline bool stays(const struct tp_hot *hot, const struct tp_hot_entry *entry)
+{
+	return !hot->caching || hot->now - entry->used_at <= hot->stay;
+}
+
+/* Every ring that is hot, and the pinned ones between every two bursts. */
+static unsigned serve_hot(struct tp_worker *worker)
+{
+	struct tp_hot *hot = &worker->hot;
+	struct tp_hot_table *table = &hot->table;
+	unsigned frames = 0;
+
+	for (uint32_t i = 0; i < table->count;) {
+		struct tp_hot_entry *entry = &table->entry[i];
+
+		/* The next index is probably in its guest's cache: let it come meanwhile. */
+		if (i + 1 < table->count)
+			__builtin_prefetch(entry[1].available);
+		if (tp_hot_has_frames(entry)) {
+			frames += serve(worker, entry);
+			if (hot->pinned.count > 0)
+				frames += serve_pinned(worker);
+		} else if (!stays(hot, entry) && tp_hot_cool(worker, i)) {
+			continue; /* another entry stands here now */
+		}
+		i++;
+	}
+	return frames;
 }
 
 unsigned tp_worker_sweep(struct tp_worker *worker)
 {
-	/* acquire: partner is the release store of tp_dataplane_publish_polls */
-	const struct tp_poll_list *polls =
-		atomic_load_explicit(&worker->share->polls, memory_order_acquire);
-	unsigned frames = 0;
+	unsigned frames;
 
 	take_snapshot(worker);
-	for (uint32_t i = 0; i < polls->count; i++) {
-		const struct tp_poll *poll = &polls->poll[i];
-
-		if (i + 1 < polls->count)
-			prefetch_ring(poll + 1);
-		if (tp_vring_running(&poll->context->pair[poll->pair].tx))
-			frames += worker->forward(worker, poll);
-	}
+	tp_hot_begin(worker);
+	frames = serve_pinned(worker);
+	frames += serve_hot(worker);
 	tp_call_pending(&worker->calls);
 	tp_counter_add(&worker->share->sweeps, 1);
+	__atomic_store_n(&worker->share->hot, worker->hot.table.count + worker->hot.pinned.count,
+		__ATOMIC_RELAXED);
 	if (frames > 0) {
 		tp_counter_add(&worker->share->busy_sweeps, 1);
 		tp_counter_add(&worker->share->frames, frames);
 	}
 	return frames;
+}
+
+/* Nobody waits for a worker that sleeps, and it holds nothing meanwhile. */
+static void sleep_until_kicked(struct tp_worker *worker)
+{
+	struct tp_dataplane *dataplane = worker->dataplane;
+
+	rte_rcu_qsbr_thread_offline(dataplane->qsbr, worker->index);
+	tp_hot_sleep(worker);
+	rte_rcu_qsbr_thread_online(dataplane->qsbr, worker->index);
 }
 
 int tp_worker_run(void *argument)
@@ -161,9 +215,11 @@ int tp_worker_run(void *argument)
 		rte_rcu_qsbr_quiescent(dataplane->qsbr, worker->index);
 		if (frames > 0)
 			continue;
+		if (dataplane->settings.idle_sleep && tp_hot_all_cold(worker))
+			sleep_until_kicked(worker);
 		/* Where the worker has its CPU to itself nobody needs it; elsewhere the guests do.
 		 */
-		if (dataplane->shared_core)
+		else if (dataplane->shared_core)
 			sched_yield();
 		else
 			rte_pause();

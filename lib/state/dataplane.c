@@ -2,13 +2,15 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include <rte_common.h>
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
 #include <rte_ring_elem.h>
 
 #include "state/dataplane.h"
+
+#define NO_MEMORY "dataplane: not enough memory in the EAL's heap"
 
 #define SIGHTINGS 1024 /* kept for control between two of its looks */
 
@@ -22,41 +24,62 @@ static struct rte_rcu_qsbr *qsbr_new(unsigned workers, int socket)
 	return qsbr;
 }
 
-static int worker_share_init(struct tp_worker_share *share, unsigned index, int socket)
+static struct rte_ring *ring_to_control(
+	const char *what, unsigned index, unsigned element, unsigned count, int socket)
 {
 	static unsigned serial; /* names of rings must differ */
 	char name[RTE_RING_NAMESIZE];
 
-	snprintf(name, sizeof(name), "sightings_%u_%u", serial++, index);
-	share->sightings = rte_ring_create_elem(
-		name, sizeof(struct tp_sighting), SIGHTINGS, socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
-	atomic_init(&share->polls, calloc(1, sizeof(struct tp_poll_list)));
-	return share->sightings == NULL || atomic_load(&share->polls) == NULL ? -ENOMEM : 0;
+	snprintf(name, sizeof(name), "%s_%u_%u", what, serial++, index);
+	return rte_ring_create_elem(
+		name, element, rte_align32pow2(count), socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
+}
+
+static int worker_share_init(struct tp_worker_share *share, unsigned index,
+	const struct tp_dataplane_settings *settings, struct tp_error *error)
+{
+	share->sightings = ring_to_control(
+		"sightings", index, sizeof(struct tp_sighting), SIGHTINGS, settings->socket);
+	/* One more than there are rings: a ring of DPDK holds one less than its size. */
+	share->arms = ring_to_control(
+		"arms", index, sizeof(struct tp_ring_id), settings->rings + 1, settings->socket);
+	if (share->sightings == NULL || share->arms == NULL)
+		return tp_error_set(error, ENOMEM, NO_MEMORY);
+	return tp_doorbell_open(&share->doorbell, settings->rings, error);
+}
+
+/* @return 0, or negative errno with *error set; then the caller frees what there is. */
+static int make(struct tp_dataplane *dataplane, struct tp_error *error)
+{
+	const struct tp_dataplane_settings *settings = &dataplane->settings;
+	int result = 0;
+
+	dataplane->qsbr = qsbr_new(settings->workers, settings->socket);
+	if (dataplane->qsbr == NULL)
+		return tp_error_set(error, ENOMEM, NO_MEMORY);
+	for (unsigned i = 0; i < settings->workers && result == 0; i++)
+		result = worker_share_init(&dataplane->worker[i], i, settings, error);
+	if (result < 0 || settings->learned_macs == 0)
+		return result;
+	dataplane->learned =
+		tp_mac_table_new(settings->learned_macs, settings->socket, dataplane->qsbr, error);
+	return dataplane->learned == NULL ? -ENOMEM : 0;
 }
 
 struct tp_dataplane *tp_dataplane_new(
-	unsigned workers, uint32_t learned_macs, int socket, struct tp_error *error)
+	const struct tp_dataplane_settings *settings, struct tp_error *error)
 {
 	struct tp_dataplane *dataplane = rte_zmalloc_socket("dataplane",
-		sizeof(*dataplane) + workers * sizeof(dataplane->worker[0]), RTE_CACHE_LINE_SIZE,
-		socket);
-	int result = 0;
+		sizeof(*dataplane) + settings->workers * sizeof(dataplane->worker[0]),
+		RTE_CACHE_LINE_SIZE, settings->socket);
 
 	if (dataplane == NULL) {
-		tp_error_set(error, ENOMEM, "dataplane: not enough memory in the EAL's heap");
+		tp_error_set(error, ENOMEM, NO_MEMORY);
 		return NULL;
 	}
-	dataplane->worker_count = workers;
-	dataplane->qsbr = qsbr_new(workers, socket);
-	for (unsigned i = 0; i < workers && result == 0; i++)
-		result = worker_share_init(&dataplane->worker[i], i, socket);
-	if (dataplane->qsbr == NULL || result < 0)
-		tp_error_set(error, ENOMEM, "dataplane: not enough memory in the EAL's heap");
-	else if (learned_macs == 0)
-		return dataplane;
-	else
-		dataplane->learned = tp_mac_table_new(learned_macs, socket, dataplane->qsbr, error);
-	if (dataplane->learned != NULL)
+	dataplane->settings = *settings;
+	dataplane->worker_count = settings->workers;
+	if (make(dataplane, error) == 0)
 		return dataplane;
 	tp_dataplane_free(dataplane);
 	return NULL;
@@ -68,7 +91,8 @@ void tp_dataplane_free(struct tp_dataplane *dataplane)
 		return;
 	for (unsigned i = 0; i < dataplane->worker_count; i++) {
 		rte_ring_free(dataplane->worker[i].sightings);
-		free((void *)atomic_load(&dataplane->worker[i].polls));
+		rte_ring_free(dataplane->worker[i].arms);
+		tp_doorbell_close(&dataplane->worker[i].doorbell);
 	}
 	tp_mac_table_free(dataplane->learned);
 	tp_snapshot_free((struct tp_snapshot *)atomic_load(&dataplane->snapshot));
@@ -95,14 +119,28 @@ void tp_dataplane_publish_snapshot(struct tp_dataplane *dataplane, struct tp_sna
 	tp_snapshot_free((struct tp_snapshot *)old);
 }
 
-void tp_dataplane_publish_polls(
-	struct tp_dataplane *dataplane, unsigned worker, struct tp_poll_list *polls)
+int tp_dataplane_attend(struct tp_dataplane *dataplane, const struct tp_ring_id *id)
 {
-	const struct tp_poll_list *old =
-		atomic_load_explicit(&dataplane->worker[worker].polls, memory_order_relaxed);
+	const struct tp_snapshot *snapshot =
+		atomic_load_explicit(&dataplane->snapshot, memory_order_relaxed);
+	unsigned worker = snapshot->interfaces[id->interface].context->worker;
 
+	return tp_doorbell_ring(&dataplane->worker[worker].doorbell, id);
+}
+
+void tp_dataplane_leave(struct tp_dataplane *dataplane, unsigned worker)
+{
 	/* release: partner is the acquire load at the head of a worker's sweep */
-	atomic_store_explicit(&dataplane->worker[worker].polls, polls, memory_order_release);
+	atomic_fetch_add_explicit(&dataplane->worker[worker].departures, 1, memory_order_release);
 	tp_dataplane_quiesce(dataplane);
-	free((void *)old);
+}
+
+void tp_dataplane_stop(struct tp_dataplane *dataplane)
+{
+	const struct tp_ring_id nobody = {.bell = TP_BELL_WAKE};
+
+	atomic_store_explicit(&dataplane->stop, true, memory_order_relaxed);
+	/* A doorbell that takes no more has rung already. */
+	for (unsigned i = 0; i < dataplane->worker_count; i++)
+		tp_doorbell_ring(&dataplane->worker[i].doorbell, &nobody);
 }

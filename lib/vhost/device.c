@@ -15,7 +15,7 @@ static void forget(struct vhost_device *device)
 	device->memory = NULL;
 	device->memory_in_pieces = false;
 	for (unsigned i = 0; i < TP_VHOST_RINGS_MAX; i++)
-		device->rings[i] = (struct vhost_ring){.set.call_fd = -1};
+		device->rings[i] = (struct vhost_ring){.set.call_fd = -1, .set.kick_fd = -1};
 }
 
 void vhost_device_init(struct vhost_device *device, const struct tp_vhost_settings *settings)
@@ -30,11 +30,19 @@ void vhost_device_init(struct vhost_device *device, const struct tp_vhost_settin
 void vhost_device_clear(struct vhost_device *device)
 {
 	vhost_device_pause_all(device);
-	for (unsigned i = 0; i < device->ring_count; i++)
-		if (device->rings[i].set.call_fd >= 0)
-			close(device->rings[i].set.call_fd);
+	for (unsigned i = 0; i < device->ring_count; i++) {
+		vhost_device_take_over(&device->rings[i].set.call_fd, -1);
+		vhost_device_take_over(&device->rings[i].set.kick_fd, -1);
+	}
 	tp_guest_memory_free(device->memory);
 	forget(device);
+}
+
+void vhost_device_take_over(int *kept, int fd)
+{
+	if (*kept >= 0)
+		close(*kept);
+	*kept = fd;
 }
 
 void vhost_device_pause(struct vhost_device *device, unsigned ring_number)
@@ -153,6 +161,6 @@ unsigned vhost_device_descriptors(const struct vhost_device *device)
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < device->ring_count; i++)
-		count += device->rings[i].set.call_fd >= 0;
+		count += (device->rings[i].set.call_fd >= 0) + (device->rings[i].set.kick_fd >= 0);
 	return count;
 }

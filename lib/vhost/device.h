@@ -18,7 +18,7 @@ enum vhost_enable {
 };
 
 struct vhost_ring {
-	struct tp_vhost_ring set; /* size 0: not told; call_fd is ours */
+	struct tp_vhost_ring set; /* size 0: not told; call_fd and kick_fd are ours */
 	enum vhost_enable enable;
 	bool has_addresses;
 	bool kicked; /* SET_VRING_KICK came, and no GET_VRING_BASE since */
@@ -45,6 +45,9 @@ void vhost_device_init(struct vhost_device *device, const struct tp_vhost_settin
 /** The front-end is gone: stop every ring, let memory and descriptors go, forget what it said. */
 void vhost_device_clear(struct vhost_device *device);
 
+/** Keep a descriptor, or -1 for none, in place of the one that was kept. */
+void vhost_device_take_over(int *kept, int fd);
+
 /** Stop a ring if it runs and remember where it stopped. */
 void vhost_device_pause(struct vhost_device *device, unsigned ring_number);
 
@@ -66,5 +69,5 @@ int vhost_device_settle(struct vhost_device *device, struct tp_error *error);
 /** Number of rings that run. */
 unsigned vhost_device_started(const struct vhost_device *device);
 
-/** Number of call descriptors held. */
+/** Number of call and kick descriptors held. */
 unsigned vhost_device_descriptors(const struct vhost_device *device);

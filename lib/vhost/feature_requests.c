@@ -94,7 +94,8 @@ int vhost_reset_device(struct vhost_device *device, struct vhost_message *messag
 	for (unsigned i = 0; i < device->ring_count; i++) {
 		struct vhost_ring *ring = &device->rings[i];
 
-		ring->set = (struct tp_vhost_ring){.call_fd = ring->set.call_fd};
+		vhost_device_take_over(&ring->set.kick_fd, -1);
+		ring->set = (struct tp_vhost_ring){.call_fd = ring->set.call_fd, .kick_fd = -1};
 		ring->has_addresses = false;
 	}
 	device->features = 0;

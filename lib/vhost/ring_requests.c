@@ -15,6 +15,12 @@
 #define RING_SIZE_MIN 2
 #define RING_SIZE_MAX 32768
 
+/* Virtio 1.2, 5.1.2: receive and transmit rings take turns. */
+static bool is_transmit(uint32_t ring_number)
+{
+	return ring_number % 2 == 1;
+}
+
 static struct vhost_ring *find_ring(
 	struct vhost_device *device, uint32_t ring_number, struct tp_error *error)
 {
@@ -150,7 +156,8 @@ static struct vhost_ring *find_ring_of_fd(struct vhost_device *device,
 	return find_ring(device, *ring_number, error);
 }
 
-/* All rings are polled, so the descriptor is not kept: that it came says that the ring may run. */
+/* Receive rings are looked at when there is a frame for them, so their descriptor is not kept: that
+ * it came says that the ring may run. */
 int vhost_set_vring_kick(struct vhost_device *device, struct vhost_message *message,
 	union vhost_payload *reply UNUSED, struct tp_error *error)
 {
@@ -161,7 +168,11 @@ int vhost_set_vring_kick(struct vhost_device *device, struct vhost_message *mess
 	if (ring == NULL)
 		return -EINVAL;
 	pause_to_configure(device, ring_number);
-	ring->set.polled = fd < 0;
+	if (fd >= 0 && is_transmit(ring_number))
+		message->fds[0] = -1; /* taken over */
+	else
+		fd = -1;
+	vhost_device_take_over(&ring->set.kick_fd, fd);
 	ring->kicked = true;
 	return 0;
 }
@@ -178,9 +189,7 @@ int vhost_set_vring_call(struct vhost_device *device, struct vhost_message *mess
 	if (fd >= 0)
 		message->fds[0] = -1; /* taken over */
 	vhost_device_pause(device, ring_number);
-	if (ring->set.call_fd >= 0)
-		close(ring->set.call_fd);
-	ring->set.call_fd = fd;
+	vhost_device_take_over(&ring->set.call_fd, fd);
 	return 0;
 }
 

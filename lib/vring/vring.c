@@ -56,7 +56,7 @@ static int find_areas(
 
 /* virtio 1.2, 2.7.10: flags without the event index; with it, an event just passed comes again only
  * after 65,536 buffers. */
-static void suppress_kicks(struct tp_vring *ring)
+void tp_vring_suppress_kicks(struct tp_vring *ring)
 {
 	uint16_t *avail_event = (uint16_t *)&ring->used->ring[ring->size];
 
@@ -65,7 +65,7 @@ static void suppress_kicks(struct tp_vring *ring)
 		__atomic_store_n(avail_event, (uint16_t)(ring->next_avail - 1), __ATOMIC_RELAXED);
 }
 
-static void ask_for_kicks(struct tp_vring *ring)
+void tp_vring_ask_for_kicks(struct tp_vring *ring)
 {
 	uint16_t *avail_event = (uint16_t *)&ring->used->ring[ring->size];
 
@@ -116,7 +116,7 @@ int tp_vring_start(struct tp_vring *ring, const struct tp_vring_setup *setup,
 	ring->call_fd = setup->call_fd;
 	tp_vring_break(ring, TP_VRING_SOUND);
 	start_indices(ring);
-	suppress_kicks(ring);
+	tp_vring_suppress_kicks(ring);
 	/* release: partner is the acquire load in tp_vring_running */
 	atomic_store_explicit(&ring->running, true, memory_order_release);
 	return 0;
@@ -130,7 +130,7 @@ void tp_vring_retire(struct tp_vring *ring)
 uint16_t tp_vring_stop(struct tp_vring *ring)
 {
 	if (ring->used != NULL)
-		ask_for_kicks(ring);
+		tp_vring_ask_for_kicks(ring);
 	ring->desc = NULL;
 	ring->avail = NULL;
 	ring->used = NULL;

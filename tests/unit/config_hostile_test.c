@@ -304,7 +304,7 @@ static void too_many_interfaces_or_pins_are_refused(void **state)
 	refused(CROWD("65536", "512", "false"), "found interface number 65537; accepted: at most "
 						"65536 interfaces in all");
 	refused(CROWD("512", "512", "true"), "$.dataplane.hot_contexts: found 512 hot contexts for "
-					     "513 interfaces of pinned classes");
+					     "513 queue pairs of pinned classes");
 	tp_config_free(accepted(CROWD("511", "512", "true")));
 }
 

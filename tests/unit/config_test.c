@@ -10,7 +10,9 @@ static void defaults_are_filled_in(void **state)
 	(void)state;
 	assert_int_equal(config->worker_count, 1);
 	assert_int_equal(config->control_core, -1);
-	assert_int_equal(config->hot_contexts, 512);
+	assert_int_equal(config->hot_contexts, 4096);
+	assert_true(config->hot_cache && config->idle_sleep);
+	assert_int_equal(config->stay_hot_ns, 2000000);
 	assert_string_equal(config->control_socket, "/run/turnpike/control.sock");
 	assert_int_equal(config->tariff_per_frame, 16);
 	assert_int_equal(config->tariff_per_64_bytes, 1);
@@ -61,7 +63,8 @@ static void every_key_arrives(void **state)
 {
 	struct tp_config *config = accepted(
 		"{'$schema':'x','dataplane':{'worker_cores':[3,1],'control_core':0,"
-		"'hot_contexts':7,'control_socket':'/run/c'},"
+		"'hot_contexts':9,'hot_cache':'off','stay_hot':'5ms','idle_sleep':false,"
+		"'control_socket':'/run/c'},"
 		"'tariff':{'per_frame':5,'per_64_bytes':0},"
 		"'tenants':{'acme':{'budget':{'credits_per_second':9,'burst':8},"
 		"'mac_learning':true,'unknown_unicast':'flood','interfaces':{"
@@ -76,7 +79,10 @@ static void every_key_arrives(void **state)
 	assert_int_equal(config->worker_cores[0], 3);
 	assert_int_equal(config->worker_cores[1], 1);
 	assert_int_equal(config->control_core, 0);
-	assert_int_equal(config->hot_contexts, 7);
+	assert_int_equal(config->hot_contexts, 9);
+	assert_false(config->hot_cache);
+	assert_int_equal(config->stay_hot_ns, 5000000);
+	assert_false(config->idle_sleep);
 	assert_string_equal(config->control_socket, "/run/c");
 	assert_int_equal(config->tariff_per_frame, 5);
 	assert_int_equal(config->tariff_per_64_bytes, 0);
@@ -269,6 +275,11 @@ static void the_rest_is_checked(void **state)
 		{"{'dataplane':{'worker_cores':[1024]}" REST, "worker_cores[0]: found 1024"},
 		{"{'dataplane':{'control_core':1024}" REST, "control_core: found 1024"},
 		{"{'dataplane':{'hot_contexts':0}" REST, "hot_contexts: found 0"},
+		{"{'dataplane':{'hot_cache':true}" REST,
+			"hot_cache: found true (boolean); accepted: \"on\" or \"off\""},
+		{"{'dataplane':{'stay_hot':2}" REST, "stay_hot: found 2"},
+		{"{'dataplane':{'stay_hot':'11s'}" REST, "stay_hot: found \"11s\""},
+		{"{'dataplane':{'idle_sleep':'no'}" REST, "idle_sleep: found \"no\""},
 		{"{'dataplane':{'control_socket':'x'}" REST, "control_socket: found \"x\""},
 		{"{'tariff':{'per_frame':-1}" REST, "$.tariff.per_frame: found -1"},
 		{"{'tariff':{'per_frame':1000001}" REST, "$.tariff.per_frame: found 1000001"},

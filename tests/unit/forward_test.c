@@ -46,7 +46,7 @@ static void test_every_length_arrives_unchanged(const char *vector, uint64_t fea
 	for (uint32_t length = 14; length <= 1600; length++) {
 		fill(length);
 		assert_true(scene_send(&scene.guest[0], sent, length));
-		assert_int_equal(tp_worker_sweep(scene.worker), 1);
+		assert_int_equal(scene_sweep(&scene), 1);
 		assert_int_equal(scene_receive(&scene.guest[1], received), length);
 		assert_memory_equal(received, sent, length);
 		assert_int_equal(scene_receive(&scene.guest[0], received), 0);
@@ -93,7 +93,7 @@ static void test_frame_over_many_receive_buffers(void **state)
 		for (uint32_t length = 14; length < 1600; length += 61) {
 			fill(length);
 			assert_true(scene_send(&scene.guest[0], sent, length));
-			assert_int_equal(tp_worker_sweep(scene.worker), 1);
+			assert_int_equal(scene_sweep(&scene), 1);
 			assert_int_equal(scene_receive(&scene.guest[1], received), length);
 			assert_memory_equal(received, sent, length);
 		}
@@ -131,7 +131,7 @@ static void test_frame_from_many_pieces(void **state)
 				continue;
 			fill(length);
 			send_in_pieces(&scene.guest[0], length, piece);
-			assert_int_equal(tp_worker_sweep(scene.worker), 1);
+			assert_int_equal(scene_sweep(&scene), 1);
 			assert_int_equal(scene_receive(&scene.guest[1], received), length);
 			assert_memory_equal(received, sent, length);
 		}
@@ -158,7 +158,7 @@ static void test_order_is_kept_and_each_frame_comes_once(void **state)
 				    60 + (uint32_t)rand() % 200))
 				next_sent[from][to]++;
 		if (rand() % 3 != 0)
-			tp_worker_sweep(scene.worker);
+			scene_sweep(&scene);
 		for (unsigned g = 0; g < 4; g++)
 			for (int n = rand() % 64; n > 0 && scene_receive(&scene.guest[g], received);
 				n--) {
@@ -169,7 +169,7 @@ static void test_order_is_kept_and_each_frame_comes_once(void **state)
 			}
 	}
 	for (unsigned n = 0; n < 1000; n++) {
-		tp_worker_sweep(scene.worker);
+		scene_sweep(&scene);
 		for (unsigned g = 0; g < 4; g++)
 			while (scene_receive(&scene.guest[g], received))
 				next_seen[(unsigned)(scene_number(received) >> 32)][g]++;
@@ -190,6 +190,7 @@ static void test_tenants_with_equal_macs_never_meet(void **state)
 
 	(void)state;
 	begin(&options);
+	scene_sweep(&scene); /* whether they are asked to kick has been said */
 	for (unsigned i = 0; i < 3; i++) {
 		before[i] = malloc(1u << 20);
 		memcpy(before[i], scene.guest[3 + i].memory.base, 1u << 20);
@@ -199,7 +200,7 @@ static void test_tenants_with_equal_macs_never_meet(void **state)
 		scene_send_number(&scene.guest[1], broadcast, n, 60);
 		scene_send_number(&scene.guest[2], scene_mac(77), n, 60); /* unknown */
 		for (unsigned i = 0; i < 4; i++)
-			tp_worker_sweep(scene.worker);
+			scene_sweep(&scene);
 		for (unsigned g = 0; g < 3; g++)
 			while (scene_receive(&scene.guest[g], received))
 				;
@@ -225,7 +226,7 @@ static void test_flood_reaches_all_others_in_order(void **state)
 	scene_send_number(&scene.guest[0], tp_mac_load(multicast), 2, 60);
 	scene_send_number(&scene.guest[0], scene.guest[1].mac, 3, 60);
 	for (unsigned i = 0; i < 4; i++)
-		tp_worker_sweep(scene.worker);
+		scene_sweep(&scene);
 	for (uint64_t n = 0; n < 4; n++) {
 		assert_int_equal(scene_receive(&scene.guest[1], received), 60);
 		assert_int_equal(scene_number(received), n);
@@ -249,7 +250,7 @@ static void test_flood_copies_are_never_held(void **state)
 	for (unsigned n = 0; n < 3; n++)
 		scene_send_number(&scene.guest[0], broadcast, n, 60);
 	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(tp_worker_sweep(scene.worker), 1);
+		assert_int_equal(scene_sweep(&scene), 1);
 	assert_int_equal(scene_counter(&scene.guest[0], TP_COUNTER_COPIES), 2);
 	assert_int_equal(scene_counter(&scene.guest[0], TP_COUNTER_COPIES_REFUSED), 4);
 	assert_int_equal(scene_drops(&scene.guest[0], TP_DROP_FLOOD_NOBODY), 2);
@@ -260,7 +261,7 @@ static void expect_drop(enum tp_drop drop)
 {
 	uint64_t before = scene_drops(&scene.guest[0], drop);
 
-	assert_int_equal(tp_worker_sweep(scene.worker), 1);
+	assert_int_equal(scene_sweep(&scene), 1);
 	assert_int_equal(scene_drops(&scene.guest[0], drop), before + 1);
 	assert_int_equal(scene_receive(&scene.guest[1], received), 0);
 }
@@ -312,12 +313,12 @@ static void test_held_frame_waits_in_its_ring(void **state)
 	begin(&options);
 	for (unsigned n = 0; n < 4; n++)
 		scene_send_number(&scene.guest[0], scene.guest[1].mac, n, 60);
-	assert_int_equal(tp_worker_sweep(scene.worker), 2);
+	assert_int_equal(scene_sweep(&scene), 2);
 	for (unsigned i = 0; i < 100; i++) /* refused again and again: nothing changes */
-		assert_int_equal(tp_worker_sweep(scene.worker), 0);
+		assert_int_equal(scene_sweep(&scene), 0);
 	assert_int_equal(guest_returned(&scene.guest[0].tx), 2);
 	assert_int_equal(scene_receive(&scene.guest[1], received), 60); /* posts it again */
-	assert_int_equal(tp_worker_sweep(scene.worker), 1);
+	assert_int_equal(scene_sweep(&scene), 1);
 	for (uint64_t n = 1; n < 3; n++) {
 		assert_int_equal(scene_receive(&scene.guest[1], received), 60);
 		assert_int_equal(scene_number(received), n);
@@ -336,18 +337,18 @@ static void test_hold_ends_and_the_destination_is_deaf(void **state)
 	for (unsigned n = 0; n < 4; n++)
 		scene_send_number(&scene.guest[0], scene.guest[1].mac, n, 60);
 	scene_send_number(&scene.guest[0], scene.guest[2].mac, 4, 60);
-	assert_int_equal(tp_worker_sweep(scene.worker), 1); /* the second is held from here */
-	assert_int_equal(tp_worker_sweep(scene.worker), 0);
+	assert_int_equal(scene_sweep(&scene), 1); /* the second is held from here */
+	assert_int_equal(scene_sweep(&scene), 0);
 	rte_delay_us_block(3000);
-	assert_int_equal(tp_worker_sweep(scene.worker), 4);
+	assert_int_equal(scene_sweep(&scene), 4);
 	assert_int_equal(scene_drops(&scene.guest[0], TP_DROP_DESTINATION_FULL), 1);
 	assert_int_equal(scene_drops(&scene.guest[0], TP_DROP_DESTINATION_DEAF), 2);
 	assert_int_equal(scene_receive(&scene.guest[2], received), 60); /* others are served */
 	assert_int_equal(scene_receive(&scene.guest[1], received), 60); /* it listens again */
 	scene_send_number(&scene.guest[0], scene.guest[1].mac, 5, 60);
 	scene_send_number(&scene.guest[0], scene.guest[1].mac, 6, 60);
-	assert_int_equal(tp_worker_sweep(scene.worker), 1); /* the second is held, not dropped */
-	assert_int_equal(tp_worker_sweep(scene.worker), 0);
+	assert_int_equal(scene_sweep(&scene), 1); /* the second is held, not dropped */
+	assert_int_equal(scene_sweep(&scene), 0);
 	end();
 }
 
@@ -360,7 +361,7 @@ static void test_class_that_drops_does_not_hold(void **state)
 	begin(&options);
 	for (unsigned n = 0; n < 4; n++)
 		scene_send_number(&scene.guest[0], scene.guest[1].mac, n, 60);
-	assert_int_equal(tp_worker_sweep(scene.worker), 4);
+	assert_int_equal(scene_sweep(&scene), 4);
 	assert_int_equal(scene_drops(&scene.guest[0], TP_DROP_DESTINATION_FULL), 3);
 	end();
 }
@@ -376,7 +377,7 @@ static void test_broken_guest_leaves_its_neighbours_alone(void **state)
 	scene_send_number(&scene.guest[0], scene.guest[3].mac, 0, 60);
 	for (unsigned n = 0; n < 1000; n++) {
 		scene_send_number(&scene.guest[0], scene.guest[1].mac, n, 60);
-		tp_worker_sweep(scene.worker);
+		scene_sweep(&scene);
 		assert_int_equal(scene_receive(&scene.guest[1], received), 60);
 		assert_int_equal(scene_number(received), n);
 	}
@@ -397,12 +398,12 @@ static void test_learning_reports_new_sources(void **state)
 	begin(&options);
 	scene_header(sent, scene.guest[1].mac, scene_mac(40)); /* someone behind guest 0 */
 	scene_send(&scene.guest[0], sent, 60);
-	assert_int_equal(tp_worker_sweep(scene.worker), 1);
+	assert_int_equal(scene_sweep(&scene), 1);
 	assert_int_equal(rte_ring_count(scene.dataplane->worker[0].sightings), 1);
 	assert_int_equal(tp_mac_table_set(scene.dataplane->learned, key, 0), 0);
 	atomic_fetch_add(&scene.dataplane->learned_generation, 1);
 	scene_send_number(&scene.guest[2], scene_mac(40), 1, 60);
-	assert_int_equal(tp_worker_sweep(scene.worker), 1);
+	assert_int_equal(scene_sweep(&scene), 1);
 	assert_int_equal(scene_receive(&scene.guest[0], received), 60);
 	assert_int_equal(scene_receive(&scene.guest[1], received), 60); /* the first frame only */
 	assert_int_equal(scene_receive(&scene.guest[1], received), 0);
@@ -413,7 +414,7 @@ static unsigned sightings_after(uint64_t source)
 {
 	scene_header(sent, scene.guest[1].mac, source);
 	scene_send(&scene.guest[0], sent, 60);
-	assert_int_equal(tp_worker_sweep(scene.worker), 1);
+	assert_int_equal(scene_sweep(&scene), 1);
 	return rte_ring_count(scene.dataplane->worker[0].sightings);
 }
 
@@ -456,7 +457,7 @@ static void test_sums_hold_under_a_random_guest(void **state)
 			guest->tx.desc[index].len = (uint32_t)rand() % 3000;
 		}
 		if (rand() % 4 == 0)
-			tp_worker_sweep(scene.worker);
+			scene_sweep(&scene);
 		if (rand() % 4 == 0)
 			scene_receive(&scene.guest[rand() % 4], received);
 	}

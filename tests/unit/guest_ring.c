@@ -92,6 +92,18 @@ void guest_post(struct guest_ring *ring, uint16_t head)
 	__atomic_store_n(&ring->avail->idx, (uint16_t)(index + 1), __ATOMIC_RELEASE);
 }
 
+bool guest_kick_wanted(const struct guest_ring *ring)
+{
+	const uint16_t *avail_event = (const uint16_t *)&ring->used->ring[ring->size];
+
+	/* Between the index that was stored and the switch's wish (virtio 1.2, 2.7.13.4). */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (ring->setup.features & TP_FEATURE(VIRTIO_RING_F_EVENT_IDX))
+		return __atomic_load_n(avail_event, __ATOMIC_RELAXED) ==
+		       (uint16_t)(ring->avail->idx - 1);
+	return !(__atomic_load_n(&ring->used->flags, __ATOMIC_RELAXED) & VRING_USED_F_NO_NOTIFY);
+}
+
 uint16_t guest_returned(const struct guest_ring *ring)
 {
 	return (uint16_t)(__atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE) - ring->used_seen);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/guest_memory.h"
@@ -51,6 +52,9 @@ void guest_describe(struct guest_ring *ring, uint16_t index, const void *buffer,
 
 /** Make a chain available. */
 void guest_post(struct guest_ring *ring, uint16_t head);
+
+/** Does the switch want to be kicked for the chain that was made available last? */
+bool guest_kick_wanted(const struct guest_ring *ring);
 
 /** Chains returned and not yet taken by guest_take. */
 uint16_t guest_returned(const struct guest_ring *ring);

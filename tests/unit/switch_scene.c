@@ -1,17 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_memory.h>
+#include <rte_ring_elem.h>
 
+#include "burst.h"
 #include "switch_scene.h"
+
+#ifndef SCENE_EVICT
+#define SCENE_EVICT 0
+#endif
 
 static void start_eal_once(void)
 {
@@ -47,16 +56,29 @@ static uint64_t mac_of(
 	return scene_mac(options->same_macs ? guest % (scene->guests / scene->tenants) : guest);
 }
 
+static uint16_t class_of(
+	const struct scene *scene, const struct scene_options *options, unsigned guest)
+{
+	if (guest < options->pinned)
+		return SCENE_PINNED;
+	return guest >= scene->guests - options->dear ? SCENE_DEAR : SCENE_PLAIN;
+}
+
 struct tp_snapshot *scene_snapshot(struct scene *scene, const struct scene_options *options)
 {
 	struct tp_snapshot *snapshot =
-		tp_snapshot_new(1, scene->tenants, scene->guests, SOCKET_ID_ANY, NULL);
+		tp_snapshot_new(SCENE_CLASSES, scene->tenants, scene->guests, SOCKET_ID_ANY, NULL);
 	uint64_t hold_ns = options->hold_ns == 0 ? 10000000000 : options->hold_ns;
 	unsigned each = scene->guests / scene->tenants;
 
 	assert_non_null(snapshot);
-	snapshot->classes[0].hold_cycles = (uint64_t)((double)hold_ns * rte_get_tsc_hz() / 1e9);
-	snapshot->classes[0].drop_when_full = options->drop_when_full;
+	for (unsigned c = 0; c < SCENE_CLASSES; c++)
+		snapshot->classes[c] = (struct tp_class){
+			.hold_cycles = (uint64_t)((double)hold_ns * rte_get_tsc_hz() / 1e9),
+			.drop_when_full = options->drop_when_full,
+			.pinned = c == SCENE_PINNED,
+			.bid = c == SCENE_DEAR ? 64 * 16 : 2 * 16,
+		};
 	for (unsigned t = 0; t < scene->tenants; t++)
 		snapshot->tenants[t] = (struct tp_tenant){
 			.first_interface = t * each,
@@ -70,6 +92,7 @@ struct tp_snapshot *scene_snapshot(struct scene *scene, const struct scene_optio
 			.context = tp_context_at(scene->store, i),
 			.tenant = tenant_of(scene, i),
 			.source_mac_check = !options->no_source_check,
+			.class = class_of(scene, options, i),
 		};
 	assert_int_equal(tp_snapshot_seal(snapshot, SOCKET_ID_ANY, NULL), 0);
 	return snapshot;
@@ -90,28 +113,141 @@ static void start_guest(struct scene_guest *guest, const struct scene_options *o
 		if (options->receive_buffers == 0 || i < options->receive_buffers)
 			guest_post(&guest->rx, i);
 	}
-	assert_int_equal(tp_vring_start(&guest->context->pair[0].tx, &guest->tx.setup,
-				 guest->memory.memory, &error),
-		0);
 	assert_int_equal(tp_vring_start(&guest->context->pair[0].rx, &guest->rx.setup,
 				 guest->memory.memory, &error),
 		0);
+	guest->kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	guest->silent = options->silent;
 }
 
-static void publish_polls(struct scene *scene)
+static struct tp_ring_id id_of(const struct scene *scene, unsigned guest, enum tp_bell bell)
 {
-	struct tp_poll_list *polls =
-		malloc(sizeof(*polls) + scene->guests * sizeof(polls->poll[0]));
+	return (struct tp_ring_id){
+		.interface = guest,
+		.generation = scene->guest[guest].context->pair[0].generation,
+		.bell = (uint8_t)bell,
+	};
+}
 
-	assert_non_null(polls);
-	polls->count = scene->guests;
-	for (unsigned i = 0; i < scene->guests; i++)
-		polls->poll[i] = (struct tp_poll){scene->guest[i].context, i, 0};
-	tp_dataplane_publish_polls(scene->dataplane, 0, polls);
+/* What is called off gives its place back when a thread of the kernel gets to it. */
+static void until_room(
+	struct scene *scene, int (*try)(struct scene *scene, unsigned guest), unsigned guest)
+{
+	unsigned tries = 0;
+	int result;
+
+	while ((result = try(scene, guest)) == -EAGAIN && tries++ < 10000)
+		usleep(100);
+	assert_int_equal(result, 0);
+}
+
+static int try_arm(struct scene *scene, unsigned number)
+{
+	const struct tp_ring_id id = id_of(scene, number, TP_BELL_KICK);
+
+	return tp_doorbell_arm(&scene->dataplane->worker[0].doorbell, &scene->guest[number].arm,
+		scene->guest[number].kick_fd, &id);
+}
+
+static int try_attend(struct scene *scene, unsigned number)
+{
+	const struct tp_ring_id id = id_of(scene, number, TP_BELL_ATTEND);
+
+	return tp_dataplane_attend(scene->dataplane, &id);
+}
+
+static void arm(struct scene *scene, unsigned number)
+{
+	until_room(scene, try_arm, number);
+	scene->guest[number].context->pair[0].armed++;
+}
+
+void scene_arm(struct scene *scene)
+{
+	struct tp_ring_id id;
+
+	while (rte_ring_sc_dequeue_elem(scene->dataplane->worker[0].arms, &id, sizeof(id)) == 0) {
+		struct tp_ring_pair *ring = &scene->guest[id.interface].context->pair[0];
+
+		if (ring->generation != id.generation)
+			continue;
+		arm(scene, id.interface);
+		atomic_store(&ring->arming, false);
+	}
+}
+
+/* Whatever can be written back is; what has frames, or no armed doorbell, stays. */
+static void evict_all(struct scene *scene)
+{
+	struct tp_hot_table *table = &scene->worker->hot.table;
+
+	for (uint32_t i = 0; i < table->count;)
+		if (tp_hot_has_frames(&table->entry[i]) || !tp_hot_cool(scene->worker, i))
+			i++;
+}
+
+/* Kicks that tests which write rings by hand leave out. */
+static void kick_as_wanted(struct scene *scene)
+{
+	for (unsigned i = 0; i < scene->guests; i++) {
+		const struct scene_guest *guest = &scene->guest[i];
+
+		if (guest->tx.avail->idx != guest->tx.used->idx && guest_kick_wanted(&guest->tx))
+			eventfd_write(guest->kick_fd, 1);
+	}
+}
+
+unsigned scene_sweep(struct scene *scene)
+{
+	unsigned frames;
+
+	scene_arm(scene);
+	if (SCENE_EVICT && scene->evicting)
+		kick_as_wanted(scene);
+	frames = tp_worker_sweep(scene->worker);
+	if (SCENE_EVICT && scene->evicting) {
+		evict_all(scene); /* asks for doorbells */
+		scene_arm(scene);
+		evict_all(scene);
+	}
+	return frames;
+}
+
+enum tp_residence scene_residence(const struct scene_guest *guest)
+{
+	return atomic_load(&guest->context->pair[0].residence);
+}
+
+void scene_start(struct scene *scene, unsigned number, const struct scene_options *options)
+{
+	struct scene_guest *guest = &scene->guest[number];
+	struct tp_ring_pair *ring = &guest->context->pair[0];
+	struct tp_error error;
+
+	assert_int_equal(
+		tp_vring_start(&ring->tx, &guest->tx.setup, guest->memory.memory, &error), 0);
+	ring->generation++;
+	ring->rang = ring->armed;
+	atomic_store(&ring->arming, false);
+	if (!options->dense && number >= options->pinned)
+		arm(scene, number);
+	until_room(scene, try_attend, number);
+}
+
+void scene_stop(struct scene *scene, unsigned number)
+{
+	struct scene_guest *guest = &scene->guest[number];
+
+	tp_vring_retire(&guest->context->pair[0].tx);
+	tp_dataplane_leave(scene->dataplane, 0);
+	if (tp_ring_armed(&guest->context->pair[0]))
+		tp_doorbell_disarm(&scene->dataplane->worker[0].doorbell, &guest->arm);
+	tp_vring_stop(&guest->context->pair[0].tx);
 }
 
 void scene_begin(struct scene *scene, const struct scene_options *options)
 {
+	struct tp_dataplane_settings settings;
 	uint16_t pairs[SCENE_GUESTS];
 	struct tp_error error;
 
@@ -121,7 +257,19 @@ void scene_begin(struct scene *scene, const struct scene_options *options)
 	for (unsigned i = 0; i < scene->guests; i++)
 		pairs[i] = 1;
 	scene->store = tp_context_store_new(pairs, scene->guests, SOCKET_ID_ANY);
-	scene->dataplane = tp_dataplane_new(1, options->learning ? 64 : 0, SOCKET_ID_ANY, &error);
+	scene->evicting = !options->silent && !options->dense;
+	settings = (struct tp_dataplane_settings){
+		.workers = 1,
+		.learned_macs = options->learning ? 64 : 0,
+		.rings = scene->guests,
+		.pinned_rings = options->pinned,
+		.hot_contexts = options->hot_contexts == 0 ? scene->guests : options->hot_contexts,
+		.stay_hot_ns = options->stay_hot_ns == 0 ? 10000000000 : options->stay_hot_ns,
+		.hot_cache = !options->dense,
+		.idle_sleep = true,
+		.socket = SOCKET_ID_ANY,
+	};
+	scene->dataplane = tp_dataplane_new(&settings, &error);
 	assert_non_null(scene->store);
 	assert_non_null(scene->dataplane);
 	for (unsigned i = 0; i < scene->guests; i++) {
@@ -130,7 +278,8 @@ void scene_begin(struct scene *scene, const struct scene_options *options)
 		start_guest(&scene->guest[i], options);
 	}
 	tp_dataplane_publish_snapshot(scene->dataplane, scene_snapshot(scene, options));
-	publish_polls(scene);
+	for (unsigned i = 0; i < scene->guests; i++)
+		scene_start(scene, i, options);
 	scene->worker = tp_worker_new(scene->dataplane, 0, options->vector, &error);
 	assert_non_null(scene->worker);
 }
@@ -138,9 +287,9 @@ void scene_begin(struct scene *scene, const struct scene_options *options)
 void scene_end(struct scene *scene)
 {
 	for (unsigned i = 0; i < scene->guests; i++) {
-		tp_vring_retire(&scene->guest[i].context->pair[0].tx);
+		scene_stop(scene, i);
+		close(scene->guest[i].kick_fd);
 		tp_vring_retire(&scene->guest[i].context->pair[0].rx);
-		tp_vring_stop(&scene->guest[i].context->pair[0].tx);
 		tp_vring_stop(&scene->guest[i].context->pair[0].rx);
 		guest_destroy(&scene->guest[i].memory);
 	}
@@ -171,6 +320,8 @@ bool scene_send(struct scene_guest *guest, const uint8_t *frame, uint32_t length
 	guest_describe(&guest->tx, index, buffer, (uint32_t)TP_NET_HEADER + length, 0, 0);
 	guest_post(&guest->tx, index);
 	guest->tx_next++;
+	if (!guest->silent && guest_kick_wanted(&guest->tx))
+		assert_int_equal(eventfd_write(guest->kick_fd, 1), 0);
 	return true;
 }
 

@@ -26,6 +26,9 @@ struct scene_guest {
 	uint16_t tx_next; /* next buffer to send with */
 	uint64_t mac;
 	struct tp_context *context;
+	int kick_fd;
+	bool silent;
+	struct iocb arm;
 };
 
 struct scene {
@@ -35,6 +38,7 @@ struct scene {
 	struct tp_context_store *store;
 	struct tp_dataplane *dataplane;
 	struct tp_worker *worker;
+	bool evicting;
 };
 
 /** How the scene differs from the plain one: one tenant, checks on, unknown dropped, frames held 10
@@ -51,11 +55,39 @@ struct scene_options {
 	uint64_t hold_ns;         /* 0 stands for 10 s */
 	unsigned receive_buffers; /* posted at start; 0 stands for all */
 	const char *vector;
+	uint32_t hot_contexts; /* 0 stands for all */
+	uint64_t stay_hot_ns;  /* 0 stands for 10 s */
+	bool dense;            /* no hot-context cache */
+	bool silent;           /* guests that never kick, and do not say so */
+	unsigned pinned;       /* so many guests, the first ones, are of a pinned class */
+	unsigned dear;         /* so many guests, the last ones, are of a class that bids most */
 };
+
+/* Classes of a scene. */
+enum { SCENE_PLAIN, SCENE_PINNED, SCENE_DEAR, SCENE_CLASSES };
 
 /** Build the scene; receive buffers are posted, nothing is sent yet. */
 void scene_begin(struct scene *scene, const struct scene_options *options);
 void scene_end(struct scene *scene);
+
+/**
+ * What control does for doorbells, and one sweep. In programs built with SCENE_EVICT every ring
+ * that can go cold after it does: what follows begins with a kick and a load.
+ * @return frames completed.
+ */
+unsigned scene_sweep(struct scene *scene);
+
+/** Arm the doorbells that the worker wants armed. */
+void scene_arm(struct scene *scene);
+
+/** Stop a guest's transmit ring, as control does. */
+void scene_stop(struct scene *scene, unsigned guest);
+
+/** Start it anew. */
+void scene_start(struct scene *scene, unsigned guest, const struct scene_options *options);
+
+/** Where a guest's transmit ring stands. */
+enum tp_residence scene_residence(const struct scene_guest *guest);
 
 /** A snapshot of the scene as `options` describe it, sealed and not published. */
 struct tp_snapshot *scene_snapshot(struct scene *scene, const struct scene_options *options);

@@ -56,9 +56,9 @@ static void qemu_guest_boots_and_reboots(void **state)
 			assert_true(scene->record.runs[i]);
 		}
 		front_send_u64(scene, VHOST_SET_STATUS, 0xf);
-		/* Listen, connection, two calls. */
-		assert_int_equal(status_of(scene).descriptors, 4);
-		assert_int_equal(count_descriptors(), scene->descriptors + 4); /* and our end */
+		/* Listen, connection, two calls, a kick. */
+		assert_int_equal(status_of(scene).descriptors, 5);
+		assert_int_equal(count_descriptors(), scene->descriptors + 5); /* and our end */
 		front_send(scene, VHOST_GET_STATUS, 0, NULL, 0, NULL, 0);
 		assert_int_equal(front_reply(scene, VHOST_GET_STATUS), 0xf);
 		front_send_ring(scene, VHOST_GET_VRING_BASE, 0, 0);
@@ -102,7 +102,7 @@ static void virtio_user_starts_stops_starts(void **state)
 		for (unsigned i = 0; i < 2; i++)
 			front_send_ring(scene, VHOST_SET_VRING_ENABLE, i, 1);
 		assert_true(scene->record.runs[0] && scene->record.runs[1]);
-		assert_true(scene->record.ring[0].polled);
+		assert_int_equal(scene->record.ring[1].kick_fd, -1);
 		assert_int_equal(scene->record.ring[1].call_fd, -1);
 		assert_int_equal(scene->record.ring[0].size, RING_SIZE);
 		assert_int_equal(scene->record.ring[0].used_address, USER_ADDRESS + 0x8000);
@@ -130,7 +130,24 @@ static void ring_without_protocol_features_is_enabled_by_its_kick(void **state)
 	assert_false(scene->record.runs[0]);
 	front_send_eventfd(scene, VHOST_SET_VRING_KICK, 0);
 	assert_true(scene->record.runs[0]);
-	assert_false(scene->record.ring[0].polled);
+}
+
+/* Only kicks of transmit rings are listened to; the other's descriptor is not kept. */
+static void kicks_of_transmit_rings_are_kept(void **state)
+{
+	struct scene *scene = *state;
+
+	front_connect(scene);
+	front_send_u64(scene, VHOST_SET_FEATURES, VHOST_F_VERSION_1);
+	front_send_memory(scene);
+	for (unsigned i = 0; i < 2; i++) {
+		front_send_ring(scene, VHOST_SET_VRING_NUM, i, RING_SIZE);
+		front_send_addresses(scene, i);
+		front_send_eventfd(scene, VHOST_SET_VRING_KICK, i);
+		assert_true(scene->record.runs[i]);
+	}
+	assert_int_equal(scene->record.ring[0].kick_fd, -1);
+	assert_true(scene->record.ring[1].kick_fd >= 0);
 }
 
 static void ring_stays_stopped_after_get_base_until_a_new_kick(void **state)
@@ -396,6 +413,7 @@ int main(void)
 		SCENE(qemu_guest_boots_and_reboots),
 		SCENE(virtio_user_starts_stops_starts),
 		SCENE(ring_without_protocol_features_is_enabled_by_its_kick),
+		SCENE(kicks_of_transmit_rings_are_kept),
 		SCENE(ring_stays_stopped_after_get_base_until_a_new_kick),
 		SCENE(change_under_a_running_ring),
 		SCENE(memory_changes_piece_by_piece),

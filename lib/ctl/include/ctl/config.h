@@ -56,9 +56,12 @@ struct tp_tenant_config {
 struct tp_config {
 	uint16_t worker_cores[TP_CONFIG_WORKERS_MAX]; /* CPU numbers, one worker each */
 	uint32_t worker_count;
-	int control_core; /* CPU of the control plane, -1: not stated */
-	uint32_t hot_contexts;
-	char *control_socket; /* default /run/turnpike/control.sock */
+	int control_core;      /* CPU of the control plane, -1: not stated */
+	bool hot_cache;        /* default true; false: every ring is polled on every sweep */
+	uint32_t hot_contexts; /* source rings that a worker keeps hot */
+	uint64_t stay_hot_ns;  /* how long an idle ring stays hot */
+	bool idle_sleep;       /* default true; workers with nothing to poll sleep */
+	char *control_socket;  /* default /run/turnpike/control.sock */
 	uint64_t tariff_per_frame;
 	uint64_t tariff_per_64_bytes;
 	struct tp_class_config *classes;
@@ -93,6 +96,13 @@ struct tp_config *tp_config_parse(
  * CPUs. Threading: any.
  */
 int tp_config_check_machine(const struct tp_config *config, struct tp_error *error);
+
+/**
+ * Count source rings: one for each queue pair of each interface.
+ * @param pinned  how many of these belong to interfaces of pinned classes
+ * @return all of them. Threading: any.
+ */
+uint32_t tp_config_count_rings(const struct tp_config *config, uint32_t *pinned);
 
 /** Free a configuration. NULL is allowed. */
 void tp_config_free(struct tp_config *config);

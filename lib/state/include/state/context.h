@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "state/counter.h"
+#include "state/residence.h"
 #include "vring/vring.h"
 
 /*
@@ -19,12 +23,37 @@ struct tp_ring_pair {
 	/* TSC when the oldest frame of tx was first refused, 0: it was not; the tx ring's worker:
 	 * rw */
 	uint64_t hold_since;
+
+	/* How tx is known to the hot-context cache of its worker (path/hot.h). */
+	_Atomic uint16_t generation; /* counts the starts of tx; control: w, worker: r */
+	_Atomic uint8_t residence;   /* enum tp_residence; worker: w, control: r */
+	bool queued;                 /* waits to be loaded; worker: rw */
+	bool listed;                 /* in the background list; worker: rw */
+	uint8_t unkicked;            /* times found with frames although no kick came; worker: rw */
+	/* How often its doorbell was armed and rang. It can ring before control has counted. */
+	_Atomic uint16_t armed; /* control: w, worker: r (acquire) */
+	_Atomic uint16_t rang;  /* worker: w, control: w before the start, r */
+	atomic_bool arming; /* control has been asked to arm; worker: w true, control: w false */
+	atomic_bool silent; /* its guest never kicks; control: w at the start, worker: w true */
 } __attribute__((aligned(64)));
+
+static_assert(sizeof(struct tp_ring_pair) == 192, "two rings and one line beside them");
+
+/** Will the ring's doorbell ring when its guest kicks? Threading: worker, control. */
+static inline bool tp_ring_armed(const struct tp_ring_pair *ring)
+{
+	/* acquire: partner is control's release store after it armed */
+	uint16_t armed = atomic_load_explicit(&ring->armed, memory_order_acquire);
+	uint16_t rang = atomic_load_explicit(&ring->rang, memory_order_relaxed);
+
+	return (int16_t)(armed - rang) > 0;
+}
 
 struct tp_context {
 	struct tp_counters counters;
 	uint32_t pair_count;
 	atomic_bool learned_enough; /* MACs: no more sightings, please; control: w, worker: r */
+	_Atomic uint16_t worker;    /* who serves it; control: w, worker: r */
 	struct tp_ring_pair pair[];
 } __attribute__((aligned(64)));
 

@@ -6,29 +6,17 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "state/doorbell.h"
 #include "state/snapshot.h"
 
 struct rte_rcu_qsbr;
 struct rte_ring;
 
 /*
- * Where the planes meet. Control publishes snapshots and poll lists by pointer swap and frees the
- * old ones when every worker has been quiescent; workers publish counters and what they would like
- * to have learned.
+ * Where the planes meet. Control publishes snapshots by pointer swap and frees the old one when
+ * every worker has been quiescent; it rings a worker's doorbell for a ring to be served. Workers
+ * publish counters, what they would like to have learned, and whose doorbell they want armed.
  */
-
-/** One source ring to be polled. */
-struct tp_poll {
-	struct tp_context *context;
-	uint32_t interface;
-	uint32_t pair;
-};
-
-/** The source rings of one worker; immutable once published. */
-struct tp_poll_list {
-	uint32_t count;
-	struct tp_poll poll[];
-};
 
 /** A source MAC that a worker saw at an interface of a learning tenant. */
 struct tp_sighting {
@@ -37,12 +25,33 @@ struct tp_sighting {
 	uint32_t padding;
 };
 
+/*
+ * What the hot-context cache of a worker counts, for each class. One list: struct, names and
+ * telemetry come from it.
+ */
+#define TP_CACHE_COUNTERS(X)                                                                       \
+	X(hits, "bursts taken from rings that were hot")                                           \
+	X(misses, "kicks of cold rings")                                                           \
+	X(loads, "entries loaded")                                                                 \
+	X(write_backs, "entries written back to their contexts")                                   \
+	X(evictions, "of these, for the sake of another ring")
+
+struct tp_cache_counters {
+#define X(name, help) uint64_t name; /* worker: rw, control: r (relaxed) */
+	TP_CACHE_COUNTERS(X)
+#undef X
+};
+
 /** What one worker shares with the control plane. */
 struct tp_worker_share {
-	_Atomic(const struct tp_poll_list *) polls; /* control: w (release), worker: r (acquire) */
-	struct rte_ring *sightings;                 /* worker: enqueues, control: dequeues */
-	unsigned lcore;                             /* control: w before launch */
-	int core;                                   /* CPU number; control: w before launch */
+	struct tp_doorbell doorbell; /* control: arms and rings, worker: takes */
+	struct rte_ring *arms; /* struct tp_ring_id to arm; worker: enqueues, control: dequeues */
+	struct rte_ring *sightings; /* worker: enqueues, control: dequeues */
+	/* A ring has stopped or gone to another worker; control: w (release), worker: r (acquire)
+	 */
+	_Atomic uint64_t departures;
+	unsigned lcore; /* control: w before launch */
+	int core;       /* CPU number; control: w before launch */
 
 	/* worker: rw, control: r, all relaxed; a line of their own, since they change all the time
 	 */
@@ -50,7 +59,24 @@ struct tp_worker_share {
 	uint64_t busy_sweeps;      /* that found at least one frame */
 	uint64_t frames;           /* completed */
 	uint64_t sightings_missed; /* the ring to control was full */
+	uint64_t hot;              /* rings polled on every sweep, the pinned ones among them */
+	uint64_t sleeps;
+	struct tp_cache_counters cache[TP_CLASSES_MAX] __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
+
+/** How a dataplane is to be. */
+struct tp_dataplane_settings {
+	unsigned workers;
+	uint32_t learned_macs; /* most in all tenants together, 0: none learns */
+	uint32_t rings;        /* source rings of all interfaces together */
+	uint32_t pinned_rings; /* of these, those of pinned classes */
+	uint32_t
+		hot_contexts; /* source rings that a worker keeps hot, the pinned ones among them */
+	uint64_t stay_hot_ns; /* how long an idle ring stays hot */
+	bool hot_cache;       /* false: every ring is polled on every sweep */
+	bool idle_sleep;      /* a worker without hot rings sleeps */
+	int socket;           /* NUMA node, or SOCKET_ID_ANY */
+};
 
 struct tp_dataplane {
 	_Atomic(const struct tp_snapshot *)
@@ -58,6 +84,7 @@ struct tp_dataplane {
 	struct tp_mac_table *learned;        /* control: rw, worker: r (lock-free look-ups) */
 	_Atomic uint64_t learned_generation; /* control: w (release), worker: r (acquire) */
 	struct rte_rcu_qsbr *qsbr;
+	struct tp_dataplane_settings settings;
 	atomic_bool stop; /* control: w, worker: r */
 	bool shared_core; /* a worker shares its CPU: yield when idle */
 	unsigned worker_count;
@@ -65,14 +92,13 @@ struct tp_dataplane {
 };
 
 /**
- * Make the meeting place for so many workers.
- * @param learned_macs  most MACs that can be learned in all tenants together, 0: none learns
+ * Make the meeting place.
  * @return the dataplane, or NULL with *error set. Threading: control thread, after rte_eal_init.
  */
 struct tp_dataplane *tp_dataplane_new(
-	unsigned workers, uint32_t learned_macs, int socket, struct tp_error *error);
+	const struct tp_dataplane_settings *settings, struct tp_error *error);
 
-/** Free it with the present snapshot and lists, after the workers have returned. NULL is allowed.
+/** Free it with the present snapshot, after the workers have returned. NULL is allowed.
  */
 void tp_dataplane_free(struct tp_dataplane *dataplane);
 
@@ -87,8 +113,16 @@ void tp_dataplane_quiesce(struct tp_dataplane *dataplane);
 void tp_dataplane_publish_snapshot(struct tp_dataplane *dataplane, struct tp_snapshot *snapshot);
 
 /**
- * Publish a worker's poll list (malloc'ed; now the dataplane's); the old one is freed after
- * quiescence. Threading: control thread.
+ * Have a started source ring served by its context's worker.
+ * @return 0, or -EAGAIN: try again later. Threading: control thread.
  */
-void tp_dataplane_publish_polls(
-	struct tp_dataplane *dataplane, unsigned worker, struct tp_poll_list *polls);
+int tp_dataplane_attend(struct tp_dataplane *dataplane, const struct tp_ring_id *id);
+
+/**
+ * Wait until a worker has let go of the rings that were retired, or whose context was given to
+ * another worker, before the call. Threading: control thread.
+ */
+void tp_dataplane_leave(struct tp_dataplane *dataplane, unsigned worker);
+
+/** Have all workers return. Threading: control thread. */
+void tp_dataplane_stop(struct tp_dataplane *dataplane);

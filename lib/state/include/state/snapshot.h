@@ -13,9 +13,13 @@
  * worker takes the pointer once a sweep, so every frame is handled under exactly one snapshot.
  */
 
+#define TP_CLASSES_MAX 64
+
 struct tp_class {
 	uint64_t hold_cycles; /* TSC cycles that a refused frame is held */
+	uint32_t bid;         /* highest price it pays, in sixteenths */
 	bool drop_when_full;  /* do not hold at all */
+	bool pinned;          /* its interfaces are never cold */
 };
 
 struct tp_tenant {

@@ -30,7 +30,8 @@
 struct tp_vhost_ring {
 	uint16_t size; /* descriptors, a power of two, 2..32768 (virtio 2.7: at most 2^15) */
 	uint16_t base; /* next available index to look at */
-	bool polled;   /* the front-end passed no kick descriptor: it never kicks */
+	int kick_fd;   /* eventfd that the guest signals; -1: it never kicks, or not a transmit ring
+			*/
 	int call_fd;   /* eventfd to notify the guest, -1: the guest polls */
 	uint64_t desc_address; /* front-end user addresses, not yet translated */
 	uint64_t avail_address;
@@ -43,8 +44,8 @@ struct tp_vhost_ops {
 
 	/**
 	 * A ring may be used from now on: features, memory, size, addresses, base and kick are
-	 * known and it is enabled. `memory` and ring->call_fd stay valid until ring_stop for this
-	 * ring has returned.
+	 * known and it is enabled. `memory`, ring->call_fd and ring->kick_fd stay valid until
+	 * ring_stop for this ring has returned.
 	 * @return 0, or negative errno with *error set: the connection is then ended with that
 	 * reason.
 	 */

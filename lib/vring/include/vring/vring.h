@@ -107,6 +107,14 @@ void tp_vring_retire(struct tp_vring *ring);
  */
 uint16_t tp_vring_stop(struct tp_vring *ring);
 
+/**
+ * Ask the guest to kick when it makes something available from now on, or not to (virtio 1.2,
+ * 2.7.10). After asking, look at the available index once more, behind a full barrier: the guest
+ * may have looked before. Threading: the ring's worker.
+ */
+void tp_vring_ask_for_kicks(struct tp_vring *ring);
+void tp_vring_suppress_kicks(struct tp_vring *ring);
+
 /** What a fault means, for people; NULL for TP_VRING_SOUND. Threading: any. */
 const char *tp_vring_fault_text(enum tp_vring_fault fault);
 

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+
+#include <rte_cycles.h>
+#include <rte_malloc.h>
+#include <rte_ring_elem.h>
+
+#include "burst.h"
+
+#define SAMPLE                                                                                     \
+	61                       /* entries compared when one has to go; a prime, so that          \
+				    every entry is compared in the end */
+#define LOOK_NS         1000000u /* between two looks at guests that never kick */
+#define ROUND_NS        UINT64_C(1000000000) /* of the search for such guests through all rings */
+#define SLEEP_NS        62500000u            /* longest sleep when nobody is known to be silent */
+#define UNKICKED_ENOUGH 3                    /* finds without a kick in between: it never kicks */
+
+static uint64_t cycles(uint64_t ns)
+{
+	return (uint64_t)((double)ns * (double)rte_get_tsc_hz() / 1e9);
+}
+
+/* --- Tables --- */
+
+static int open_table(struct tp_hot_table *table, uint32_t capacity, int socket)
+{
+	table->capacity = capacity;
+	table->entry = rte_zmalloc_socket(
+		"hot entries", capacity * sizeof(table->entry[0]), RTE_CACHE_LINE_SIZE, socket);
+	return table->entry == NULL && capacity > 0 ? -ENOMEM : 0;
+}
+
+static int open_lists(struct tp_hot *hot, uint32_t rings, int socket)
+{
+	uint32_t places = rte_align32pow2(rings + 1);
+
+	hot->queue.mask = places - 1;
+	hot->queue.id = rte_zmalloc_socket(
+		"hot queue", places * sizeof(hot->queue.id[0]), RTE_CACHE_LINE_SIZE, socket);
+	hot->silent = rte_zmalloc_socket(
+		"silent rings", places * sizeof(hot->silent[0]), RTE_CACHE_LINE_SIZE, socket);
+	return hot->queue.id == NULL || hot->silent == NULL ? -ENOMEM : 0;
+}
+
+int tp_hot_open(
+	struct tp_hot *hot, const struct tp_dataplane_settings *settings, struct tp_error *error)
+{
+	uint32_t others = settings->rings - settings->pinned_rings;
+	uint32_t room = settings->hot_contexts > settings->pinned_rings
+				? settings->hot_contexts - settings->pinned_rings
+				: 1;
+
+	*hot = (struct tp_hot){
+		.caching = settings->hot_cache,
+		.stay = cycles(settings->stay_hot_ns),
+		.look_every = cycles(LOOK_NS),
+	};
+	if (!settings->hot_cache || room > others)
+		room = others;
+	if (open_table(&hot->table, room, settings->socket) == 0 &&
+		open_table(&hot->pinned, settings->pinned_rings, settings->socket) == 0 &&
+		open_lists(hot, settings->rings, settings->socket) == 0)
+		return 0;
+	tp_hot_close(hot);
+	return tp_error_set(error, ENOMEM,
+		"hot-context cache: %u entries are more than the EAL's heap has room for",
+		room + settings->pinned_rings);
+}
+
+void tp_hot_close(struct tp_hot *hot)
+{
+	rte_free(hot->table.entry);
+	rte_free(hot->pinned.entry);
+	rte_free(hot->queue.id);
+	rte_free(hot->silent);
+	*hot = (struct tp_hot){0};
+}
+
+/* --- Rings --- */
+
+static struct tp_ring_pair *find(
+	const struct tp_worker *worker, const struct tp_ring_id *id, struct tp_poll *poll)
+{
+	struct tp_context *context;
+
+	if (id->interface >= worker->snapshot->interface_count)
+		return NULL;
+	context = worker->snapshot->interfaces[id->interface].context;
+	if (atomic_load_explicit(&context->worker, memory_order_relaxed) != worker->index ||
+		id->pair >= context->pair_count)
+		return NULL;
+	*poll = (struct tp_poll){context, id->interface, id->pair};
+	return &context->pair[id->pair];
+}
+
+static enum tp_residence residence(const struct tp_ring_pair *ring)
+{
+	return atomic_load_explicit(&ring->residence, memory_order_relaxed);
+}
+
+static void move(struct tp_ring_pair *ring, enum tp_residence to)
+{
+	assert(tp_residence_legal(residence(ring), to));
+	atomic_store_explicit(&ring->residence, (uint8_t)to, memory_order_relaxed);
+}
+
+static bool silent(const struct tp_ring_pair *ring)
+{
+	return atomic_load_explicit(&ring->silent, memory_order_relaxed);
+}
+
+static uint16_t generation(const struct tp_ring_pair *ring)
+{
+	return atomic_load_explicit(&ring->generation, memory_order_relaxed);
+}
+
+static struct tp_cache_counters *counters_of(
+	const struct tp_worker *worker, const struct tp_poll *poll)
+{
+	return &worker->share->cache[worker->snapshot->interfaces[poll->interface].class];
+}
+
+static bool waiting(const struct tp_ring_pair *ring)
+{
+	return __atomic_load_n(&ring->tx.avail->idx, __ATOMIC_RELAXED) != ring->tx.next_avail;
+}
+
+static void enqueue(struct tp_hot *hot, const struct tp_poll *poll, struct tp_ring_pair *ring)
+{
+	if (ring->queued)
+		return;
+	ring->queued = true;
+	hot->queue.id[hot->queue.tail++ & hot->queue.mask] =
+		(struct tp_ring_id){.interface = poll->interface, .pair = (uint8_t)poll->pair};
+}
+
+static void want_arm(const struct tp_worker *worker, const struct tp_hot_entry *entry)
+{
+	struct tp_ring_pair *ring = entry->ring;
+	struct tp_ring_id id = {
+		.interface = entry->poll.interface,
+		.pair = (uint8_t)entry->poll.pair,
+		.generation = entry->generation,
+	};
+
+	if (atomic_load_explicit(&ring->arming, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&ring->arming, true, memory_order_relaxed);
+	if (rte_ring_sp_enqueue_elem(worker->share->arms, &id, sizeof(id)) != 0)
+		atomic_store_explicit(&ring->arming, false, memory_order_relaxed);
+}
+
+static void list_silent(struct tp_hot *hot, const struct tp_poll *poll, struct tp_ring_pair *ring)
+{
+	if (ring->listed)
+		return;
+	ring->listed = true;
+	hot->silent[hot->silent_count++] =
+		(struct tp_ring_id){.interface = poll->interface, .pair = (uint8_t)poll->pair};
+}
+
+/* --- Out of the table --- */
+
+static void remove_entry(struct tp_hot_table *table, uint32_t index)
+{
+	table->entry[index] = table->entry[--table->count];
+}
+
+/* What the entry alone knows goes into the context: nothing but where it stands, today; the ring's
+ * indices are kept there at every burst. */
+static void write_back(struct tp_worker *worker, uint32_t index)
+{
+	struct tp_hot_table *table = &worker->hot.table;
+	struct tp_hot_entry *entry = &table->entry[index];
+
+	tp_counter_add(&counters_of(worker, &entry->poll)->write_backs, 1);
+	move(entry->ring, TP_RESIDENCE_COLD);
+	remove_entry(table, index);
+}
+
+bool tp_hot_cool(struct tp_worker *worker, uint32_t index)
+{
+	struct tp_hot_entry *entry = &worker->hot.table.entry[index];
+	struct tp_ring_pair *ring = entry->ring;
+
+	if (residence(ring) == TP_RESIDENCE_HOT)
+		move(ring, TP_RESIDENCE_DRAINING);
+	if (silent(ring)) {
+		list_silent(&worker->hot, &entry->poll, ring);
+		write_back(worker, index);
+		return true;
+	}
+	if (!tp_ring_armed(ring)) {
+		want_arm(worker, entry);
+		return false;
+	}
+	tp_vring_ask_for_kicks(&ring->tx);
+	/* Between our wish and the last look, as between the guest's index and its look. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (tp_hot_has_frames(entry)) {
+		tp_vring_suppress_kicks(&ring->tx);
+		move(ring, TP_RESIDENCE_HOT);
+		return false;
+	}
+	write_back(worker, index);
+	return true;
+}
+
+static bool goes_before(const struct tp_hot_entry *a, const struct tp_hot_entry *b)
+{
+	return a->worth != b->worth ? a->worth < b->worth : (int32_t)(a->serial - b->serial) < 0;
+}
+
+/* The entry that is worth least, among some in a large table. @return its index, or the table's
+ * count if it was loaded in this very sweep: each has its turn. */
+static uint32_t find_victim(struct tp_hot *hot)
+{
+	const struct tp_hot_table *table = &hot->table;
+	uint32_t victim = hot->hand % table->count;
+
+	for (uint32_t n = 1; n < SAMPLE && n < table->count; n++) {
+		uint32_t index = (hot->hand + n) % table->count;
+
+		if (goes_before(&table->entry[index], &table->entry[victim]))
+			victim = index;
+	}
+	hot->hand += SAMPLE;
+	return table->entry[victim].used_at == hot->now ? table->count : victim;
+}
+
+/* @return true if there is room now. */
+static bool evict(struct tp_worker *worker)
+{
+	struct tp_hot *hot = &worker->hot;
+	uint32_t victim = find_victim(hot);
+	struct tp_hot_entry entry;
+
+	if (victim == hot->table.count)
+		return false;
+	entry = hot->table.entry[victim];
+	hot->inflation = entry.worth;
+	tp_counter_add(&counters_of(worker, &entry.poll)->evictions, 1);
+	if (!tp_hot_has_frames(&entry) && tp_hot_cool(worker, victim))
+		return true;
+	/* It cannot wait for a kick: it waits for its turn. */
+	if (residence(entry.ring) == TP_RESIDENCE_HOT)
+		move(entry.ring, TP_RESIDENCE_DRAINING);
+	write_back(worker, victim);
+	enqueue(hot, &entry.poll, entry.ring);
+	return true;
+}
+
+/* --- Into the table --- */
+
+/* @return false if it has to wait for room. */
+static bool load(struct tp_worker *worker, const struct tp_poll *poll, struct tp_ring_pair *ring)
+{
+	struct tp_hot *hot = &worker->hot;
+	uint16_t class_index = worker->snapshot->interfaces[poll->interface].class;
+	const struct tp_class *class = &worker->snapshot->classes[class_index];
+	struct tp_hot_table *table = class->pinned ? &hot->pinned : &hot->table;
+	struct tp_hot_entry *entry;
+
+	if (table->count == table->capacity && (class->pinned || !evict(worker)))
+		return false;
+	entry = &table->entry[table->count++];
+	*entry = (struct tp_hot_entry){
+		.available = &ring->tx.avail->idx,
+		.ring = ring,
+		.poll = *poll,
+		.next_avail = ring->tx.next_avail,
+		.generation = generation(ring),
+		.class = class_index,
+		.serial = hot->loads++,
+	};
+	tp_hot_use(hot, entry, class);
+	tp_vring_suppress_kicks(&ring->tx);
+	move(ring, class->pinned ? TP_RESIDENCE_PINNED : TP_RESIDENCE_HOT);
+	tp_counter_add(&worker->share->cache[class_index].loads, 1);
+	return true;
+}
+
+static void load_queued(struct tp_worker *worker)
+{
+	struct tp_hot_queue *queue = &worker->hot.queue;
+
+	for (unsigned n = 0; n < TP_BELLS && queue->head != queue->tail; n++) {
+		struct tp_poll poll;
+		struct tp_ring_pair *ring =
+			find(worker, &queue->id[queue->head & queue->mask], &poll);
+
+		if (ring != NULL && tp_vring_running(&ring->tx) &&
+			residence(ring) == TP_RESIDENCE_COLD && !load(worker, &poll, ring))
+			return;
+		if (ring != NULL)
+			ring->queued = false;
+		queue->head++;
+	}
+}
+
+/* --- The doorbell --- */
+
+static void hear(struct tp_worker *worker, const struct tp_ring_id *id)
+{
+	struct tp_poll poll;
+	struct tp_ring_pair *ring;
+
+	if (id->bell == TP_BELL_WAKE)
+		return;
+	ring = find(worker, id, &poll);
+	if (ring == NULL)
+		return;
+	if (id->bell == TP_BELL_KICK && id->generation == generation(ring)) {
+		atomic_store_explicit(
+			&ring->rang, (uint16_t)(ring->rang + 1), memory_order_relaxed);
+		ring->unkicked = 0;
+	}
+	if (residence(ring) != TP_RESIDENCE_COLD)
+		return;
+	if (id->bell == TP_BELL_KICK)
+		tp_counter_add(&counters_of(worker, &poll)->misses, 1);
+	enqueue(&worker->hot, &poll, ring);
+}
+
+static void listen(struct tp_worker *worker)
+{
+	struct tp_hot *hot = &worker->hot;
+
+	if (hot->heard_count == 0)
+		hot->heard_count = tp_doorbell_take(&worker->share->doorbell, hot->heard, TP_BELLS);
+	for (unsigned i = 0; i < hot->heard_count; i++) {
+		const struct tp_ring_id id = tp_doorbell_id(&hot->heard[i]);
+
+		hear(worker, &id);
+	}
+	hot->heard_count = 0;
+}
+
+/* --- Departures --- */
+
+static bool departed(const struct tp_worker *worker, const struct tp_hot_entry *entry)
+{
+	return !atomic_load_explicit(&entry->ring->tx.running, memory_order_acquire) ||
+	       entry->generation != generation(entry->ring) ||
+	       atomic_load_explicit(&entry->poll.context->worker, memory_order_relaxed) !=
+		       worker->index;
+}
+
+static void purge_table(const struct tp_worker *worker, struct tp_hot_table *table)
+{
+	for (uint32_t i = 0; i < table->count;) {
+		const struct tp_hot_entry *entry = &table->entry[i];
+
+		if (!departed(worker, entry)) {
+			i++;
+			continue;
+		}
+		move(entry->ring, TP_RESIDENCE_COLD);
+		remove_entry(table, i);
+	}
+}
+
+/* Forget what waits of contexts that another worker serves now. @return how many are left. */
+static uint32_t purge_ids(struct tp_worker *worker, struct tp_ring_id *id, uint32_t first,
+	uint32_t count, uint32_t mask, bool queue)
+{
+	uint32_t left = 0;
+
+	for (uint32_t n = 0; n < count; n++) {
+		const struct tp_ring_id one = id[(first + n) & mask];
+		struct tp_context *context = worker->snapshot->interfaces[one.interface].context;
+		struct tp_ring_pair *ring = &context->pair[one.pair];
+
+		if (context->worker == worker->index)
+			id[(first + left++) & mask] = one;
+		else if (queue)
+			ring->queued = false;
+		else
+			ring->listed = false;
+	}
+	return left;
+}
+
+/* Control has taken rings away; it waits for this. */
+static void purge(struct tp_worker *worker)
+{
+	struct tp_hot *hot = &worker->hot;
+	/* acquire: partner is the release in tp_dataplane_leave */
+	uint64_t departures =
+		atomic_load_explicit(&worker->share->departures, memory_order_acquire);
+
+	if (departures == hot->departures)
+		return;
+	hot->departures = departures;
+	purge_table(worker, &hot->pinned);
+	purge_table(worker, &hot->table);
+	hot->queue.tail =
+		hot->queue.head + purge_ids(worker, hot->queue.id, hot->queue.head,
+					  hot->queue.tail - hot->queue.head, hot->queue.mask, true);
+	hot->silent_count = purge_ids(worker, hot->silent, 0, hot->silent_count, UINT32_MAX, false);
+}
+
+/* --- Guests that do not kick --- */
+
+static void look_at_silent(struct tp_worker *worker)
+{
+	struct tp_hot *hot = &worker->hot;
+
+	for (uint32_t i = 0; i < hot->silent_count;) {
+		struct tp_poll poll;
+		struct tp_ring_pair *ring = find(worker, &hot->silent[i], &poll);
+		bool cold = ring != NULL && tp_vring_running(&ring->tx) && silent(ring) &&
+			    residence(ring) == TP_RESIDENCE_COLD;
+
+		if (cold && !waiting(ring)) {
+			i++;
+			continue;
+		}
+		if (cold)
+			enqueue(hot, &poll, ring);
+		if (ring != NULL)
+			ring->listed = false;
+		hot->silent[i] = hot->silent[--hot->silent_count];
+	}
+}
+
+/* A cold ring with frames whose guest did not kick. Once may be a kick on its way. */
+static void look_at_cold(
+	struct tp_worker *worker, const struct tp_poll *poll, struct tp_ring_pair *ring)
+{
+	if (!tp_vring_running(&ring->tx) || residence(ring) != TP_RESIDENCE_COLD || ring->queued ||
+		ring->listed || !waiting(ring))
+		return;
+	if (++ring->unkicked >= UNKICKED_ENOUGH)
+		atomic_store_explicit(&ring->silent, true, memory_order_relaxed);
+	enqueue(&worker->hot, poll, ring);
+}
+
+static void look_around(struct tp_worker *worker)
+{
+	struct tp_hot *hot = &worker->hot;
+	uint32_t interfaces = worker->snapshot->interface_count;
+	uint64_t elapsed = hot->now - hot->looked_at;
+	uint64_t share;
+
+	if (!hot->caching || elapsed < hot->look_every || interfaces == 0)
+		return;
+	hot->looked_at = hot->now;
+	look_at_silent(worker);
+	share = 1 + (uint64_t)((double)elapsed / (double)cycles(ROUND_NS) * interfaces);
+	for (uint64_t n = 0; n < share && n < interfaces; n++) {
+		uint32_t interface = hot->cursor++ % interfaces;
+		struct tp_context *context = worker->snapshot->interfaces[interface].context;
+
+		if (atomic_load_explicit(&context->worker, memory_order_relaxed) != worker->index)
+			continue;
+		for (uint32_t pair = 0; pair < context->pair_count; pair++) {
+			const struct tp_poll poll = {context, interface, pair};
+
+			look_at_cold(worker, &poll, &context->pair[pair]);
+		}
+	}
+}
+
+/* --- The sweep --- */
+
+void tp_hot_begin(struct tp_worker *worker)
+{
+	struct tp_hot *hot = &worker->hot;
+
+	hot->now = rte_rdtsc();
+	purge(worker);
+	listen(worker);
+	look_around(worker);
+	load_queued(worker);
+}
+
+bool tp_hot_all_cold(const struct tp_worker *worker)
+{
+	const struct tp_hot *hot = &worker->hot;
+
+	return hot->caching && hot->table.count == 0 && hot->pinned.count == 0 &&
+	       hot->queue.head == hot->queue.tail;
+}
+
+void tp_hot_sleep(struct tp_worker *worker)
+{
+	struct tp_hot *hot = &worker->hot;
+
+	tp_counter_add(&worker->share->sleeps, 1);
+	hot->heard_count = tp_doorbell_wait(&worker->share->doorbell, hot->heard, TP_BELLS,
+		hot->silent_count > 0 ? LOOK_NS : SLEEP_NS);
+}
