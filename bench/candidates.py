@@ -260,27 +260,33 @@ class Generator:
 
 class Turnpike(Candidate):
     name, title = "turnpike", "Turnpike"
+    dataplane = {}  # of its configuration, beside the cores
+    hold = "1ms"    # of a frame whose destination is full
 
     def start_switch(self):
         config = {
             "dataplane": {"worker_cores": [self.options.switch_core],
                           "control_core": self.options.load_core,
-                          "control_socket": f"{self.directory}/control.sock"},
-            "classes": {"gold": {"bid": 64, "weight": 8}},
+                          "control_socket": f"{self.directory}/control.sock", **self.dataplane},
+            "classes": {"gold": {"bid": 64, "weight": 8, "on_full": {"hold": self.hold}}},
             "tenants": {"bench": {"interfaces": {"guest": {
                 "count": self.guests, "mac": "02:00:00:00:00:01", "class": "gold",
                 "socket": self.socket()}}}}}
         self.control = f"{self.directory}/control.sock"
         path = self.directory / "turnpike.json"
         path.write_text(json.dumps(config, indent=2))
+        # Names of its own: who starts while another is held must not ask it whether it lives.
         process = self.spawn([self.options.build / "app/turnpiked/turnpiked",
-                              "--config", str(path)])
+                              f"--file-prefix={self.directory.parent.parent.name}-{self.name}-"
+                              f"{self.guests}", "--", "--config", str(path)])
         self.wait_for(self.socket(self.guests - 1), process)
 
+    def show(self, what):
+        return json.loads(run_tool([self.options.build / "app/turnpike/turnpike", "-s",
+                                    self.control, "show", what, "-j"]))
+
     def dropped(self):
-        text = run_tool([self.options.build / "app/turnpike/turnpike", "-s", self.control,
-                         "show", "drops", "-j"])
-        return sum(one["frames"] for one in json.loads(text))
+        return sum(one["frames"] for one in self.show("drops"))
 
 
 class OpenVSwitch(Candidate):

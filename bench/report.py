@@ -9,7 +9,7 @@ from machine import Failure, say
 from plots import draw
 
 UNDISTURBED = 0.97  # share of its core that the load, or the switch, must have had
-MARK = "<!-- written by bench/compare: {} -->"
+MARK = "<!-- written by {} -->"
 TITLES = {kind.name: kind.title for kind in CANDIDATES} | {"turnpike2": "Turnpike, 2 attached"}
 
 
@@ -151,17 +151,22 @@ def tables(results):
     return "\n".join(lines)
 
 
-def write_page(docs, text, results):
+def replace_section(docs, program, text):
+    """The part of docs/performance.md that a program writes."""
     path = docs / "performance.md"
-    begin, end = MARK.format("begin"), MARK.format("end")
-    old = path.read_text() if path.exists() else f"# Performance\n\n{begin}\n{end}\n"
+    begin, end = (MARK.format(f"{program}, {which}") for which in ("begin", "end"))
+    old = path.read_text()
     if begin not in old or end not in old:
         raise Failure(f"{path}: the lines '{begin}' and '{end}' are missing")
     before, rest = old.split(begin, 1)
+    path.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}")
+    say(f"wrote {path}")
+
+
+def write_page(docs, text, results):
     (docs / "plots").mkdir(parents=True, exist_ok=True)
     draw(docs / "plots", results, TITLES)
-    path.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}")
-    say(f"wrote {path} and {docs / 'plots'}")
+    replace_section(docs, "bench/compare", text)
 
 
 def page(options, machine, results):

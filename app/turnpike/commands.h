@@ -22,7 +22,8 @@ int tp_command_check(const char *path);
 /** Is it something that the appliance can show? */
 bool tp_command_can_show(const char *what);
 
-/** Show what the appliance knows of `what`: interfaces, tenants, classes, drops, workers, summary.
+/** Show what the appliance knows of `what`: interfaces, tenants, classes, drops, workers, cache,
+ * summary.
  */
 int tp_command_show(const struct tp_options *options, const char *what);
 

@@ -14,7 +14,7 @@
 const char *argp_program_version = "turnpike " TP_VERSION;
 
 static const char usage[] = "check FILE\n"
-			    "show interfaces|tenants|classes|drops|workers|summary\n"
+			    "show interfaces|tenants|classes|drops|workers|cache|summary\n"
 			    "top\n"
 			    "stop";
 
@@ -90,7 +90,7 @@ static void check_command(struct argp_state *state, const struct command_line *l
 	else if (show && (line->argument == NULL || !tp_command_can_show(line->argument)))
 		argp_error(state,
 			"show: found \"%s\"; accepted: interfaces, tenants, classes, drops, "
-			"workers, summary",
+			"workers, cache, summary",
 			line->argument != NULL ? line->argument : "");
 	else if (!show && !check && line->argument != NULL)
 		argp_error(state, "%s: found one word too many: \"%s\"", command, line->argument);

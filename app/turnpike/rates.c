@@ -58,14 +58,11 @@ static double gain(const json_t *before, const json_t *now, const char *counter)
 }
 
 /* The appliance tells the share since it started; here it is that of the time between. */
-static void add_busy(const json_t *before, json_t *now)
+static void add_busy(const json_t *before, json_t *now, double seconds)
 {
-	double sweeps = gain(before, now, "sweeps");
-	double busy = gain(before, now, "busy_sweeps");
-
-	if (before != NULL && json_object_get(now, "busy_sweeps") != NULL)
-		json_object_set_new(
-			now, "busy_percent", json_real(sweeps > 0 ? 100 * busy / sweeps : 0));
+	if (before != NULL && json_object_get(now, "busy_ns") != NULL)
+		json_object_set_new(now, "busy_percent",
+			json_real(100 * gain(before, now, "busy_ns") / (seconds * 1e9)));
 }
 
 void tp_rates_add(const json_t *before, json_t *now, double seconds)
@@ -81,7 +78,7 @@ void tp_rates_add(const json_t *before, json_t *now, double seconds)
 			json_object_set_new(row, rates[r].rate,
 				json_real(gain(old, row, rates[r].counter) * rates[r].factor /
 					  seconds));
-		add_busy(old, row);
+		add_busy(old, row, seconds);
 	}
 	json_decref(by_name);
 }

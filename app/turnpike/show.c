@@ -23,6 +23,7 @@ static const struct tp_column interfaces[] = {
 	{"MAC", "mac", tp_format_text},
 	{"STATE", "state", tp_format_text},
 	{"WORKER", "worker", tp_format_number},
+	{"RESIDENCE", "residence", tp_format_text},
 	TRAFFIC,
 	{"SOCKET", "socket", tp_format_text},
 	{"REASON", "reason", tp_format_text},
@@ -63,10 +64,27 @@ static const struct tp_column workers[] = {
 	{"WORKER", "worker", tp_format_number},
 	{"CORE", "core", tp_format_number},
 	{"INTERFACES", "interfaces", tp_format_number},
+	{"HOT", "hot", tp_format_number},
 	{"SWEEPS", "sweeps", tp_format_number},
 	{"BUSY-SWEEPS", "busy_sweeps", tp_format_number},
+	{"SLEEPS", "sleeps", tp_format_number},
+	{"PINNED-GAP-P99.9", "pinned_gap_p999_ns", tp_format_time},
 	{"FRAMES", "frames", tp_format_number},
 	{"BUSY", "busy_percent", tp_format_percent},
+	{NULL, NULL, NULL},
+};
+
+static const struct tp_column cache[] = {
+	{"CLASS", "name", tp_format_text},
+	{"PINNED", "pinned", tp_format_number},
+	{"HOT", "hot", tp_format_number},
+	{"DRAINING", "draining", tp_format_number},
+	{"COLD", "cold", tp_format_number},
+	{"HITS", "hits", tp_format_number},
+	{"MISSES", "misses", tp_format_number},
+	{"LOADS", "loads", tp_format_number},
+	{"WRITE-BACKS", "write_backs", tp_format_number},
+	{"EVICTIONS", "evictions", tp_format_number},
 	{NULL, NULL, NULL},
 };
 
@@ -79,6 +97,7 @@ static const struct view {
 	{"classes", classes},
 	{"drops", drops},
 	{"workers", workers},
+	{"cache", cache},
 	{"summary", NULL},
 };
 

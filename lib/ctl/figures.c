@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <rte_cycles.h>
+
 #include "figures.h"
 
 void tp_sum_interface(struct tp_counters *sum, const struct tp_port *port)
@@ -39,4 +41,39 @@ uint64_t tp_total_drops(const struct tp_counters *sum)
 	for (unsigned i = 1; i < TP_DROP_COUNT; i++)
 		total += sum->drop[i];
 	return total;
+}
+
+uint64_t tp_busy_ns(const struct tp_worker_share *share)
+{
+	return (uint64_t)((double)tp_counter_read(&share->busy_cycles) * 1e9 /
+			  (double)rte_get_tsc_hz());
+}
+
+void tp_sum_cache(
+	struct tp_cache_counters *sum, const struct tp_appliance *appliance, uint32_t class)
+{
+	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++) {
+		const struct tp_cache_counters *cache =
+			&appliance->dataplane->worker[w].cache[class];
+
+#define X(name, help) sum->name += tp_counter_read(&cache->name);
+		TP_CACHE_COUNTERS(X)
+#undef X
+	}
+}
+
+uint64_t tp_pinned_gap_ns(const struct tp_worker_share *worker, double share)
+{
+	struct tp_histogram gaps = {0};
+
+	for (unsigned i = 0; i < TP_HISTOGRAM_BUCKETS; i++) {
+		uint64_t times = tp_counter_read(&worker->pinned_gap[i]);
+
+		/* Counts beyond 32 bits, of days, are as good as the most that fits. */
+		if (times > 0)
+			tp_histogram_add(&gaps, tp_histogram_bucket_start(i),
+				(uint32_t)RTE_MIN(times, UINT32_MAX));
+	}
+	return (uint64_t)((double)tp_histogram_quantile(&gaps, share) * 1e9 /
+			  (double)rte_get_tsc_hz());
 }

@@ -18,3 +18,14 @@ void tp_sum_all(struct tp_counters *sum, const struct tp_appliance *appliance);
 
 /** All drops of a sum. */
 uint64_t tp_total_drops(const struct tp_counters *sum);
+
+/** Nanoseconds in which a worker had frames. */
+uint64_t tp_busy_ns(const struct tp_worker_share *share);
+
+/** What the hot-context caches of all workers count for a class. */
+void tp_sum_cache(
+	struct tp_cache_counters *sum, const struct tp_appliance *appliance, uint32_t class);
+
+/** Nanoseconds between two polls of a worker's pinned rings, not above for `share` of all (0..1).
+ */
+uint64_t tp_pinned_gap_ns(const struct tp_worker_share *worker, double share);

@@ -52,6 +52,24 @@ static const char *state_text(const struct tp_port *port, const struct tp_vhost_
 	return port->rings_running > 0 ? "running" : text[status->state];
 }
 
+/* Of all its queue pairs the one that is polled most. */
+static const char *residence_text(const struct tp_port *port)
+{
+	enum tp_residence found = TP_RESIDENCE_COLD;
+	static const uint8_t rank[TP_RESIDENCE_COUNT] = {
+		[TP_RESIDENCE_DRAINING] = 1, [TP_RESIDENCE_HOT] = 2, [TP_RESIDENCE_PINNED] = 3};
+
+	if (port->rings_running == 0)
+		return "";
+	for (uint32_t pair = 0; pair < port->context->pair_count; pair++) {
+		enum tp_residence one = port->context->pair[pair].residence;
+
+		if (rank[one] > rank[found])
+			found = one;
+	}
+	return tp_residence_name(found);
+}
+
 static void set_mac(json_t *object, const uint8_t mac[6])
 {
 	char text[18];
@@ -94,6 +112,7 @@ static json_t *interface_object(const struct tp_appliance *appliance, uint32_t i
 	set_endpoint(object, port);
 	set_count(object, "queue_pairs", config->queue_pairs);
 	set_count(object, "worker", tp_tenant_worker(appliance->config, config->tenant_index));
+	set_text(object, "residence", residence_text(port));
 	set_figures(object, &sum);
 	json_object_set_new(object, "counters", all_counters(&sum));
 	return object;
@@ -195,11 +214,46 @@ static json_t *show_drops(const struct tp_appliance *appliance)
 	return list;
 }
 
+/* How the interfaces of a class stand towards the hot-context caches. */
+static json_t *cache_object(const struct tp_appliance *appliance, uint32_t class)
+{
+	struct tp_cache_counters sum = {0};
+	uint64_t standing[TP_RESIDENCE_COUNT] = {0};
+	json_t *object = json_object();
+
+	tp_sum_cache(&sum, appliance, class);
+	for (uint32_t i = 0; i < appliance->config->interface_count; i++) {
+		const struct tp_context *context = appliance->ports[i].context;
+
+		if (appliance->config->interfaces[i].class_index != class)
+			continue;
+		for (uint32_t pair = 0; pair < context->pair_count; pair++)
+			if (tp_vring_running(&context->pair[pair].tx))
+				standing[context->pair[pair].residence]++;
+	}
+	set_text(object, "name", appliance->config->classes[class].name);
+	for (unsigned i = 0; i < TP_RESIDENCE_COUNT; i++)
+		set_count(object, tp_residence_name(i), standing[i]);
+#define X(name, help) set_count(object, #name, sum.name);
+	TP_CACHE_COUNTERS(X)
+#undef X
+	return object;
+}
+
+static json_t *show_cache(const struct tp_appliance *appliance)
+{
+	json_t *list = json_array();
+
+	for (uint32_t c = 0; c < appliance->config->class_count; c++)
+		json_array_append_new(list, cache_object(appliance, c));
+	return list;
+}
+
 static json_t *worker_object(const struct tp_appliance *appliance, unsigned w)
 {
 	const struct tp_worker_share *share = &appliance->dataplane->worker[w];
-	uint64_t sweeps = tp_counter_read(&share->sweeps);
-	uint64_t busy = tp_counter_read(&share->busy_sweeps);
+	double uptime_ns = 1e6 * (double)(tp_loop_now_ms() - appliance->started_ms);
+	uint64_t busy_ns = tp_busy_ns(share);
 	json_t *object = json_object();
 	uint32_t interfaces = 0;
 
@@ -209,13 +263,17 @@ static json_t *worker_object(const struct tp_appliance *appliance, unsigned w)
 	set_count(object, "worker", w);
 	set_count(object, "core", (uint64_t)share->core);
 	set_count(object, "interfaces", interfaces);
-	set_count(object, "polled_rings", tp_counter_read(&share->hot));
+	set_count(object, "hot", tp_counter_read(&share->hot));
 	set_count(object, "sleeps", tp_counter_read(&share->sleeps));
-	set_count(object, "sweeps", sweeps);
-	set_count(object, "busy_sweeps", busy);
+	set_count(object, "pinned_gap_p50_ns", tp_pinned_gap_ns(share, 0.5));
+	set_count(object, "pinned_gap_p999_ns", tp_pinned_gap_ns(share, 0.999));
+	set_count(object, "pinned_gap_most_ns", tp_pinned_gap_ns(share, 1));
+	set_count(object, "sweeps", tp_counter_read(&share->sweeps));
+	set_count(object, "busy_sweeps", tp_counter_read(&share->busy_sweeps));
+	set_count(object, "busy_ns", busy_ns);
 	set_count(object, "frames", tp_counter_read(&share->frames));
 	json_object_set_new(object, "busy_percent",
-		json_real(sweeps == 0 ? 0.0 : 100.0 * (double)busy / (double)sweeps));
+		json_real(uptime_ns == 0 ? 0.0 : 100 * (double)busy_ns / uptime_ns));
 	return object;
 }
 
@@ -252,6 +310,7 @@ static const struct {
 	{"classes", show_classes},
 	{"drops", show_drops},
 	{"workers", show_workers},
+	{"cache", show_cache},
 	{"summary", show_summary},
 };
 
@@ -263,7 +322,7 @@ static json_t *answer_show(
 			return tables[i].show(appliance);
 	tp_error_set(error, EINVAL,
 		"show: found \"%.40s\"; accepted: interfaces, tenants, classes, drops, workers, "
-		"summary",
+		"cache, summary",
 		what == NULL ? "" : what);
 	return NULL;
 }

@@ -164,7 +164,10 @@ static void add_worker(struct rte_tel_data *data, unsigned w)
 		{"core", (uint64_t)share->core},
 		{"sweeps", tp_counter_read(&share->sweeps)},
 		{"busy_sweeps", tp_counter_read(&share->busy_sweeps)},
+		{"busy_ns", tp_busy_ns(share)},
 		{"frames", tp_counter_read(&share->frames)},
+		{"hot", tp_counter_read(&share->hot)},
+		{"sleeps", tp_counter_read(&share->sleeps)},
 	};
 
 	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
@@ -192,6 +195,28 @@ static int on_workers(const char *command, const char *parameters, struct rte_te
 	return result;
 }
 
+static int on_cache(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+	int result = -1;
+
+	(void)command;
+	(void)parameters;
+	pthread_mutex_lock(&lock);
+	if (served != NULL) {
+		struct tp_cache_counters sum = {0};
+
+		for (uint32_t c = 0; c < served->config->class_count; c++)
+			tp_sum_cache(&sum, served, c);
+		rte_tel_data_start_dict(data);
+#define X(name, help) rte_tel_data_add_dict_u64(data, #name, sum.name);
+		TP_CACHE_COUNTERS(X)
+#undef X
+		result = 0;
+	}
+	pthread_mutex_unlock(&lock);
+	return result;
+}
+
 static void register_commands(void)
 {
 	for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++) {
@@ -203,6 +228,8 @@ static void register_commands(void)
 		"/turnpike/drops", on_drops, "Dropped frames by reason. No parameters");
 	rte_telemetry_register_cmd(
 		"/turnpike/workers", on_workers, "Figures of all workers. No parameters");
+	rte_telemetry_register_cmd("/turnpike/cache", on_cache,
+		"Hits, misses, loads of the hot-context caches. No parameters");
 }
 
 void tp_telemetry_start(struct tp_appliance *appliance)

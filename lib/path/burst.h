@@ -64,6 +64,8 @@ struct tp_worker {
 	struct tp_burst burst;
 	struct tp_calls calls;
 	struct tp_hot hot;
+	bool was_busy;           /* the last sweep found frames */
+	uint64_t pins_polled_at; /* TSC, 0: not yet */
 	struct tp_cached_mac cache[TP_CACHED_MACS];
 };
 

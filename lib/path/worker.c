@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <rte_cpuflags.h>
+#include <rte_cycles.h>
 #include <rte_malloc.h>
 #include <rte_pause.h>
 #include <rte_rcu_qsbr.h>
@@ -132,11 +133,24 @@ static unsigned serve(struct tp_worker *worker, struct tp_hot_entry *entry)
 	return frames;
 }
 
+static void count_gap(struct tp_worker *worker)
+{
+	uint64_t now = rte_rdtsc();
+
+	if (worker->pins_polled_at != 0)
+		tp_counter_add(&worker->share->pinned_gap[tp_histogram_bucket(
+				       now - worker->pins_polled_at)],
+			1);
+	worker->pins_polled_at = now;
+}
+
 static unsigned serve_pinned(struct tp_worker *worker)
 {
 	const struct tp_hot_table *pinned = &worker->hot.pinned;
 	unsigned frames = 0;
 
+	if (pinned->count > 0)
+		count_gap(worker);
 	for (uint32_t i = 0; i < pinned->count; i++)
 		if (tp_hot_has_frames(&pinned->entry[i]))
 			frames += serve(worker, &pinned->entry[i]);
@@ -163,8 +177,7 @@ static unsigned serve_hot(struct tp_worker *worker)
 			__builtin_prefetch(entry[1].available);
 		if (tp_hot_has_frames(entry)) {
 			frames += serve(worker, entry);
-			if (hot->pinned.count > 0)
-				frames += serve_pinned(worker);
+			frames += serve_pinned(worker);
 		} else if (!stays(hot, entry) && tp_hot_cool(worker, i)) {
 			continue; /* another entry stands here now */
 		}
@@ -173,18 +186,28 @@ static unsigned serve_hot(struct tp_worker *worker)
 	return frames;
 }
 
+/* How long the last sweep took, if it found frames. */
+static void count_busy(struct tp_worker *worker, uint64_t began)
+{
+	if (worker->was_busy)
+		tp_counter_add(&worker->share->busy_cycles, worker->hot.now - began);
+}
+
 unsigned tp_worker_sweep(struct tp_worker *worker)
 {
+	uint64_t began = worker->hot.now;
 	unsigned frames;
 
 	take_snapshot(worker);
 	tp_hot_begin(worker);
+	count_busy(worker, began);
 	frames = serve_pinned(worker);
 	frames += serve_hot(worker);
 	tp_call_pending(&worker->calls);
 	tp_counter_add(&worker->share->sweeps, 1);
 	__atomic_store_n(&worker->share->hot, worker->hot.table.count + worker->hot.pinned.count,
 		__ATOMIC_RELAXED);
+	worker->was_busy = frames > 0;
 	if (frames > 0) {
 		tp_counter_add(&worker->share->busy_sweeps, 1);
 		tp_counter_add(&worker->share->frames, frames);

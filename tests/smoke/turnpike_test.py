@@ -26,7 +26,8 @@ ANSWERS = {
     "interfaces": [
         {"tenant": "acme", "name": "vm1", "class": "gold", "mac": "02:00:00:00:00:01",
          "socket": "/run/vm1.sock", "mode": "server", "state": "running", "reason": "",
-         "queue_pairs": 1, "worker": 0, "counters": {"no_route": 5}, "colour": "red", **TRAFFIC},
+         "queue_pairs": 1, "worker": 0, "residence": "hot",
+         "counters": {"no_route": 5}, "colour": "red", **TRAFFIC},
         {"tenant": "acme", "name": "vm2", "class": "gold", "state": "listening",
          "reason": "bad \x1b[31m\u009b thing", **TRAFFIC}],
     "tenants": [{"name": "acme", "interfaces": 2, "running": 1, "learned_macs": 77, **TRAFFIC}],
@@ -35,7 +36,9 @@ ANSWERS = {
                  "interfaces": 2, "running": 1, **TRAFFIC}],
     "drops": [{"name": "no_route", "help": "No such MAC.", "frames": 5}],
     "workers": [{"worker": 0, "core": 1, "interfaces": 2, "sweeps": 9, "busy_sweeps": 3,
-                 "frames": 3000, "busy_percent": 33.25}],
+                 "busy_ns": 3, "hot": 2, "sleeps": 4, "frames": 3000, "busy_percent": 33.25}],
+    "cache": [{"name": "gold", "pinned": 0, "hot": 2, "draining": 1, "cold": 7, "hits": 9,
+               "misses": 8, "loads": 6, "write_backs": 5, "evictions": 4}],
     "summary": {"version": "0.1.0", "uptime_seconds": 3725, "vector": "avx2",
                 "config": "/etc/demo.json"},
 }
@@ -129,7 +132,7 @@ class Command(unittest.TestCase):
         titles, first, second = self.table("interfaces")
         self.assertEqual(dict(zip(titles, first)), {
             "TENANT": "acme", "INTERFACE": "vm1", "CLASS": "gold", "MAC": "02:00:00:00:00:01",
-            "STATE": "running", "WORKER": "0", "RX-FRAMES": "1000", "RX-BYTES": "64000",
+            "STATE": "running", "WORKER": "0", "RESIDENCE": "hot", "RX-FRAMES": "1000", "RX-BYTES": "64000",
             "TX-FRAMES": "2000", "TX-BYTES": "128000", "DROPS": "5", "SOCKET": "/run/vm1.sock",
             "REASON": "-"})
         self.assertEqual(second[3], "-")
@@ -143,6 +146,8 @@ class Command(unittest.TestCase):
                          ["gold", "1.5", "8", "yes", "2.5 Gbit/s", "hold", "100 us"])
         self.assertEqual(self.table("drops")[1], ["no_route", "5", "No such MAC."])
         self.assertIn("33.2%", " ".join(self.table("workers")[1]))
+        self.assertEqual(self.table("cache")[1],
+                         ["gold", "0", "2", "1", "7", "9", "8", "6", "5", "4"])
         self.assertIn(["uptime_seconds: 3725"], self.table("summary"))
 
     def test_json(self):
@@ -209,15 +214,14 @@ class Command(unittest.TestCase):
         self.assertIn("cannot be written", ran.stderr)
 
     def moving(self, request):
-        """vm2 receives 1000 frames of 125 bytes, 1 Mbit, a second; vm1 nothing. A quarter of the
-        worker's sweeps is busy from now on."""
+        """vm2 receives 1000 frames of 125 bytes, 1 Mbit, a second; vm1 nothing. The worker is
+        busy a quarter of the time from now on."""
         reply = json.loads(json.dumps(answer(request)))
         if request["what"] == "interfaces":
             reply["result"][1]["rx_frames"] = int(time.monotonic() * 1000)
             reply["result"][1]["rx_bytes"] = int(time.monotonic() * 125000)
         if request["what"] == "workers":
-            reply["result"][0]["sweeps"] = 9 + 4 * int((time.monotonic() - START) * 1e6)
-            reply["result"][0]["busy_sweeps"] = 3 + int((time.monotonic() - START) * 1e6)
+            reply["result"][0]["busy_ns"] = 3 + int((time.monotonic() - START) * 25e7)
         return json.dumps(reply).encode() + b"\n"
 
     def test_top_in_a_pipe(self):

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/histogram.h"
 #include "state/doorbell.h"
 #include "state/snapshot.h"
 
@@ -57,11 +58,15 @@ struct tp_worker_share {
 	 */
 	uint64_t sweeps __attribute__((aligned(64)));
 	uint64_t busy_sweeps;      /* that found at least one frame */
+	uint64_t busy_cycles;      /* TSC cycles that those took */
 	uint64_t frames;           /* completed */
 	uint64_t sightings_missed; /* the ring to control was full */
 	uint64_t hot;              /* rings polled on every sweep, the pinned ones among them */
 	uint64_t sleeps;
 	struct tp_cache_counters cache[TP_CLASSES_MAX] __attribute__((aligned(64)));
+	/* TSC cycles between two polls of the pinned rings, as in base/histogram.h; worker: rw,
+	 * control: r (relaxed) */
+	uint64_t pinned_gap[TP_HISTOGRAM_BUCKETS];
 } __attribute__((aligned(64)));
 
 /** How a dataplane is to be. */
