@@ -62,7 +62,8 @@ static void arm(struct tp_port *port, uint32_t pair)
 		/* release: partner is the acquire load of a worker about to let it go cold */
 		atomic_store_explicit(
 			&ring->armed, (uint16_t)(ring->armed + 1), memory_order_release);
-	atomic_store_explicit(&ring->arming, false, memory_order_relaxed);
+	/* release: partner is the acquire load of a worker that would ask again */
+	atomic_store_explicit(&ring->arming, false, memory_order_release);
 }
 
 static void attend(struct tp_port *port, uint32_t pair)

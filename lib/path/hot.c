@@ -143,7 +143,8 @@ static void want_arm(const struct tp_worker *worker, const struct tp_hot_entry *
 		.generation = entry->generation,
 	};
 
-	if (atomic_load_explicit(&ring->arming, memory_order_relaxed))
+	/* Control arms, and then has been asked no more: in this order it is looked at again. */
+	if (atomic_load_explicit(&ring->arming, memory_order_acquire) || tp_ring_armed(ring))
 		return;
 	atomic_store_explicit(&ring->arming, true, memory_order_relaxed);
 	if (rte_ring_sp_enqueue_elem(worker->share->arms, &id, sizeof(id)) != 0)

@@ -138,8 +138,9 @@ static void count_gap(struct tp_worker *worker)
 	uint64_t now = rte_rdtsc();
 
 	if (worker->pins_polled_at != 0)
-		tp_counter_add(&worker->share->pinned_gap[tp_histogram_bucket(
-				       now - worker->pins_polled_at)],
+		tp_counter_add(
+			&worker->share
+				 ->pinned_gap[tp_histogram_bucket(now - worker->pins_polled_at)],
 			1);
 	worker->pins_polled_at = now;
 }

@@ -15,7 +15,7 @@
 #define BURST_MAX   512
 #define NO_FLOW     UINT32_MAX /* of a slot: no frame of ours in it; of a stamp: nobody's flow */
 #define STALL_US    50
-#define IDLE_VISITS 4 /* devices that nobody talks to are looked at, so many a round */
+#define IDLE_VISITS 1 /* devices that nobody talks to are looked at, so many a round */
 
 /* Who may touch a device's rings and its front-end. */
 enum device_state {
@@ -41,6 +41,7 @@ struct device {
 	unsigned peer; /* its partner in the forwarding modes */
 	struct slot_memo *memo[TP_FRONTEND_QUEUE_PAIRS_MAX];
 	struct tp_schedule schedule;
+	uint64_t talked_in;        /* last period of churn in which it was to send */
 	uint64_t sizes;            /* random numbers for the sizes of frames */
 	uint32_t next_flow;        /* of its own: which one sends next */
 	uint64_t first_left;       /* bursts of start tx_first still to send */

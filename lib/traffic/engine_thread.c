@@ -19,6 +19,18 @@ static void set_busy(struct thread *thread, uint32_t device, uint8_t *marks)
 	thread->busy[thread->busy_count++] = device;
 }
 
+/* It sends from now on: what would have been due while others sent is not. */
+static void begin_to_talk(struct thread *thread, struct device *device)
+{
+	uint64_t missed = device->schedule.missed;
+
+	if (thread->period > 0 && device->talked_in + 1 != thread->period) {
+		tp_engine_schedule(thread->engine, device, thread->now);
+		device->schedule.missed = missed;
+	}
+	device->talked_in = thread->period;
+}
+
 /* Devices that send in this period, and those that they send to. */
 static void choose_talkers(struct thread *thread)
 {
@@ -32,8 +44,10 @@ static void choose_talkers(struct thread *thread)
 	for (unsigned i = 0; i < sources; i++) {
 		uint32_t source = thread->scratch[i];
 
-		if (engine->devices[source].thread == thread->number)
+		if (engine->devices[source].thread == thread->number) {
 			thread->talkers[thread->talker_count++] = source;
+			begin_to_talk(thread, &engine->devices[source]);
+		}
 		set_busy(thread, source, marks);
 		for (uint32_t j = talk->first[source]; j < talk->first[source + 1]; j++)
 			set_busy(thread, talk->flows[j].to, marks);

@@ -50,14 +50,16 @@ static void write_placed(FILE *file, const char *text, const char *directory)
 static void write_config(const struct appliance *appliance, const char *name, const char *control,
 	const char *dataplane, const char *tenants)
 {
+	const char *all = getenv("SCENE_DATAPLANE"); /* for every configuration */
 	char path[PATH_BYTES];
 	FILE *file;
 
 	path_in(appliance, name, path);
 	file = fopen(path, "w");
 	assert_non_null(file);
-	fprintf(file, "{\"dataplane\":{\"control_socket\":\"%s/%s\"%s", appliance->directory,
-		control, dataplane == NULL ? "" : ",");
+	fprintf(file, "{\"dataplane\":{\"control_socket\":\"%s/%s\"%s%s%s", appliance->directory,
+		control, all == NULL ? "" : ",", all == NULL ? "" : all,
+		dataplane == NULL ? "" : ",");
 	write_placed(file, dataplane == NULL ? "" : dataplane, appliance->directory);
 	fputs("},\"classes\":{\"gold\":{\"bid\":16},\"drop\":{\"bid\":2,\"on_full\":\"drop\"}},"
 	      "\"tenants\":{",
