@@ -11,13 +11,16 @@
 
 struct tp_options {
 	const char *socket; /* of the appliance's control socket */
-	bool json;          /* show: the answer as JSON */
+	bool json;          /* show, plan: the answer as JSON */
 	unsigned tables;    /* top: tables to show, 0: until interrupted */
 	double delay;       /* top: seconds between two tables */
 };
 
 /** Read and check a configuration file, without the appliance. */
 int tp_command_check(const char *path);
+
+/** What a configuration needs of this machine, and whether it is there. Without the appliance. */
+int tp_command_plan(const struct tp_options *options, const char *path);
 
 /** Is it something that the appliance can show? */
 bool tp_command_can_show(const char *what);

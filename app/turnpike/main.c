@@ -14,6 +14,7 @@
 const char *argp_program_version = "turnpike " TP_VERSION;
 
 static const char usage[] = "check FILE\n"
+			    "plan FILE\n"
 			    "show interfaces|tenants|classes|drops|workers|cache|summary\n"
 			    "top\n"
 			    "stop";
@@ -21,6 +22,7 @@ static const char usage[] = "check FILE\n"
 static const char help[] =
 	"Check configurations of the appliance, and see and stop the one that runs.\v"
 	"check FILE  read and check a configuration; needs no appliance\n"
+	"plan FILE   tell what it needs of this machine, and whether that is there\n"
 	"show WHAT   show what the appliance serves and has counted\n"
 	"top         show rates, again and again; Ctrl-C ends it\n"
 	"stop        end the appliance\n"
@@ -30,7 +32,7 @@ static const char help[] =
 static const struct argp_option option_list[] = {
 	{"socket", 's', "PATH", 0,
 		"Control socket of the appliance (default /run/turnpike/control.sock)", 0},
-	{"json", 'j', NULL, 0, "show: as JSON", 0},
+	{"json", 'j', NULL, 0, "show, plan: as JSON", 0},
 	{"count", 'n', "COUNT", 0, "top: end after this many tables", 0},
 	{"delay", 'd', "SECONDS", 0, "top: seconds between two tables (default 1)", 0},
 	{0},
@@ -78,24 +80,25 @@ static void check_command(struct argp_state *state, const struct command_line *l
 	const char *command = line->command;
 	bool show = command != NULL && strcmp(command, "show") == 0;
 	bool check = command != NULL && strcmp(command, "check") == 0;
+	bool plan = command != NULL && strcmp(command, "plan") == 0;
 	bool top = command != NULL && strcmp(command, "top") == 0;
 
 	if (command == NULL)
-		argp_error(state, "found no command; accepted: check, show, top, stop");
-	else if (!show && !check && !top && strcmp(command, "stop") != 0)
-		argp_error(
-			state, "found command \"%s\"; accepted: check, show, top, stop", command);
-	else if (check && line->argument == NULL)
-		argp_error(state, "check: found no file; accepted: check FILE");
+		argp_error(state, "found no command; accepted: check, plan, show, top, stop");
+	else if (!show && !check && !plan && !top && strcmp(command, "stop") != 0)
+		argp_error(state, "found command \"%s\"; accepted: check, plan, show, top, stop",
+			command);
+	else if ((check || plan) && line->argument == NULL)
+		argp_error(state, "%s: found no file; accepted: %s FILE", command, command);
 	else if (show && (line->argument == NULL || !tp_command_can_show(line->argument)))
 		argp_error(state,
 			"show: found \"%s\"; accepted: interfaces, tenants, classes, drops, "
 			"workers, cache, summary",
 			line->argument != NULL ? line->argument : "");
-	else if (!show && !check && line->argument != NULL)
+	else if (!show && !check && !plan && line->argument != NULL)
 		argp_error(state, "%s: found one word too many: \"%s\"", command, line->argument);
-	else if (line->options.json && !show)
-		argp_error(state, "-j is for show only");
+	else if (line->options.json && !show && !plan)
+		argp_error(state, "-j is for show and plan only");
 	else if (line->top_only && !top)
 		argp_error(state, "-n and -d are for top only");
 }
@@ -135,6 +138,8 @@ static int run(const struct command_line *line)
 {
 	if (strcmp(line->command, "check") == 0)
 		return tp_command_check(line->argument);
+	if (strcmp(line->command, "plan") == 0)
+		return tp_command_plan(&line->options, line->argument);
 	if (strcmp(line->command, "show") == 0)
 		return tp_command_show(&line->options, line->argument);
 	if (strcmp(line->command, "top") == 0)

@@ -153,6 +153,17 @@ static int make_store(struct tp_appliance *appliance, struct tp_error *error)
 	return appliance->store == NULL ? -ENOMEM : 0;
 }
 
+static void warn_of_doorbells(const struct tp_dataplane *dataplane)
+{
+	for (unsigned w = 0; w < dataplane->worker_count; w++)
+		if (!dataplane->worker[w].doorbell.complete)
+			tp_log(TP_LOG_WARNING,
+				"worker %u: this machine has too few asynchronous requests left "
+				"for all kicks to be heard (turnpike plan tells how many); what is "
+				"not heard is polled. fs.aio-max-nr (sysctl) raises their number",
+				w);
+}
+
 static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error)
 {
 	const struct tp_config *config = appliance->config;
@@ -173,6 +184,7 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 	appliance->dataplane = tp_dataplane_new(&settings, error);
 	if (appliance->dataplane == NULL)
 		return -ENOMEM;
+	warn_of_doorbells(appliance->dataplane);
 	snapshot = tp_compile(config, appliance->store, error);
 	if (snapshot == NULL)
 		return -ENOMEM;

@@ -3,9 +3,13 @@
 #include <rte_memory.h>
 
 #include "appliance_private.h"
+#include "ctl/plan.h"
 
 #define LEARNED_MOST (1u << 20)
 
+/* What turnpike plan promises. */
+static_assert(sizeof(struct tp_context) + sizeof(void *) <= TP_PLAN_CONTEXT_BYTES, "a context");
+static_assert(sizeof(struct tp_ring_pair) <= TP_PLAN_PAIR_BYTES, "a queue pair");
 static_assert(TP_CONFIG_CLASSES_MAX <= TP_CLASSES_MAX, "workers count by class");
 
 uint32_t tp_learned_limit(const struct tp_config *config)

@@ -7,35 +7,7 @@
 #include <unistd.h>
 
 #include "ctl/eal_args.h"
-
-#define HUGEPAGE_COUNTER "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
-
-/* Heap for a configuration: a fixed part and, for each interface, its context, its MAC table
- * entries (the table is twice as large as what it holds) and its place in lists. */
-static unsigned heap_megabytes(const struct tp_config *config)
-{
-	uint64_t bytes = 24u << 20;
-
-	bytes += (uint64_t)config->worker_count * (1u << 20);
-	bytes += (uint64_t)config->interface_count * 2048;
-	for (uint32_t i = 0; i < config->tenant_count; i++)
-		if (config->tenants[i].mac_learning)
-			bytes += (uint64_t)config->tenants[i].interface_count * 64 * 256;
-	return (unsigned)((bytes + (1u << 20) - 1) >> 20);
-}
-
-static long free_hugepages(void)
-{
-	FILE *file = fopen(HUGEPAGE_COUNTER, "r");
-	long pages = 0;
-
-	if (file == NULL)
-		return 0;
-	if (fscanf(file, "%ld", &pages) != 1)
-		pages = 0;
-	fclose(file);
-	return pages;
-}
+#include "ctl/plan.h"
 
 static bool is_option(const char *argument, const char *option)
 {
@@ -109,8 +81,8 @@ static int append_lcores(struct tp_eal_args *args, const struct tp_config *confi
 
 static int append_memory(struct tp_eal_args *args, const struct tp_config *config, char notice[256])
 {
-	unsigned megabytes = heap_megabytes(config);
-	long free_megabytes = free_hugepages() * 2;
+	unsigned megabytes = (unsigned)((tp_plan_memory(config) + (1u << 20) - 1) >> 20);
+	long free_megabytes = (long)(tp_plan_free_memory() >> 20);
 	int result;
 
 	if (free_megabytes >= (long)megabytes)

@@ -11,8 +11,17 @@
 
 int tp_doorbell_open(struct tp_doorbell *bell, uint32_t rings, struct tp_error *error)
 {
-	int result = tp_aio_open(&bell->aio, 2 * rings + BELLS_BESIDE, error);
+	uint32_t wanted = 2 * rings + BELLS_BESIDE;
+	uint32_t requests = wanted;
+	int result;
 
+	/* What the machine has left (fs.aio-max-nr) is better than none: who finds no room waits.
+	 */
+	do {
+		result = tp_aio_open(&bell->aio, requests, error);
+		bell->complete = requests == wanted;
+		requests /= 2;
+	} while (result == -EAGAIN && requests >= BELLS_BESIDE);
 	if (result < 0)
 		tp_error_prefix(error, "doorbell for %u rings", rings);
 	return result;

@@ -118,8 +118,35 @@ class Command(unittest.TestCase):
                          (0, demo + ": 2 tenants, 6 interfaces, 3 classes: ok\n"))
         self.says("/nowhere: cannot be opened: No such file or directory", "check", "/nowhere")
 
+    def test_plan(self):
+        """The demo, and one that asks for more than any machine has."""
+        demo = json.loads((root / "config/demo.json").read_text())
+        demo["dataplane"] = {"worker_cores": [0]}
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(demo, file)
+            file.flush()
+            ran = self.run_command("plan", file.name)
+            self.assertEqual((ran.returncode, ran.stderr), (0, ""), ran)
+            self.assertRegex(ran.stdout, r"(?m)^worker CPUs +1 +1 +yes ")
+            self.assertRegex(ran.stdout, r"(?m)^descriptors +94 +\d+ +yes ")
+            self.assertIn(": 6 interfaces on 1 worker: ", ran.stdout)
+        demo["dataplane"] = {"worker_cores": [0, 1023]}
+        pod = demo["tenants"]["acme"]["interfaces"]["pod"]
+        pod.update(count=60000, queue_pairs=8)
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(demo, file)
+            file.flush()
+            ran = self.run_command("plan", file.name, "-j")
+            self.assertEqual((ran.returncode, ran.stderr), (1, ""), ran)
+            rows = {row["resource"]: row for row in json.loads(ran.stdout)}
+            self.assertEqual((rows["worker CPUs"]["needed"], rows["worker CPUs"]["here"]), (2, 1))
+            self.assertFalse(rows["worker CPUs"]["enough"])
+            self.assertGreater(rows["descriptors"]["needed"], 60000 * 26)
+        self.says("/nowhere: cannot be opened: No such file or directory", "plan", "/nowhere")
+
     def test_usage(self):
-        for arguments in ((), ("fly",), ("check",), ("show",), ("show", "cars"), ("stop", "now"),
+        for arguments in ((), ("fly",), ("check",), ("plan",), ("show",),
+                          ("show", "cars"), ("stop", "now"),
                           ("top", "-n", "0"), ("top", "-n", "x"), ("top", "-d", "0"),
                           ("top", "-d", "nan"), ("stop", "-j"), ("show", "drops", "-n", "2"),
                           ("check", "a", "b"), ("--fly",)):
@@ -132,7 +159,8 @@ class Command(unittest.TestCase):
         titles, first, second = self.table("interfaces")
         self.assertEqual(dict(zip(titles, first)), {
             "TENANT": "acme", "INTERFACE": "vm1", "CLASS": "gold", "MAC": "02:00:00:00:00:01",
-            "STATE": "running", "WORKER": "0", "RESIDENCE": "hot", "RX-FRAMES": "1000", "RX-BYTES": "64000",
+            "STATE": "running", "WORKER": "0", "RESIDENCE": "hot",
+            "RX-FRAMES": "1000", "RX-BYTES": "64000",
             "TX-FRAMES": "2000", "TX-BYTES": "128000", "DROPS": "5", "SOCKET": "/run/vm1.sock",
             "REASON": "-"})
         self.assertEqual(second[3], "-")

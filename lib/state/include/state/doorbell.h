@@ -2,6 +2,7 @@
 #pragma once
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -38,10 +39,12 @@ static_assert(sizeof(struct tp_ring_id) == sizeof(uint64_t), "aio_data has 64 bi
 
 struct tp_doorbell {
 	struct tp_aio aio;
+	bool complete; /* it has room for all rings */
 };
 
 /**
- * Make a doorbell.
+ * Make a doorbell. When the machine has not enough requests left it has room for less; arming and
+ * ringing then find none at times.
  * @param rings  most rings that are armed at a time
  * @return 0, or negative errno with *error set. Threading: control thread.
  */

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include "ctl/config.h"
+
+/*
+ * What a configuration needs of a machine, and what this one has. Needs no EAL and no appliance.
+ */
+
+/* Hugepage memory: bytes of an interface's context, of each queue pair of it, and of its other
+ * places (snapshot, MAC table with room to spare). Checked against the real sizes in compile.c. */
+#define TP_PLAN_CONTEXT_BYTES 384
+#define TP_PLAN_PAIR_BYTES    192
+#define TP_PLAN_PLACES_BYTES  1024
+#define TP_PLAN_HOT_BYTES     64
+
+enum tp_plan_resource {
+	TP_PLAN_CPUS,        /* one for each worker; online ones */
+	TP_PLAN_MEMORY,      /* bytes in 2 MiB pages; those that are free */
+	TP_PLAN_DESCRIPTORS, /* of the process, all guests attached; RLIMIT_NOFILE */
+	TP_PLAN_REQUESTS,    /* of asynchronous I/O, for doorbells; fs.aio-max-nr without aio-nr */
+	TP_PLAN_MAPPINGS,    /* of the process, guests with two memory regions; vm.max_map_count */
+	TP_PLAN_RESOURCES
+};
+
+struct tp_plan_item {
+	const char *name;
+	uint64_t needs;
+	uint64_t has;
+	bool optional;  /* it goes on without, only slower */
+	char note[200]; /* what it is made of, or how to get more */
+};
+
+/**
+ * Fill in what is needed and what there is. What the machine does not tell counts as 0.
+ * @param items  TP_PLAN_RESOURCES
+ * Threading: any.
+ */
+void tp_plan_make(const struct tp_config *config, struct tp_plan_item *items);
+
+/** Bytes of hugepage memory that a configuration needs. Threading: any. */
+uint64_t tp_plan_memory(const struct tp_config *config);
+
+/** Bytes in free 2 MiB pages of this machine. Threading: any. */
+uint64_t tp_plan_free_memory(void);

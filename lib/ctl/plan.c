@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "cpus.h"
+#include "ctl/plan.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+#define BASE_BYTES      (24 * MIB) /* of the EAL and of what does not grow */
+#define WORKER_BYTES    MIB
+#define LEARNED_BYTES   (64 * 256) /* learned MACs of an interface */
+#define LIST_BYTES      16         /* places of a ring in a worker's lists */
+#define DESCRIPTORS     64         /* that do not grow */
+#define WORKER_REQUESTS (256 + 64) /* of a worker, beside those of its rings */
+#define MAPPINGS        512        /* that do not grow */
+
+/* A number in a file of /proc or /sys, 0 if there is none. */
+static uint64_t read_number(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	uint64_t number = 0;
+
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%" SCNu64, &number) != 1)
+		number = 0;
+	fclose(file);
+	return number;
+}
+
+static uint64_t power_of_two_from(uint64_t number)
+{
+	uint64_t power = 1;
+
+	while (power < number)
+		power *= 2;
+	return power;
+}
+
+uint64_t tp_plan_memory(const struct tp_config *config)
+{
+	uint32_t pinned;
+	uint64_t rings = tp_config_count_rings(config, &pinned);
+	uint64_t hot =
+		config->hot_cache && config->hot_contexts < rings ? config->hot_contexts : rings;
+	uint64_t bytes = BASE_BYTES;
+
+	bytes += config->worker_count * (WORKER_BYTES + hot * TP_PLAN_HOT_BYTES +
+						power_of_two_from(rings + 1) * LIST_BYTES);
+	bytes += config->interface_count * (TP_PLAN_CONTEXT_BYTES + TP_PLAN_PLACES_BYTES);
+	bytes += rings * TP_PLAN_PAIR_BYTES;
+	for (uint32_t i = 0; i < config->tenant_count; i++)
+		if (config->tenants[i].mac_learning)
+			bytes += (uint64_t)config->tenants[i].interface_count * LEARNED_BYTES;
+	return bytes;
+}
+
+uint64_t tp_plan_free_memory(void)
+{
+	return 2 * MIB * read_number("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
+}
+
+static void plan_cpus(const struct tp_config *config, struct tp_plan_item *item)
+{
+	char list[128] = "none";
+	struct tp_error unused;
+	cpu_set_t online;
+
+	item->name = "worker CPUs";
+	item->needs = config->worker_count;
+	if (tp_cpus_online(&online, &unused) == 0) {
+		tp_cpus_format(&online, list, sizeof(list));
+		for (uint32_t i = 0; i < config->worker_count; i++)
+			item->has += CPU_ISSET(config->worker_cores[i], &online) != 0;
+	}
+	snprintf(item->note, sizeof(item->note),
+		"of those that the file names; online here: %.100s; one more for control is better",
+		list);
+}
+
+static void plan_memory(const struct tp_config *config, struct tp_plan_item *item)
+{
+	uint64_t contexts = (uint64_t)config->interface_count * TP_PLAN_CONTEXT_BYTES;
+	uint32_t pinned;
+
+	contexts += (uint64_t)tp_config_count_rings(config, &pinned) * TP_PLAN_PAIR_BYTES;
+	item->name = "hugepage MiB";
+	item->optional = true;
+	item->needs = (tp_plan_memory(config) + MIB - 1) / MIB;
+	item->has = tp_plan_free_memory() / MIB;
+	snprintf(item->note, sizeof(item->note),
+		"contexts %" PRIu64
+		" KiB of it; without them small pages are taken, which is slower; "
+		"add %" PRIu64 " to vm.nr_hugepages",
+		contexts / 1024, item->needs > item->has ? (item->needs - item->has + 1) / 2 : 0);
+}
+
+/* Of a queue pair: two calls, and the kick of its transmit ring. */
+static void plan_descriptors(const struct tp_config *config, struct tp_plan_item *item)
+{
+	struct rlimit limit = {0};
+
+	item->name = "descriptors";
+	item->needs = DESCRIPTORS;
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		item->needs += (config->interfaces[i].client ? 1u : 2u) +
+			       3u * config->interfaces[i].queue_pairs;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		item->has = limit.rlim_max;
+	snprintf(item->note, sizeof(item->note),
+		"listen, connection, two calls and a kick of each guest; one that polls passes no "
+		"calls; limit: LimitNOFILE= or ulimit -Hn");
+}
+
+static void plan_requests(const struct tp_config *config, struct tp_plan_item *item)
+{
+	uint64_t most = read_number("/proc/sys/fs/aio-max-nr");
+	uint64_t used = read_number("/proc/sys/fs/aio-nr");
+	uint32_t pinned;
+
+	item->name = "asynchronous requests";
+	item->needs = config->worker_count *
+		      (2 * (uint64_t)tp_config_count_rings(config, &pinned) + WORKER_REQUESTS);
+	item->has = most > used ? most - used : 0;
+	snprintf(item->note, sizeof(item->note),
+		"of the kernel, for doorbells; fs.aio-max-nr is %" PRIu64 ", %" PRIu64 " in use",
+		most, used);
+}
+
+static void plan_mappings(const struct tp_config *config, struct tp_plan_item *item)
+{
+	item->name = "memory mappings";
+	item->needs = MAPPINGS + 2 * (uint64_t)config->interface_count;
+	item->has = read_number("/proc/sys/vm/max_map_count");
+	snprintf(item->note, sizeof(item->note),
+		"two regions of each guest's memory; limit: vm.max_map_count");
+}
+
+void tp_plan_make(const struct tp_config *config, struct tp_plan_item *items)
+{
+	memset(items, 0, TP_PLAN_RESOURCES * sizeof(*items));
+	plan_cpus(config, &items[TP_PLAN_CPUS]);
+	plan_memory(config, &items[TP_PLAN_MEMORY]);
+	plan_descriptors(config, &items[TP_PLAN_DESCRIPTORS]);
+	plan_requests(config, &items[TP_PLAN_REQUESTS]);
+	plan_mappings(config, &items[TP_PLAN_MAPPINGS]);
+}
