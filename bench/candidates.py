@@ -261,6 +261,7 @@ class Generator:
 class Turnpike(Candidate):
     name, title = "turnpike", "Turnpike"
     dataplane = {}  # of its configuration, beside the cores
+    pinned = 0      # interfaces of a pinned class beside the guests
     hold = "1ms"    # of a frame whose destination is full
 
     def start_switch(self):
@@ -268,10 +269,15 @@ class Turnpike(Candidate):
             "dataplane": {"worker_cores": [self.options.switch_core],
                           "control_core": self.options.load_core,
                           "control_socket": f"{self.directory}/control.sock", **self.dataplane},
-            "classes": {"gold": {"bid": 64, "weight": 8, "on_full": {"hold": self.hold}}},
+            "classes": {"gold": {"bid": 64, "weight": 8, "on_full": {"hold": self.hold}},
+                        "pinned": {"bid": 128, "pinned": True}},
             "tenants": {"bench": {"interfaces": {"guest": {
                 "count": self.guests, "mac": "02:00:00:00:00:01", "class": "gold",
                 "socket": self.socket()}}}}}
+        if self.pinned:  # in a tenant of its own, on the same worker
+            config["tenants"]["pinned"] = {"interfaces": {"pin": {
+                "count": self.pinned, "mac": "02:01:00:00:00:01", "class": "pinned",
+                "socket": f"{self.directory}/pin%d.sock"}}}
         self.control = f"{self.directory}/control.sock"
         path = self.directory / "turnpike.json"
         path.write_text(json.dumps(config, indent=2))

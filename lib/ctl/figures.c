@@ -62,6 +62,12 @@ void tp_sum_cache(
 	}
 }
 
+uint64_t tp_gap_bucket_ns(unsigned bucket)
+{
+	return (uint64_t)((double)tp_histogram_bucket_start(bucket) * 1e9 /
+			  (double)rte_get_tsc_hz());
+}
+
 uint64_t tp_pinned_gap_ns(const struct tp_worker_share *worker, double share)
 {
 	struct tp_histogram gaps = {0};

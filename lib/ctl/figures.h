@@ -29,3 +29,6 @@ void tp_sum_cache(
 /** Nanoseconds between two polls of a worker's pinned rings, not above for `share` of all (0..1).
  */
 uint64_t tp_pinned_gap_ns(const struct tp_worker_share *worker, double share);
+
+/** Where a bucket of tp_worker_share.pinned_gap begins, in nanoseconds. */
+uint64_t tp_gap_bucket_ns(unsigned bucket);

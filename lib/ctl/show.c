@@ -249,6 +249,22 @@ static json_t *show_cache(const struct tp_appliance *appliance)
 	return list;
 }
 
+/* All of them, for who wants those of a time between two looks: [nanoseconds from, count]. */
+static json_t *pinned_gaps(const struct tp_worker_share *share)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < TP_HISTOGRAM_BUCKETS; i++) {
+		uint64_t count = tp_counter_read(&share->pinned_gap[i]);
+
+		if (count > 0)
+			json_array_append_new(
+				list, json_pack("[I, I]", (json_int_t)tp_gap_bucket_ns(i),
+					      (json_int_t)count));
+	}
+	return list;
+}
+
 static json_t *worker_object(const struct tp_appliance *appliance, unsigned w)
 {
 	const struct tp_worker_share *share = &appliance->dataplane->worker[w];
@@ -268,6 +284,7 @@ static json_t *worker_object(const struct tp_appliance *appliance, unsigned w)
 	set_count(object, "pinned_gap_p50_ns", tp_pinned_gap_ns(share, 0.5));
 	set_count(object, "pinned_gap_p999_ns", tp_pinned_gap_ns(share, 0.999));
 	set_count(object, "pinned_gap_most_ns", tp_pinned_gap_ns(share, 1));
+	json_object_set_new(object, "pinned_gaps", pinned_gaps(share));
 	set_count(object, "sweeps", tp_counter_read(&share->sweeps));
 	set_count(object, "busy_sweeps", tp_counter_read(&share->busy_sweeps));
 	set_count(object, "busy_ns", busy_ns);
