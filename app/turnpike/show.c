@@ -63,6 +63,7 @@ static const struct tp_column drops[] = {
 static const struct tp_column workers[] = {
 	{"WORKER", "worker", tp_format_number},
 	{"CORE", "core", tp_format_number},
+	{"TENANTS", "tenants", tp_format_number},
 	{"INTERFACES", "interfaces", tp_format_number},
 	{"HOT", "hot", tp_format_number},
 	{"SWEEPS", "sweeps", tp_format_number},
@@ -71,6 +72,7 @@ static const struct tp_column workers[] = {
 	{"PINNED-GAP-P99.9", "pinned_gap_p999_ns", tp_format_time},
 	{"FRAMES", "frames", tp_format_number},
 	{"BUSY", "busy_percent", tp_format_percent},
+	{"REASON", "reason", tp_format_text},
 	{NULL, NULL, NULL},
 };
 

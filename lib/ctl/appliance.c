@@ -13,6 +13,7 @@
 #include <rte_memory.h>
 
 #include "appliance_private.h"
+#include "balance.h"
 #include "base/fault_guard.h"
 #include "base/log.h"
 #include "ctl/control_socket.h"
@@ -27,6 +28,7 @@ static void on_tick(struct tp_timer *timer)
 	tp_learn_sightings(appliance);
 	tp_ports_condemn_broken(appliance, PORTS_A_TICK);
 	tp_kicks_arm(appliance);
+	tp_balance_look(appliance);
 	tp_loop_arm(appliance->loop, timer, TICK_MS);
 }
 
@@ -209,6 +211,8 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 	result = watch_signals(appliance, error);
 	if (result == 0)
 		result = watch_faults(appliance, error);
+	if (result == 0 && tp_balance_open(appliance) < 0)
+		result = tp_error_set(error, ENOMEM, "no memory");
 	if (result == 0)
 		result = make_dataplane(appliance, error);
 	if (result == 0)
@@ -295,6 +299,7 @@ void tp_appliance_free(struct tp_appliance *appliance)
 	close_watched(appliance, &appliance->signals);
 	tp_loop_free(appliance->loop);
 	tp_config_free(appliance->config);
+	tp_balance_close(appliance);
 	free(appliance->kicks);
 	free(appliance->ports);
 	free(appliance->source);

@@ -23,6 +23,7 @@
 /** The doorbell of one source ring. */
 struct tp_port_kick {
 	int fd;              /* eventfd, the endpoint's; -1: none, or the ring does not run */
+	unsigned worker;     /* whose doorbell was armed last */
 	bool attend_again;   /* the doorbell had no room to tell the worker of the ring */
 	bool arm_again;      /* nor to be armed */
 	struct iocb request; /* the kernel's while the doorbell is armed */
@@ -42,6 +43,21 @@ struct tp_port {
 	uint16_t mtu;     /* as the front-end told it, 0: it did not */
 };
 
+/** Which worker serves whom, and why; balance.h. */
+struct tp_balance {
+	struct tp_tenant_place {
+		unsigned worker;
+		uint64_t frames; /* when last looked at */
+	} *tenant;
+	struct tp_worker_place {
+		uint64_t busy_ns; /* when last looked at */
+		uint64_t frames;  /* of its tenants, between the last two looks */
+		char reason[160]; /* of the last change */
+	} *worker;
+	uint64_t looked_ms;
+	uint64_t moves;
+};
+
 struct tp_appliance {
 	struct tp_config *config;
 	const char *vector;
@@ -53,6 +69,7 @@ struct tp_appliance {
 	struct tp_port_kick *kicks; /* of all ports */
 	uint32_t next_to_check;     /* port whose rings are looked at next */
 	bool kick_again;            /* some doorbell had no room for something */
+	struct tp_balance balance;
 	struct tp_timer tick;       /* looks for broken rings, sightings and bells to arm */
 	struct tp_watch signals;    /* SIGINT, SIGTERM */
 	struct tp_watch faults;     /* the fault guard replaced a mapping */
@@ -64,10 +81,6 @@ struct tp_appliance {
 
 /** Most MACs that a configuration allows to be learned in all. */
 uint32_t tp_learned_limit(const struct tp_config *config);
-
-/** The worker that serves a tenant. All its interfaces have the same, so each ring has one writer.
- */
-unsigned tp_tenant_worker(const struct tp_config *config, uint32_t tenant);
 
 /** Compile a configuration. @return a sealed snapshot, or NULL with *error set. */
 struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_context_store *store,

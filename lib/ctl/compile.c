@@ -23,11 +23,6 @@ uint32_t tp_learned_limit(const struct tp_config *config)
 	return limit < LEARNED_MOST ? (uint32_t)limit : LEARNED_MOST;
 }
 
-unsigned tp_tenant_worker(const struct tp_config *config, uint32_t tenant)
-{
-	return tenant % config->worker_count;
-}
-
 static void compile_class(struct tp_class *class, const struct tp_class_config *config)
 {
 	/* hold_ns is at most 10 s, so the product stays far below 2^64 in floating point terms */

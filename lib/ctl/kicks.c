@@ -48,7 +48,10 @@ static void arm(struct tp_port *port, uint32_t pair)
 	struct tp_ring_pair *ring = &port->context->pair[pair];
 	struct tp_port_kick *kick = &port->kick[pair];
 	const struct tp_ring_id id = id_of(port, pair, TP_BELL_KICK);
-	int result = tp_doorbell_arm(
+	int result;
+
+	kick->worker = port->context->worker;
+	result = tp_doorbell_arm(
 		&dataplane->worker[port->context->worker].doorbell, &kick->request, kick->fd, &id);
 
 	if (result == -EAGAIN) {
@@ -80,6 +83,7 @@ void tp_kick_start(struct tp_port *port, uint32_t pair, int kick_fd)
 
 	ring->generation++;
 	ring->unkicked = 0;
+	ring->queued = ring->listed = false;
 	ring->rang = ring->armed;
 	atomic_store_explicit(&ring->arming, true, memory_order_relaxed);
 	atomic_store_explicit(&ring->silent, kick_fd < 0, memory_order_relaxed);
@@ -97,7 +101,7 @@ void tp_kick_stop(struct tp_port *port, uint32_t pair)
 	struct tp_dataplane *dataplane = port->appliance->dataplane;
 
 	if (tp_ring_armed(ring))
-		tp_doorbell_disarm(&dataplane->worker[port->context->worker].doorbell,
+		tp_doorbell_disarm(&dataplane->worker[port->kick[pair].worker].doorbell,
 			&port->kick[pair].request);
 	port->kick[pair].fd = -1;
 	port->kick[pair].attend_again = port->kick[pair].arm_again = false;

@@ -159,8 +159,8 @@ int tp_ports_open(struct tp_appliance *appliance, struct tp_error *error)
 		port->appliance = appliance;
 		port->index = i;
 		port->context = tp_context_at(appliance->store, i);
-		port->context->worker = (uint16_t)tp_tenant_worker(
-			appliance->config, config_of(port)->tenant_index);
+		port->context->worker =
+			(uint16_t)appliance->balance.tenant[config_of(port)->tenant_index].worker;
 		port->kick = kick;
 		for (uint32_t pair = 0; pair < port->context->pair_count; pair++)
 			(kick++)->fd = -1;

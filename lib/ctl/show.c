@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "balance.h"
 #include "base/log.h"
 #include "figures.h"
 
@@ -111,7 +112,7 @@ static json_t *interface_object(const struct tp_appliance *appliance, uint32_t i
 	set_text(object, "mode", config->client ? "client" : "server");
 	set_endpoint(object, port);
 	set_count(object, "queue_pairs", config->queue_pairs);
-	set_count(object, "worker", tp_tenant_worker(appliance->config, config->tenant_index));
+	set_count(object, "worker", port->context->worker);
 	set_text(object, "residence", residence_text(port));
 	set_figures(object, &sum);
 	json_object_set_new(object, "counters", all_counters(&sum));
@@ -149,7 +150,7 @@ static json_t *show_tenants(const struct tp_appliance *appliance)
 		set_count(object, "learned_macs", learned);
 		set_text(object, "unknown_unicast",
 			config->unknown_unicast == TP_UNKNOWN_UNICAST_FLOOD ? "flood" : "drop");
-		set_count(object, "worker", tp_tenant_worker(appliance->config, t));
+		set_count(object, "worker", appliance->balance.tenant[t].worker);
 		set_figures(object, &sum);
 		json_array_append_new(list, object);
 	}
@@ -272,13 +273,18 @@ static json_t *worker_object(const struct tp_appliance *appliance, unsigned w)
 	uint64_t busy_ns = tp_busy_ns(share);
 	json_t *object = json_object();
 	uint32_t interfaces = 0;
+	uint32_t tenants = 0;
 
 	for (uint32_t t = 0; t < appliance->config->tenant_count; t++)
-		if (tp_tenant_worker(appliance->config, t) == w)
+		if (appliance->balance.tenant[t].worker == w) {
+			tenants++;
 			interfaces += appliance->config->tenants[t].interface_count;
+		}
 	set_count(object, "worker", w);
 	set_count(object, "core", (uint64_t)share->core);
 	set_count(object, "interfaces", interfaces);
+	set_count(object, "tenants", tenants);
+	set_text(object, "reason", appliance->balance.worker[w].reason);
 	set_count(object, "hot", tp_counter_read(&share->hot));
 	set_count(object, "sleeps", tp_counter_read(&share->sleeps));
 	set_count(object, "pinned_gap_p50_ns", tp_pinned_gap_ns(share, 0.5));
@@ -344,6 +350,38 @@ static json_t *answer_show(
 	return NULL;
 }
 
+static bool find_tenant(const struct tp_appliance *appliance, const char *name, uint32_t *tenant)
+{
+	for (uint32_t t = 0; name != NULL && t < appliance->config->tenant_count; t++)
+		if (strcmp(appliance->config->tenants[t].name, name) == 0) {
+			*tenant = t;
+			return true;
+		}
+	return false;
+}
+
+static json_t *answer_move(
+	struct tp_appliance *appliance, const json_t *request, struct tp_error *error)
+{
+	const char *name = json_string_value(json_object_get(request, "tenant"));
+	const json_t *worker = json_object_get(request, "worker");
+	json_int_t to = json_is_integer(worker) ? json_integer_value(worker) : -1;
+	uint32_t tenant;
+
+	if (!find_tenant(appliance, name, &tenant)) {
+		tp_error_set(error, EINVAL, "move: tenant: found \"%.40s\"; accepted: a tenant's name",
+			name == NULL ? "" : name);
+		return NULL;
+	}
+	if (to < 0 || to >= appliance->config->worker_count) {
+		tp_error_set(error, EINVAL, "move: worker: accepted: a number from 0 to %u",
+			appliance->config->worker_count - 1);
+		return NULL;
+	}
+	tp_balance_move(appliance, tenant, (unsigned)to, "an operator wanted it");
+	return json_true();
+}
+
 json_t *tp_answer(void *owner, const char *command, const json_t *request, struct tp_error *error)
 {
 	struct tp_appliance *appliance = owner;
@@ -351,11 +389,13 @@ json_t *tp_answer(void *owner, const char *command, const json_t *request, struc
 	if (strcmp(command, "show") == 0)
 		return answer_show(
 			appliance, json_string_value(json_object_get(request, "what")), error);
+	if (strcmp(command, "move") == 0)
+		return answer_move(appliance, request, error);
 	if (strcmp(command, "stop") == 0) {
 		tp_log(TP_LOG_INFO, "stop command: stopping");
 		tp_loop_stop(appliance->loop);
 		return json_true();
 	}
-	tp_error_set(error, EINVAL, "found command \"%.40s\"; accepted: show, stop", command);
+	tp_error_set(error, EINVAL, "found command \"%.40s\"; accepted: show, move, stop", command);
 	return NULL;
 }

@@ -153,7 +153,8 @@ static void want_arm(const struct tp_worker *worker, const struct tp_hot_entry *
 
 static void list_silent(struct tp_hot *hot, const struct tp_poll *poll, struct tp_ring_pair *ring)
 {
-	if (ring->listed)
+	/* A place for each ring; one that stopped while the worker slept may stand there twice. */
+	if (ring->listed || hot->silent_count > hot->queue.mask)
 		return;
 	ring->listed = true;
 	hot->silent[hot->silent_count++] =
@@ -361,23 +362,21 @@ static void purge_table(const struct tp_worker *worker, struct tp_hot_table *tab
 	}
 }
 
-/* Forget what waits of contexts that another worker serves now. @return how many are left. */
-static uint32_t purge_ids(struct tp_worker *worker, struct tp_ring_id *id, uint32_t first,
-	uint32_t count, uint32_t mask, bool queue)
+/* Forget rings that have stopped or that another worker serves now; what they are marked as is
+ * control's then, which marks them anew at their start. @return how many are left. */
+static uint32_t purge_ids(const struct tp_worker *worker, struct tp_ring_id *id, uint32_t first,
+	uint32_t count, uint32_t mask)
 {
 	uint32_t left = 0;
 
 	for (uint32_t n = 0; n < count; n++) {
 		const struct tp_ring_id one = id[(first + n) & mask];
-		struct tp_context *context = worker->snapshot->interfaces[one.interface].context;
-		struct tp_ring_pair *ring = &context->pair[one.pair];
+		struct tp_poll poll;
+		const struct tp_ring_pair *ring = find(worker, &one, &poll);
 
-		if (context->worker == worker->index)
+		if (ring != NULL &&
+			atomic_load_explicit(&ring->tx.running, memory_order_acquire))
 			id[(first + left++) & mask] = one;
-		else if (queue)
-			ring->queued = false;
-		else
-			ring->listed = false;
 	}
 	return left;
 }
@@ -395,10 +394,10 @@ static void purge(struct tp_worker *worker)
 	hot->departures = departures;
 	purge_table(worker, &hot->pinned);
 	purge_table(worker, &hot->table);
-	hot->queue.tail =
-		hot->queue.head + purge_ids(worker, hot->queue.id, hot->queue.head,
-					  hot->queue.tail - hot->queue.head, hot->queue.mask, true);
-	hot->silent_count = purge_ids(worker, hot->silent, 0, hot->silent_count, UINT32_MAX, false);
+	hot->queue.tail = hot->queue.head +
+			  purge_ids(worker, hot->queue.id, hot->queue.head,
+				  hot->queue.tail - hot->queue.head, hot->queue.mask);
+	hot->silent_count = purge_ids(worker, hot->silent, 0, hot->silent_count, UINT32_MAX);
 }
 
 /* --- Guests that do not kick --- */

@@ -251,7 +251,7 @@ void appliance_discard(struct appliance *appliance)
 		remove_directory(appliance, &sockets);
 }
 
-json_t *appliance_show(const struct appliance *appliance, const char *what)
+json_t *appliance_ask(const struct appliance *appliance, const char *request)
 {
 	int fd = connect_control(appliance);
 	FILE *stream = fd < 0 ? NULL : fdopen(fd, "r+");
@@ -259,14 +259,22 @@ json_t *appliance_show(const struct appliance *appliance, const char *what)
 
 	if (stream == NULL)
 		fail_msg("the appliance does not serve its control socket any more");
-	dprintf(fd, "{\"command\":\"show\",\"what\":\"%s\"}\n", what);
+	dprintf(fd, "%s\n", request);
 	answer = json_loadf(stream, JSON_DISABLE_EOF_CHECK, NULL);
 	fclose(stream);
 	result = json_incref(json_object_get(answer, "result"));
 	if (result == NULL)
-		fail_msg("the appliance does not answer show %s", what);
+		fail_msg("the appliance does not answer %s", request);
 	json_decref(answer);
 	return result;
+}
+
+json_t *appliance_show(const struct appliance *appliance, const char *what)
+{
+	char request[80];
+
+	snprintf(request, sizeof(request), "{\"command\":\"show\",\"what\":\"%s\"}", what);
+	return appliance_ask(appliance, request);
 }
 
 static bool is_named(const json_t *object, const char *interface)

@@ -51,6 +51,9 @@ void appliance_discard(struct appliance *appliance);
 /** Ask for a table. @return a new reference. */
 json_t *appliance_show(const struct appliance *appliance, const char *what);
 
+/** Send a request, an object as text. @return the result, a new reference; fails without one. */
+json_t *appliance_ask(const struct appliance *appliance, const char *request);
+
 /** A counter or drop of an interface, e.g. ("acme/vm1", "source_mac"). */
 uint64_t appliance_counter(
 	const struct appliance *appliance, const char *interface, const char *counter);

@@ -74,6 +74,38 @@ static void one_core_for_all(void **state)
 	works_on(state, "'worker_cores': [0], 'control_core': 0");
 }
 
+/* Frames on their way while their tenant goes from worker to worker: each arrives once, in order. */
+static void tenants_move_under_traffic(void **state)
+{
+	struct scene *scene = *state;
+	json_t *workers;
+
+	scene_start(scene, "'worker_cores': [0, 1], 'stay_hot': '100us'", two_tenants);
+	attach_four(scene);
+	for (uint32_t round = 0; round < 300; round++) {
+		char request[80];
+
+		for (uint32_t i = 0; i < 40; i++)
+			guest_say(scene->guest[0], 2, 1, 40 * round + i);
+		snprintf(request, sizeof(request),
+			"{'command':'move','tenant':'%s','worker':%u}",
+			round % 3 == 0 ? "umbra" : "acme", round / 2 % 2);
+		for (char *c = request; *c != '\0'; c++)
+			*c = *c == '\'' ? '"' : *c;
+		json_decref(appliance_ask(&scene->appliance, request));
+		for (uint32_t i = 0; i < 40; i++)
+			guest_hear(scene->guest[1], 2, 1, 40 * round + i);
+		if (round % 10 == 0)
+			talk(scene, 2);
+	}
+	workers = appliance_show(&scene->appliance, "workers");
+	assert_non_null(strstr(json_string_value(json_object_get(
+				       json_array_get(workers, 0), "reason")),
+		"an operator wanted it"));
+	json_decref(workers);
+	scene_end(scene);
+}
+
 static void client_mode_reconnects(void **state)
 {
 	struct tp_frontend_settings serving = {.serve = true};
@@ -277,6 +309,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		SCENARIO(two_workers),
 		SCENARIO(one_core_for_all),
+		SCENARIO(tenants_move_under_traffic),
 		SCENARIO(client_mode_reconnects),
 		SCENARIO(client_mode_with_the_guest_first),
 		SCENARIO(killed_and_started_again),

@@ -228,6 +228,7 @@ void scene_start(struct scene *scene, unsigned number, const struct scene_option
 		tp_vring_start(&ring->tx, &guest->tx.setup, guest->memory.memory, &error), 0);
 	ring->generation++;
 	ring->rang = ring->armed;
+	ring->queued = ring->listed = false;
 	atomic_store(&ring->arming, false);
 	if (!options->dense && number >= options->pinned)
 		arm(scene, number);

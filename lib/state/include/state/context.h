@@ -24,7 +24,8 @@ struct tp_ring_pair {
 	 * rw */
 	uint64_t hold_since;
 
-	/* How tx is known to the hot-context cache of its worker (path/hot.h). */
+	/* How tx is known to the hot-context cache of its worker (path/hot.h). What is the worker's
+	 * here is control's from when the worker has left the ring until it is told of it anew. */
 	_Atomic uint16_t generation; /* counts the starts of tx; control: w, worker: r */
 	_Atomic uint8_t residence;   /* enum tp_residence; worker: w, control: r */
 	bool queued;                 /* waits to be loaded; worker: rw */
