@@ -67,7 +67,6 @@ static void make_rings(void)
 
 		if (tp_vring_start(&ring->tx, &setup, memory.memory, &error) < 0)
 			die(error.text);
-		ring->generation = 1;
 		ring->armed = 1; /* as if: nobody kicks here */
 	}
 }

@@ -48,8 +48,10 @@ void tp_aio_close(struct tp_aio *aio)
 
 int tp_aio_submit(const struct tp_aio *aio, struct iocb **requests, unsigned count)
 {
-	long sent = syscall(SYS_io_submit, aio->context, (long)count, requests);
+	long sent;
 
+	TP_KERNEL_ASKED(aio->ring);
+	sent = syscall(SYS_io_submit, aio->context, (long)count, requests);
 	return sent < 0 ? -errno : (int)sent;
 }
 
@@ -62,7 +64,10 @@ unsigned tp_aio_wait(
 	};
 	long taken = syscall(SYS_io_getevents, aio->context, 1L, (long)most, events, &timeout);
 
-	return taken > 0 ? (unsigned)taken : 0;
+	if (taken <= 0)
+		return 0;
+	TP_KERNEL_TOLD(aio->ring);
+	return (unsigned)taken;
 }
 
 void tp_aio_cancel(const struct tp_aio *aio, struct iocb *request)

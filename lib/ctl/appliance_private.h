@@ -48,12 +48,12 @@ struct tp_balance {
 	struct tp_tenant_place {
 		unsigned worker;
 		uint64_t frames; /* when last looked at */
-	} *tenant;
+	} * tenant;
 	struct tp_worker_place {
 		uint64_t busy_ns; /* when last looked at */
 		uint64_t frames;  /* of its tenants, between the last two looks */
 		char reason[160]; /* of the last change */
-	} *worker;
+	} * worker;
 	uint64_t looked_ms;
 	uint64_t moves;
 };
@@ -70,9 +70,9 @@ struct tp_appliance {
 	uint32_t next_to_check;     /* port whose rings are looked at next */
 	bool kick_again;            /* some doorbell had no room for something */
 	struct tp_balance balance;
-	struct tp_timer tick;       /* looks for broken rings, sightings and bells to arm */
-	struct tp_watch signals;    /* SIGINT, SIGTERM */
-	struct tp_watch faults;     /* the fault guard replaced a mapping */
+	struct tp_timer tick;    /* looks for broken rings, sightings and bells to arm */
+	struct tp_watch signals; /* SIGINT, SIGTERM */
+	struct tp_watch faults;  /* the fault guard replaced a mapping */
 	struct tp_control_socket *control;
 	uint64_t started_ms;
 };
@@ -101,6 +101,9 @@ void tp_ports_close(struct tp_appliance *appliance);
 void tp_ports_condemn_broken(struct tp_appliance *appliance, uint32_t most);
 
 /* kicks.c */
+
+/** A source ring, which no worker holds, is about to start: what it was marked as is forgotten. */
+void tp_kick_prepare(struct tp_port *port, uint32_t pair);
 
 /** A source ring has started: have its worker serve it, and its guest's kicks heard. */
 void tp_kick_start(struct tp_port *port, uint32_t pair, int kick_fd);

@@ -72,9 +72,8 @@ static uint64_t frames_of(const struct tp_appliance *appliance, uint32_t tenant)
 	uint64_t frames = 0;
 
 	for (uint32_t i = 0; i < config->interface_count; i++)
-		frames += tp_counter_read(
-			&appliance->ports[config->first_interface + i]
-				 .context->counters.value[TP_COUNTER_TX_FRAMES]);
+		frames += tp_counter_read(&appliance->ports[config->first_interface + i]
+						   .context->counters.value[TP_COUNTER_TX_FRAMES]);
 	return frames;
 }
 
@@ -131,12 +130,13 @@ void tp_balance_look(struct tp_appliance *appliance)
 	if (busy != NULL && loads != NULL) {
 		look_at_workers(appliance, elapsed, busy);
 		look_at_tenants(appliance, busy, loads);
-		if (tp_balance_choose(busy, config->worker_count, loads, config->tenant_count,
-			    &move)) {
+		if (tp_balance_choose(
+			    busy, config->worker_count, loads, config->tenant_count, &move)) {
 			char reason[sizeof(balance->worker[0].reason)];
 
-			snprintf(reason, sizeof(reason), "worker %u was busy %.0f %%, worker %u %.0f %%",
-				move.from, 100 * busy[move.from], move.to, 100 * busy[move.to]);
+			snprintf(reason, sizeof(reason),
+				"worker %u was busy %.0f %%, worker %u %.0f %%", move.from,
+				100 * busy[move.from], move.to, 100 * busy[move.to]);
 			tp_balance_move(appliance, move.tenant, move.to, reason);
 		}
 	}
@@ -144,17 +144,22 @@ void tp_balance_look(struct tp_appliance *appliance)
 	free(loads);
 }
 
-/* No worker serves the interface now: its doorbells go from the old one's to the new one's. */
-static void move_port(struct tp_port *port)
+/* No worker serves the interface now: the new one does, and its doorbells. */
+static void give_port(struct tp_port *port, unsigned to)
 {
-	for (uint32_t pair = 0; pair < port->context->pair_count; pair++) {
-		int kick_fd = port->kick[pair].fd;
+	int kick_fd[TP_VHOST_QUEUE_PAIRS_MAX];
 
-		if (!tp_vring_running(&port->context->pair[pair].tx))
-			continue;
-		tp_kick_stop(port, pair);
-		tp_kick_start(port, pair, kick_fd);
-	}
+	for (uint32_t pair = 0; pair < port->context->pair_count; pair++)
+		if (tp_vring_running(&port->context->pair[pair].tx)) {
+			kick_fd[pair] = port->kick[pair].fd;
+			tp_kick_stop(port, pair);
+			tp_kick_prepare(port, pair);
+		}
+	/* release: partner is the acquire load of a worker that looks whether it is its own */
+	atomic_store_explicit(&port->context->worker, (uint16_t)to, memory_order_release);
+	for (uint32_t pair = 0; pair < port->context->pair_count; pair++)
+		if (tp_vring_running(&port->context->pair[pair].tx))
+			tp_kick_start(port, pair, kick_fd[pair]);
 }
 
 void tp_balance_move(
@@ -167,10 +172,10 @@ void tp_balance_move(
 	if (from == to)
 		return;
 	for (uint32_t i = 0; i < config->interface_count; i++)
-		appliance->ports[config->first_interface + i].context->worker = (uint16_t)to;
+		appliance->ports[config->first_interface + i].context->worker = TP_NO_WORKER;
 	tp_dataplane_leave(appliance->dataplane, from);
 	for (uint32_t i = 0; i < config->interface_count; i++)
-		move_port(&appliance->ports[config->first_interface + i]);
+		give_port(&appliance->ports[config->first_interface + i], to);
 	balance->tenant[tenant].worker = to;
 	snprintf(balance->worker[to].reason, sizeof(balance->worker[to].reason), "%s came: %s",
 		config->name, reason);

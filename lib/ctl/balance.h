@@ -40,5 +40,5 @@ void tp_balance_close(struct tp_appliance *appliance);
 void tp_balance_look(struct tp_appliance *appliance);
 
 /** Move a tenant now. @param reason for people, of the move; copied. */
-void tp_balance_move(struct tp_appliance *appliance, uint32_t tenant, unsigned to,
-	const char *reason);
+void tp_balance_move(
+	struct tp_appliance *appliance, uint32_t tenant, unsigned to, const char *reason);

@@ -77,7 +77,7 @@ static void attend(struct tp_port *port, uint32_t pair)
 	port->appliance->kick_again |= port->kick[pair].attend_again;
 }
 
-void tp_kick_start(struct tp_port *port, uint32_t pair, int kick_fd)
+void tp_kick_prepare(struct tp_port *port, uint32_t pair)
 {
 	struct tp_ring_pair *ring = &port->context->pair[pair];
 
@@ -86,8 +86,16 @@ void tp_kick_start(struct tp_port *port, uint32_t pair, int kick_fd)
 	ring->queued = ring->listed = false;
 	ring->rang = ring->armed;
 	atomic_store_explicit(&ring->arming, true, memory_order_relaxed);
-	atomic_store_explicit(&ring->silent, kick_fd < 0, memory_order_relaxed);
+	atomic_store_explicit(&ring->silent, false, memory_order_relaxed);
+}
+
+void tp_kick_start(struct tp_port *port, uint32_t pair, int kick_fd)
+{
+	struct tp_ring_pair *ring = &port->context->pair[pair];
+
 	port->kick[pair].fd = kick_fd;
+	if (kick_fd < 0)
+		atomic_store_explicit(&ring->silent, true, memory_order_relaxed);
 	if (kick_fd >= 0 && needs_bell(port))
 		arm(port, pair);
 	else

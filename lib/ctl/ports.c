@@ -58,8 +58,10 @@ static int start_ring(void *owner, unsigned ring_number, const struct tp_vhost_r
 	};
 	int result;
 
-	if (is_tx(ring_number))
+	if (is_tx(ring_number)) {
 		port->context->pair[ring_number / 2].hold_since = 0;
+		tp_kick_prepare(port, ring_number / 2);
+	}
 	result = tp_vring_start(ring_of(port, ring_number), &setup, memory, error);
 	if (result < 0)
 		return result;

@@ -369,7 +369,8 @@ static json_t *answer_move(
 	uint32_t tenant;
 
 	if (!find_tenant(appliance, name, &tenant)) {
-		tp_error_set(error, EINVAL, "move: tenant: found \"%.40s\"; accepted: a tenant's name",
+		tp_error_set(error, EINVAL,
+			"move: tenant: found \"%.40s\"; accepted: a tenant's name",
 			name == NULL ? "" : name);
 		return NULL;
 	}

@@ -86,7 +86,8 @@ static struct tp_ring_pair *find(
 	if (id->interface >= worker->snapshot->interface_count)
 		return NULL;
 	context = worker->snapshot->interfaces[id->interface].context;
-	if (atomic_load_explicit(&context->worker, memory_order_relaxed) != worker->index ||
+	/* acquire: partner is control's release store when it gives the context to this worker */
+	if (atomic_load_explicit(&context->worker, memory_order_acquire) != worker->index ||
 		id->pair >= context->pair_count)
 		return NULL;
 	*poll = (struct tp_poll){context, id->interface, id->pair};
@@ -291,17 +292,18 @@ static void load_queued(struct tp_worker *worker)
 		struct tp_ring_pair *ring =
 			find(worker, &queue->id[queue->head & queue->mask], &poll);
 
-		if (ring != NULL && tp_vring_running(&ring->tx) &&
-			residence(ring) == TP_RESIDENCE_COLD && !load(worker, &poll, ring))
-			return;
-		if (ring != NULL)
+		if (ring != NULL && tp_vring_running(&ring->tx)) {
+			if (residence(ring) == TP_RESIDENCE_COLD && !load(worker, &poll, ring))
+				return;
 			ring->queued = false;
+		}
 		queue->head++;
 	}
 }
 
 /* --- The doorbell --- */
 
+/* What is meant for an earlier start of the ring comes late: it is over. */
 static void hear(struct tp_worker *worker, const struct tp_ring_id *id)
 {
 	struct tp_poll poll;
@@ -310,9 +312,9 @@ static void hear(struct tp_worker *worker, const struct tp_ring_id *id)
 	if (id->bell == TP_BELL_WAKE)
 		return;
 	ring = find(worker, id, &poll);
-	if (ring == NULL)
+	if (ring == NULL || !tp_vring_running(&ring->tx) || id->generation != generation(ring))
 		return;
-	if (id->bell == TP_BELL_KICK && id->generation == generation(ring)) {
+	if (id->bell == TP_BELL_KICK) {
 		atomic_store_explicit(
 			&ring->rang, (uint16_t)(ring->rang + 1), memory_order_relaxed);
 		ring->unkicked = 0;
@@ -374,8 +376,7 @@ static uint32_t purge_ids(const struct tp_worker *worker, struct tp_ring_id *id,
 		struct tp_poll poll;
 		const struct tp_ring_pair *ring = find(worker, &one, &poll);
 
-		if (ring != NULL &&
-			atomic_load_explicit(&ring->tx.running, memory_order_acquire))
+		if (ring != NULL && atomic_load_explicit(&ring->tx.running, memory_order_acquire))
 			id[(first + left++) & mask] = one;
 	}
 	return left;
@@ -394,9 +395,9 @@ static void purge(struct tp_worker *worker)
 	hot->departures = departures;
 	purge_table(worker, &hot->pinned);
 	purge_table(worker, &hot->table);
-	hot->queue.tail = hot->queue.head +
-			  purge_ids(worker, hot->queue.id, hot->queue.head,
-				  hot->queue.tail - hot->queue.head, hot->queue.mask);
+	hot->queue.tail =
+		hot->queue.head + purge_ids(worker, hot->queue.id, hot->queue.head,
+					  hot->queue.tail - hot->queue.head, hot->queue.mask);
 	hot->silent_count = purge_ids(worker, hot->silent, 0, hot->silent_count, UINT32_MAX);
 }
 
@@ -409,8 +410,8 @@ static void look_at_silent(struct tp_worker *worker)
 	for (uint32_t i = 0; i < hot->silent_count;) {
 		struct tp_poll poll;
 		struct tp_ring_pair *ring = find(worker, &hot->silent[i], &poll);
-		bool cold = ring != NULL && tp_vring_running(&ring->tx) && silent(ring) &&
-			    residence(ring) == TP_RESIDENCE_COLD;
+		bool ours = ring != NULL && tp_vring_running(&ring->tx);
+		bool cold = ours && silent(ring) && residence(ring) == TP_RESIDENCE_COLD;
 
 		if (cold && !waiting(ring)) {
 			i++;
@@ -418,7 +419,7 @@ static void look_at_silent(struct tp_worker *worker)
 		}
 		if (cold)
 			enqueue(hot, &poll, ring);
-		if (ring != NULL)
+		if (ours)
 			ring->listed = false;
 		hot->silent[i] = hot->silent[--hot->silent_count];
 	}
@@ -452,7 +453,7 @@ static void look_around(struct tp_worker *worker)
 		uint32_t interface = hot->cursor++ % interfaces;
 		struct tp_context *context = worker->snapshot->interfaces[interface].context;
 
-		if (atomic_load_explicit(&context->worker, memory_order_relaxed) != worker->index)
+		if (atomic_load_explicit(&context->worker, memory_order_acquire) != worker->index)
 			continue;
 		for (uint32_t pair = 0; pair < context->pair_count; pair++) {
 			const struct tp_poll poll = {context, interface, pair};

@@ -74,7 +74,8 @@ static void one_core_for_all(void **state)
 	works_on(state, "'worker_cores': [0], 'control_core': 0");
 }
 
-/* Frames on their way while their tenant goes from worker to worker: each arrives once, in order. */
+/* Frames on their way while their tenant goes from worker to worker: each arrives once, in order.
+ */
 static void tenants_move_under_traffic(void **state)
 {
 	struct scene *scene = *state;
@@ -87,8 +88,7 @@ static void tenants_move_under_traffic(void **state)
 
 		for (uint32_t i = 0; i < 40; i++)
 			guest_say(scene->guest[0], 2, 1, 40 * round + i);
-		snprintf(request, sizeof(request),
-			"{'command':'move','tenant':'%s','worker':%u}",
+		snprintf(request, sizeof(request), "{'command':'move','tenant':'%s','worker':%u}",
 			round % 3 == 0 ? "umbra" : "acme", round / 2 % 2);
 		for (char *c = request; *c != '\0'; c++)
 			*c = *c == '\'' ? '"' : *c;
@@ -99,9 +99,9 @@ static void tenants_move_under_traffic(void **state)
 			talk(scene, 2);
 	}
 	workers = appliance_show(&scene->appliance, "workers");
-	assert_non_null(strstr(json_string_value(json_object_get(
-				       json_array_get(workers, 0), "reason")),
-		"an operator wanted it"));
+	assert_non_null(
+		strstr(json_string_value(json_object_get(json_array_get(workers, 0), "reason")),
+			"an operator wanted it"));
 	json_decref(workers);
 	scene_end(scene);
 }

@@ -11,8 +11,8 @@
 
 static const struct tp_move nobody = {.tenant = UINT32_MAX};
 
-static struct tp_move chosen(const double *busy, unsigned workers,
-	const struct tp_tenant_load *tenants, uint32_t count)
+static struct tp_move chosen(
+	const double *busy, unsigned workers, const struct tp_tenant_load *tenants, uint32_t count)
 {
 	struct tp_move move;
 

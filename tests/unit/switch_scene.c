@@ -224,12 +224,13 @@ void scene_start(struct scene *scene, unsigned number, const struct scene_option
 	struct tp_ring_pair *ring = &guest->context->pair[0];
 	struct tp_error error;
 
-	assert_int_equal(
-		tp_vring_start(&ring->tx, &guest->tx.setup, guest->memory.memory, &error), 0);
 	ring->generation++;
+	ring->unkicked = 0;
 	ring->rang = ring->armed;
 	ring->queued = ring->listed = false;
 	atomic_store(&ring->arming, false);
+	assert_int_equal(
+		tp_vring_start(&ring->tx, &guest->tx.setup, guest->memory.memory, &error), 0);
 	if (!options->dense && number >= options->pinned)
 		arm(scene, number);
 	until_room(scene, try_attend, number);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/kernel_order.h"
 
 /*
  * A context of the kernel's asynchronous I/O (io_setup(2)), whose completions are taken from the
@@ -60,6 +61,7 @@ static inline unsigned tp_aio_take(const struct tp_aio *aio, struct io_event *ev
 
 	if (head == tail)
 		return 0;
+	TP_KERNEL_TOLD(ring);
 	while (head != tail && count < most) {
 		events[count++] = ring->event[head];
 		head = head + 1 == ring->count ? 0 : head + 1;

@@ -58,6 +58,8 @@ struct tp_context {
 	struct tp_ring_pair pair[];
 } __attribute__((aligned(64)));
 
+#define TP_NO_WORKER UINT16_MAX /* in tp_context.worker: it is on its way from one to another */
+
 struct tp_context_store;
 
 /**
