@@ -242,8 +242,9 @@ void tp_frontend_arm_call(const struct tp_frontend *frontend, struct tp_frontend
 	struct vring *vring = &ring->vring;
 	bool event_index = tp_frontend_has(frontend, VIRTIO_RING_F_EVENT_IDX);
 	bool wanted = frontend->settings.interrupts;
-	/* Without a wish, the event is as far ahead as an index can be. */
-	uint16_t event = (uint16_t)(wanted ? ring->used : ring->used - 1);
+	/* Without a wish, the event is as far as an index can be from what the back-end passes now:
+	 * it may look at the event only after we have taken what it asks about. */
+	uint16_t event = (uint16_t)(wanted ? ring->used : ring->used + 0x8000u);
 	uint16_t flags = wanted || event_index ? 0 : VRING_AVAIL_F_NO_INTERRUPT;
 
 	if (ring->packed != NULL) {
