@@ -55,7 +55,6 @@ struct tp_balance {
 		char reason[160]; /* of the last change */
 	} * worker;
 	uint64_t looked_ms;
-	uint64_t moves;
 };
 
 struct tp_appliance {

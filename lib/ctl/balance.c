@@ -181,6 +181,5 @@ void tp_balance_move(
 		config->name, reason);
 	snprintf(balance->worker[from].reason, sizeof(balance->worker[from].reason), "%s left: %s",
 		config->name, reason);
-	balance->moves++;
 	tp_log(TP_LOG_INFO, "tenant %s: from worker %u to %u: %s", config->name, from, to, reason);
 }

@@ -43,10 +43,14 @@ uint64_t tp_total_drops(const struct tp_counters *sum)
 	return total;
 }
 
+static uint64_t nanoseconds(uint64_t cycles)
+{
+	return (uint64_t)((double)cycles * 1e9 / (double)rte_get_tsc_hz());
+}
+
 uint64_t tp_busy_ns(const struct tp_worker_share *share)
 {
-	return (uint64_t)((double)tp_counter_read(&share->busy_cycles) * 1e9 /
-			  (double)rte_get_tsc_hz());
+	return nanoseconds(tp_counter_read(&share->busy_cycles));
 }
 
 void tp_sum_cache(
@@ -64,8 +68,7 @@ void tp_sum_cache(
 
 uint64_t tp_gap_bucket_ns(unsigned bucket)
 {
-	return (uint64_t)((double)tp_histogram_bucket_start(bucket) * 1e9 /
-			  (double)rte_get_tsc_hz());
+	return nanoseconds(tp_histogram_bucket_start(bucket));
 }
 
 uint64_t tp_pinned_gap_ns(const struct tp_worker_share *worker, double share)
@@ -80,6 +83,5 @@ uint64_t tp_pinned_gap_ns(const struct tp_worker_share *worker, double share)
 			tp_histogram_add(&gaps, tp_histogram_bucket_start(i),
 				(uint32_t)RTE_MIN(times, UINT32_MAX));
 	}
-	return (uint64_t)((double)tp_histogram_quantile(&gaps, share) * 1e9 /
-			  (double)rte_get_tsc_hz());
+	return nanoseconds(tp_histogram_quantile(&gaps, share));
 }

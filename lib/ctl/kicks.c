@@ -52,8 +52,7 @@ static void arm(struct tp_port *port, uint32_t pair)
 
 	kick->worker = port->context->worker;
 	result = tp_doorbell_arm(
-		&dataplane->worker[port->context->worker].doorbell, &kick->request, kick->fd, &id);
-
+		&dataplane->worker[kick->worker].doorbell, &kick->request, kick->fd, &id);
 	if (result == -EAGAIN) {
 		kick->arm_again = port->appliance->kick_again = true;
 		return;

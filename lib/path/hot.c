@@ -7,10 +7,10 @@
 
 #include "burst.h"
 
-#define SAMPLE                                                                                     \
-	61                       /* entries compared when one has to go; a prime, so that          \
-				    every entry is compared in the end */
-#define LOOK_NS         1000000u /* between two looks at guests that never kick */
+/* Entries compared when one has to go; a prime, so that every entry is compared in the end. */
+#define SAMPLE 61
+
+#define LOOK_NS         1000000u             /* between two looks at guests that never kick */
 #define ROUND_NS        UINT64_C(1000000000) /* of the search for such guests through all rings */
 #define SLEEP_NS        62500000u            /* longest sleep when nobody is known to be silent */
 #define UNKICKED_ENOUGH 3                    /* finds without a kick in between: it never kicks */
