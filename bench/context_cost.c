@@ -86,7 +86,8 @@ static void make_dataplane(void)
 
 	if (snapshot == NULL)
 		die("no memory for the snapshot");
-	snapshot->classes[0].bid = 32;
+	snapshot->classes[0].bid = 2 * TP_PRICE_ONE;
+	snapshot->classes[0].threshold = tp_price_threshold(2 * TP_PRICE_ONE);
 	snapshot->tenants[0].interface_count = contexts;
 	for (uint32_t i = 0; i < contexts; i++)
 		snapshot->interfaces[i] = (struct tp_interface){

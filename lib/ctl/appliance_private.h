@@ -26,6 +26,7 @@ struct tp_port_kick {
 	unsigned worker;     /* whose doorbell was armed last */
 	bool attend_again;   /* the doorbell had no room to tell the worker of the ring */
 	bool arm_again;      /* nor to be armed */
+	uint32_t served;     /* frames of the ring when last looked at; balance.h */
 	struct iocb request; /* the kernel's while the doorbell is armed */
 };
 
@@ -46,12 +47,14 @@ struct tp_port {
 /** Which worker serves whom, and why; balance.h. */
 struct tp_balance {
 	struct tp_tenant_place {
-		unsigned worker;
+		unsigned worker; /* of all its rings; where it is spread, of those not moved */
+		bool spread;     /* several workers serve its rings */
+		unsigned calm;   /* looks in a row at which one worker would have been enough */
 		uint64_t frames; /* when last looked at */
 	} * tenant;
 	struct tp_worker_place {
 		uint64_t busy_ns; /* when last looked at */
-		uint64_t frames;  /* of its tenants, between the last two looks */
+		uint64_t frames;  /* between the last two looks */
 		char reason[160]; /* of the last change */
 	} * worker;
 	uint64_t looked_ms;
@@ -126,6 +129,13 @@ void tp_forget_learned(struct tp_appliance *appliance, uint32_t interface);
 /** Answer a command of the control socket. @return a new reference, or NULL with *error set. */
 json_t *tp_answer(
 	void *appliance, const char *command, const json_t *request, struct tp_error *error);
+
+/* move.c */
+
+/** Answer the command `move`: {"tenant": NAME, "worker": N}, and perhaps "interface": NAME,
+ * "queue_pair": N. As tp_answer. */
+json_t *tp_answer_move(
+	struct tp_appliance *appliance, const json_t *request, struct tp_error *error);
 
 /* telemetry.c */
 

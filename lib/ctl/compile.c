@@ -4,6 +4,7 @@
 
 #include "appliance_private.h"
 #include "ctl/plan.h"
+#include "vring/price.h"
 
 #define LEARNED_MOST (1u << 20)
 
@@ -27,7 +28,8 @@ static void compile_class(struct tp_class *class, const struct tp_class_config *
 {
 	/* hold_ns is at most 10 s, so the product stays far below 2^64 in floating point terms */
 	class->hold_cycles = (uint64_t)((double)config->hold_ns * rte_get_tsc_hz() / 1e9);
-	class->bid = (uint32_t)(config->bid * 16);
+	class->bid = (uint32_t)(config->bid * TP_PRICE_ONE);
+	class->threshold = tp_price_threshold(class->bid);
 	class->pinned = config->pinned;
 	class->drop_when_full = config->on_full == TP_ON_FULL_DROP;
 }

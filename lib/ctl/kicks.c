@@ -50,7 +50,7 @@ static void arm(struct tp_port *port, uint32_t pair)
 	const struct tp_ring_id id = id_of(port, pair, TP_BELL_KICK);
 	int result;
 
-	kick->worker = port->context->worker;
+	kick->worker = ring->worker;
 	result = tp_doorbell_arm(
 		&dataplane->worker[kick->worker].doorbell, &kick->request, kick->fd, &id);
 	if (result == -EAGAIN) {

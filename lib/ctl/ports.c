@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_malloc.h>
+
 #include "appliance_private.h"
 #include "base/log.h"
+#include "spread.h"
 #include "vring/virtio.h"
 
 /*
@@ -61,10 +64,16 @@ static int start_ring(void *owner, unsigned ring_number, const struct tp_vhost_r
 	if (is_tx(ring_number)) {
 		port->context->pair[ring_number / 2].hold_since = 0;
 		tp_kick_prepare(port, ring_number / 2);
+	} else if (tp_spread_ring_prepare(port, ring->size, &setup.baton) < 0) {
+		return tp_error_set(error, ENOMEM,
+			"no memory in the EAL's heap for what workers share of a ring of %u",
+			ring->size);
 	}
 	result = tp_vring_start(ring_of(port, ring_number), &setup, memory, error);
-	if (result < 0)
+	if (result < 0) {
+		rte_free(setup.baton);
 		return result;
+	}
 	tp_log(TP_LOG_DEBUG, "%s/%s: ring %u started, %u descriptors, features 0x%" PRIx64,
 		tenant_name(port), config_of(port)->name, ring_number, ring->size, features);
 	port->rings_running++;
@@ -80,10 +89,12 @@ static uint16_t stop_ring(void *owner, unsigned ring_number)
 
 	tp_vring_retire(ring);
 	if (is_tx(ring_number)) {
-		tp_dataplane_leave(port->appliance->dataplane, port->context->worker);
+		tp_dataplane_leave(
+			port->appliance->dataplane, port->context->pair[ring_number / 2].worker);
 		tp_kick_stop(port, ring_number / 2);
 	} else {
 		tp_dataplane_quiesce(port->appliance->dataplane);
+		tp_spread_ring_stopped(ring);
 	}
 	tp_log(TP_LOG_DEBUG, "%s/%s: ring %u stopped", tenant_name(port), config_of(port)->name,
 		ring_number);
@@ -150,6 +161,11 @@ static int open_port(struct tp_port *port, struct tp_error *error)
 	return port->endpoint == NULL ? -EINVAL : 0;
 }
 
+static uint16_t worker_at_first(const struct tp_port *port)
+{
+	return (uint16_t)port->appliance->balance.tenant[config_of(port)->tenant_index].worker;
+}
+
 int tp_ports_open(struct tp_appliance *appliance, struct tp_error *error)
 {
 	uint32_t count = appliance->config->interface_count;
@@ -161,11 +177,11 @@ int tp_ports_open(struct tp_appliance *appliance, struct tp_error *error)
 		port->appliance = appliance;
 		port->index = i;
 		port->context = tp_context_at(appliance->store, i);
-		port->context->worker =
-			(uint16_t)appliance->balance.tenant[config_of(port)->tenant_index].worker;
 		port->kick = kick;
-		for (uint32_t pair = 0; pair < port->context->pair_count; pair++)
+		for (uint32_t pair = 0; pair < port->context->pair_count; pair++) {
 			(kick++)->fd = -1;
+			port->context->pair[pair].worker = worker_at_first(port);
+		}
 		if (open_port(port, error) < 0) {
 			tp_error_prefix(error, "%s/%s", tenant_name(port), config_of(port)->name);
 			return -EINVAL;

@@ -96,6 +96,16 @@ static void set_endpoint(json_t *object, const struct tp_port *port)
 	set_count(object, "peer_pid", (uint64_t)port->peer_pid);
 }
 
+/* Who serves each of its queue pairs. */
+static json_t *workers_of(const struct tp_port *port)
+{
+	json_t *list = json_array();
+
+	for (uint32_t pair = 0; pair < port->context->pair_count; pair++)
+		json_array_append_new(list, json_integer(port->context->pair[pair].worker));
+	return list;
+}
+
 static json_t *interface_object(const struct tp_appliance *appliance, uint32_t index)
 {
 	const struct tp_interface_config *config = &appliance->config->interfaces[index];
@@ -112,7 +122,9 @@ static json_t *interface_object(const struct tp_appliance *appliance, uint32_t i
 	set_text(object, "mode", config->client ? "client" : "server");
 	set_endpoint(object, port);
 	set_count(object, "queue_pairs", config->queue_pairs);
-	set_count(object, "worker", port->context->worker);
+	set_count(object, "worker", port->context->pair[0].worker);
+	if (port->context->spread)
+		json_object_set_new(object, "workers", workers_of(port));
 	set_text(object, "residence", residence_text(port));
 	set_figures(object, &sum);
 	json_object_set_new(object, "counters", all_counters(&sum));
@@ -151,6 +163,8 @@ static json_t *show_tenants(const struct tp_appliance *appliance)
 		set_text(object, "unknown_unicast",
 			config->unknown_unicast == TP_UNKNOWN_UNICAST_FLOOD ? "flood" : "drop");
 		set_count(object, "worker", appliance->balance.tenant[t].worker);
+		json_object_set_new(
+			object, "spread", json_boolean(appliance->balance.tenant[t].spread));
 		set_figures(object, &sum);
 		json_array_append_new(list, object);
 	}
@@ -266,24 +280,39 @@ static json_t *pinned_gaps(const struct tp_worker_share *share)
 	return list;
 }
 
+/* Interfaces and tenants of which a worker serves anything. */
+static void count_served(json_t *object, const struct tp_appliance *appliance, unsigned w)
+{
+	const struct tp_config *config = appliance->config;
+	uint32_t last_tenant = UINT32_MAX;
+	uint32_t interfaces = 0;
+	uint32_t tenants = 0;
+
+	for (uint32_t i = 0; i < config->interface_count; i++) {
+		const struct tp_context *context = appliance->ports[i].context;
+		bool any = false;
+
+		for (uint32_t pair = 0; pair < context->pair_count; pair++)
+			any |= context->pair[pair].worker == w;
+		interfaces += any;
+		tenants += any && config->interfaces[i].tenant_index != last_tenant;
+		if (any)
+			last_tenant = config->interfaces[i].tenant_index;
+	}
+	set_count(object, "interfaces", interfaces);
+	set_count(object, "tenants", tenants);
+}
+
 static json_t *worker_object(const struct tp_appliance *appliance, unsigned w)
 {
 	const struct tp_worker_share *share = &appliance->dataplane->worker[w];
 	double uptime_ns = 1e6 * (double)(tp_loop_now_ms() - appliance->started_ms);
 	uint64_t busy_ns = tp_busy_ns(share);
 	json_t *object = json_object();
-	uint32_t interfaces = 0;
-	uint32_t tenants = 0;
 
-	for (uint32_t t = 0; t < appliance->config->tenant_count; t++)
-		if (appliance->balance.tenant[t].worker == w) {
-			tenants++;
-			interfaces += appliance->config->tenants[t].interface_count;
-		}
 	set_count(object, "worker", w);
 	set_count(object, "core", (uint64_t)share->core);
-	set_count(object, "interfaces", interfaces);
-	set_count(object, "tenants", tenants);
+	count_served(object, appliance, w);
 	set_text(object, "reason", appliance->balance.worker[w].reason);
 	set_count(object, "hot", tp_counter_read(&share->hot));
 	set_count(object, "sleeps", tp_counter_read(&share->sleeps));
@@ -350,39 +379,6 @@ static json_t *answer_show(
 	return NULL;
 }
 
-static bool find_tenant(const struct tp_appliance *appliance, const char *name, uint32_t *tenant)
-{
-	for (uint32_t t = 0; name != NULL && t < appliance->config->tenant_count; t++)
-		if (strcmp(appliance->config->tenants[t].name, name) == 0) {
-			*tenant = t;
-			return true;
-		}
-	return false;
-}
-
-static json_t *answer_move(
-	struct tp_appliance *appliance, const json_t *request, struct tp_error *error)
-{
-	const char *name = json_string_value(json_object_get(request, "tenant"));
-	const json_t *worker = json_object_get(request, "worker");
-	json_int_t to = json_is_integer(worker) ? json_integer_value(worker) : -1;
-	uint32_t tenant;
-
-	if (!find_tenant(appliance, name, &tenant)) {
-		tp_error_set(error, EINVAL,
-			"move: tenant: found \"%.40s\"; accepted: a tenant's name",
-			name == NULL ? "" : name);
-		return NULL;
-	}
-	if (to < 0 || to >= appliance->config->worker_count) {
-		tp_error_set(error, EINVAL, "move: worker: accepted: a number from 0 to %u",
-			appliance->config->worker_count - 1);
-		return NULL;
-	}
-	tp_balance_move(appliance, tenant, (unsigned)to, "an operator wanted it");
-	return json_true();
-}
-
 json_t *tp_answer(void *owner, const char *command, const json_t *request, struct tp_error *error)
 {
 	struct tp_appliance *appliance = owner;
@@ -391,7 +387,7 @@ json_t *tp_answer(void *owner, const char *command, const json_t *request, struc
 		return answer_show(
 			appliance, json_string_value(json_object_get(request, "what")), error);
 	if (strcmp(command, "move") == 0)
-		return answer_move(appliance, request, error);
+		return tp_answer_move(appliance, request, error);
 	if (strcmp(command, "stop") == 0) {
 		tp_log(TP_LOG_INFO, "stop command: stopping");
 		tp_loop_stop(appliance->loop);

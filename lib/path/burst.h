@@ -6,24 +6,29 @@
 #include "call.h"
 #include "hot.h"
 #include "state/dataplane.h"
-#include "vring/split.h"
+#include "vring/split_destination.h"
+#include "vring/split_source.h"
 
 /*
  * What a worker keeps privately: the burst that it is working on, handed from stage to stage, and a
  * small cache of look-ups. Only the worker's lcore touches it.
  */
 
-#define TP_HEAD_BYTES  64   /* of each frame are read once and travel by the private copy */
-#define TP_CACHED_MACS 1024 /* entries of the look-up cache, direct-mapped */
-#define TP_TO_MANY     (TP_NO_INTERFACE - 1) /* destination of a frame to be flooded */
+#define TP_HEAD_BYTES   64   /* of each frame are read once and travel by the private copy */
+#define TP_CACHED_MACS  1024 /* entries of the look-up cache, direct-mapped */
+#define TP_AGE_SHIFT    26   /* TSC cycles of an age, 20 to 35 ms: see tp_claim_begin */
+#define TP_TARGET_SLOTS 256  /* to find a ring's target in a burst; a power of two */
+#define TP_TO_MANY      (TP_NO_INTERFACE - 1) /* destination of a frame to be flooded */
 
-/** A destination ring that this burst has reserved in. */
+/** Consecutive buffers of a destination ring that this burst has reserved. */
 struct tp_target {
 	struct tp_vring *ring;
 	struct tp_context *context;
+	uint64_t first; /* position of the first buffer */
 	uint32_t frames;
 	uint32_t bytes;
 	uint16_t buffers;
+	uint16_t put; /* of these, filled */
 };
 
 struct tp_cached_mac {
@@ -35,19 +40,22 @@ struct tp_burst {
 	/* source */
 	const struct tp_snapshot *snapshot;
 	const struct tp_interface *source;
+	const struct tp_class *class; /* it is served as */
 	struct tp_context *context;
 	struct tp_ring_pair *pair;
 	uint32_t interface;
 	uint32_t pair_index;
 	unsigned count;    /* frames peeked */
 	unsigned accepted; /* of these, how many from the first on are ready to be completed */
+	uint8_t age;       /* see tp_claim_begin */
 
 	uint64_t destination_mac[TP_BURST];
 	uint32_t destination[TP_BURST];  /* interface, or TP_TO_MANY */
-	struct tp_vring *ring[TP_BURST]; /* destination ring */
+	struct tp_vring *ring[TP_BURST]; /* destination ring, NULL: not one alone */
 	uint8_t target_of[TP_BURST];     /* index into target[] */
 	struct tp_target target[TP_BURST];
 	unsigned targets;
+	uint8_t target_slot[TP_TARGET_SLOTS]; /* index into target[], perhaps of an earlier burst */
 
 	struct tp_views views;
 	struct tp_places places;

@@ -26,6 +26,8 @@
 struct tp_call {
 	struct tp_vring *ring;
 	struct tp_context *context;
+	uint16_t before; /* used index before */
+	uint16_t now;    /* used index after, as far as this worker has moved it */
 };
 
 /** Calls that may be due; belongs to one worker. */
@@ -57,25 +59,38 @@ static inline void tp_call_pending(struct tp_calls *calls)
 	for (unsigned i = 0; i < calls->pending_count; i++) {
 		const struct tp_call *call = &calls->pending[i];
 
-		call->ring->call_pending = false;
-		if (!tp_split_call_wanted(call->ring))
+		uint16_t now = call->now;
+
+		if (call->ring->baton == NULL) {
+			call->ring->call_pending = false;
+			now = call->ring->next_avail;
+		}
+		if (!tp_split_call_wanted(call->ring, call->before, now))
 			continue;
 		calls->request[calls->count++].aio_resfd = (uint32_t)call->ring->call_fd;
-		tp_counter_add(&call->context->counters.value[TP_COUNTER_CALLS], 1);
+		tp_counter_add_among(&call->context->counters.value[TP_COUNTER_CALLS], 1);
 	}
 	calls->pending_count = 0;
 	if (calls->count > 0)
 		tp_calls_send(calls);
 }
 
-/** Something of this ring has become used. */
-static inline void tp_call_later(
-	struct tp_calls *calls, struct tp_vring *ring, struct tp_context *context)
+/**
+ * Something of this ring has become used: `count` buffers behind `before`. Each worker asks for
+ * those that it made visible itself.
+ */
+static inline void tp_call_later(struct tp_calls *calls, struct tp_vring *ring,
+	struct tp_context *context, uint16_t before, uint16_t count)
 {
-	if (ring->call_fd < 0 || ring->call_pending)
+	if (ring->call_fd < 0 || count == 0)
 		return;
-	ring->call_pending = true;
-	calls->pending[calls->pending_count++] = (struct tp_call){ring, context};
+	if (ring->baton == NULL) {
+		if (ring->call_pending)
+			return;
+		ring->call_pending = true;
+	}
+	calls->pending[calls->pending_count++] =
+		(struct tp_call){ring, context, before, (uint16_t)(before + count)};
 	if (calls->pending_count == TP_CALLS)
 		tp_call_pending(calls);
 }

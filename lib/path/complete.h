@@ -14,11 +14,15 @@ static inline void tp_return_frames(
 {
 	struct tp_burst *burst = &worker->burst;
 	struct tp_counters *counters = &burst->context->counters;
+	struct tp_vring *ring = &burst->pair->tx;
+	uint16_t before = ring->next_avail;
+	bool spread = burst->context->spread;
 
-	tp_split_complete(&burst->pair->tx, &burst->views.view[first], count);
-	tp_call_later(&worker->calls, &burst->pair->tx, burst->context);
-	tp_counter_add(&counters->value[TP_COUNTER_TX_FRAMES], count);
-	tp_counter_add(&counters->value[TP_COUNTER_TX_BYTES], bytes);
+	tp_split_complete(ring, &burst->views.view[first], count);
+	tp_call_later(&worker->calls, ring, burst->context, before, (uint16_t)count);
+	__atomic_store_n(&burst->pair->served, burst->pair->served + count, __ATOMIC_RELAXED);
+	tp_counter_add_if(&counters->value[TP_COUNTER_TX_FRAMES], count, spread);
+	tp_counter_add_if(&counters->value[TP_COUNTER_TX_BYTES], bytes, spread);
 }
 
 static inline void tp_complete(struct tp_worker *worker)
@@ -33,10 +37,11 @@ static inline void tp_complete(struct tp_worker *worker)
 
 		bytes += view->length;
 		if (TP_UNLIKELY(view->drop != TP_DROP_NONE)) {
-			tp_counter_add(&counters->drop[view->drop], 1);
+			tp_counter_add_if(&counters->drop[view->drop], 1, burst->context->spread);
 			dropped++;
 		}
 	}
 	tp_return_frames(worker, 0, burst->accepted, bytes);
-	tp_counter_add(&counters->value[TP_COUNTER_DELIVERED], burst->accepted - dropped);
+	tp_counter_add_if(&counters->value[TP_COUNTER_DELIVERED], burst->accepted - dropped,
+		burst->context->spread);
 }

@@ -5,6 +5,7 @@
 #include "copy.h"
 #include "lookup.h"
 #include "publish.h"
+#include "reserve.h"
 
 /*
  * flood: one frame to every other running interface of the tenant. It is taken alone, after all
@@ -13,22 +14,23 @@
  */
 
 static inline bool tp_flood_copy(
-	struct tp_worker *worker, unsigned i, struct tp_context *context, struct tp_vring *ring)
+	struct tp_worker *worker, unsigned i, uint32_t interface, struct tp_vring *ring)
 {
 	struct tp_burst *burst = &worker->burst;
-	const struct tp_view *view = &burst->views.view[i];
-	struct tp_place *place = &burst->places.place[i];
-	uint16_t buffers;
+	const struct tp_target *target;
+	unsigned next = i;
 
+	burst->targets = 0;
 	burst->places.pieces_used = 0;
-	if (tp_split_reserve(ring, view->length, &burst->places, place) != TP_RESERVE_ACCEPTED)
+	burst->ring[i] = ring;
+	burst->destination[i] = interface;
+	if (tp_reserve_some(burst, &next) != TP_RESERVE_ACCEPTED)
 		return false;
-	ring->deaf = false;
-	tp_copy_frame(&burst->views, view, burst->head[i], &burst->places, place);
-	buffers = tp_split_put(ring, ring->used_index, &burst->places, place, view->length);
-	tp_split_publish(ring, buffers);
-	tp_count_received(context, 1, view->length);
-	tp_call_later(&worker->calls, ring, context);
+	target = &burst->target[0];
+	tp_copy_frame(&burst->views, &burst->views.view[i], burst->head[i], &burst->places,
+		&burst->places.place[i]);
+	tp_put_one(burst, i);
+	tp_show_target(worker, target);
 	return true;
 }
 
@@ -37,7 +39,10 @@ TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
 	struct tp_burst *burst = &worker->burst;
 	const struct tp_tenant *tenant = &burst->snapshot->tenants[burst->source->tenant];
 	struct tp_counters *counters = &burst->context->counters;
+	bool spread = burst->context->spread;
 	uint32_t copies = 0;
+
+	burst->count = i + 1; /* it goes alone */
 
 	for (uint32_t n = 0; n < tenant->interface_count; n++) {
 		uint32_t id = tenant->first_interface + n;
@@ -46,17 +51,17 @@ TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
 
 		if (id == burst->interface || !tp_vring_running(ring))
 			continue;
-		if (tp_flood_copy(worker, i, destination->context, ring))
+		if (tp_flood_copy(worker, i, id, ring))
 			copies++;
 		else
-			tp_counter_add(&counters->value[TP_COUNTER_COPIES_REFUSED], 1);
+			tp_counter_add_if(&counters->value[TP_COUNTER_COPIES_REFUSED], 1, spread);
 	}
 	if (copies > 0) {
-		tp_counter_add(&counters->value[TP_COUNTER_FLOODED], 1);
-		tp_counter_add(&counters->value[TP_COUNTER_COPIES], copies);
-		tp_counter_add(&counters->value[TP_COUNTER_DELIVERED], 1);
+		tp_counter_add_if(&counters->value[TP_COUNTER_FLOODED], 1, spread);
+		tp_counter_add_if(&counters->value[TP_COUNTER_COPIES], copies, spread);
+		tp_counter_add_if(&counters->value[TP_COUNTER_DELIVERED], 1, spread);
 	} else {
-		tp_counter_add(&counters->drop[TP_DROP_FLOOD_NOBODY], 1);
+		tp_counter_add_if(&counters->drop[TP_DROP_FLOOD_NOBODY], 1, spread);
 	}
 	tp_return_frames(worker, i, 1, burst->views.view[i].length);
 }

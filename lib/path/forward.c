@@ -19,6 +19,8 @@ static inline void begin(struct tp_worker *worker, const struct tp_poll *poll)
 
 	burst->snapshot = worker->snapshot;
 	burst->source = &worker->snapshot->interfaces[poll->interface];
+	burst->class = &worker->snapshot->classes[burst->source->class];
+	burst->age = (uint8_t)(worker->hot.now >> TP_AGE_SHIFT);
 	burst->context = poll->context;
 	burst->pair = &poll->context->pair[poll->pair];
 	burst->interface = poll->interface;

@@ -86,9 +86,9 @@ static struct tp_ring_pair *find(
 	if (id->interface >= worker->snapshot->interface_count)
 		return NULL;
 	context = worker->snapshot->interfaces[id->interface].context;
-	/* acquire: partner is control's release store when it gives the context to this worker */
-	if (atomic_load_explicit(&context->worker, memory_order_acquire) != worker->index ||
-		id->pair >= context->pair_count)
+	/* acquire: partner is control's release store when it gives the ring to this worker */
+	if (id->pair >= context->pair_count || atomic_load_explicit(&context->pair[id->pair].worker,
+						       memory_order_acquire) != worker->index)
 		return NULL;
 	*poll = (struct tp_poll){context, id->interface, id->pair};
 	return &context->pair[id->pair];
@@ -346,8 +346,7 @@ static bool departed(const struct tp_worker *worker, const struct tp_hot_entry *
 {
 	return !atomic_load_explicit(&entry->ring->tx.running, memory_order_acquire) ||
 	       entry->generation != generation(entry->ring) ||
-	       atomic_load_explicit(&entry->poll.context->worker, memory_order_relaxed) !=
-		       worker->index;
+	       atomic_load_explicit(&entry->ring->worker, memory_order_relaxed) != worker->index;
 }
 
 static void purge_table(const struct tp_worker *worker, struct tp_hot_table *table)
@@ -453,12 +452,13 @@ static void look_around(struct tp_worker *worker)
 		uint32_t interface = hot->cursor++ % interfaces;
 		struct tp_context *context = worker->snapshot->interfaces[interface].context;
 
-		if (atomic_load_explicit(&context->worker, memory_order_acquire) != worker->index)
-			continue;
 		for (uint32_t pair = 0; pair < context->pair_count; pair++) {
 			const struct tp_poll poll = {context, interface, pair};
+			struct tp_ring_pair *ring = &context->pair[pair];
 
-			look_at_cold(worker, &poll, &context->pair[pair]);
+			if (atomic_load_explicit(&ring->worker, memory_order_acquire) ==
+				worker->index)
+				look_at_cold(worker, &poll, ring);
 		}
 	}
 }

@@ -91,6 +91,7 @@ TP_FAST enum tp_drop tp_lookup_one(struct tp_worker *worker, unsigned i)
 {
 	struct tp_burst *burst = &worker->burst;
 	uint64_t mac = burst->destination_mac[i];
+	struct tp_vring *ring;
 	enum tp_drop drop;
 
 	if (TP_UNLIKELY(mac & TP_MAC_MULTICAST)) {
@@ -100,10 +101,11 @@ TP_FAST enum tp_drop tp_lookup_one(struct tp_worker *worker, unsigned i)
 	drop = tp_lookup_unicast(worker, mac, &burst->destination[i]);
 	if (TP_UNLIKELY(drop != TP_DROP_NONE || burst->destination[i] == TP_TO_MANY))
 		return drop;
-	burst->ring[i] =
-		tp_ring_towards(burst, &worker->snapshot->interfaces[burst->destination[i]]);
-	return TP_LIKELY(tp_vring_running(burst->ring[i])) ? TP_DROP_NONE
-							   : TP_DROP_DESTINATION_DOWN;
+	ring = tp_ring_towards(burst, &worker->snapshot->interfaces[burst->destination[i]]);
+	if (TP_UNLIKELY(!tp_vring_running(ring)))
+		return TP_DROP_DESTINATION_DOWN;
+	burst->ring[i] = ring;
+	return TP_DROP_NONE;
 }
 
 static inline void tp_lookup(struct tp_worker *worker)
@@ -115,6 +117,7 @@ static inline void tp_lookup(struct tp_worker *worker)
 	for (unsigned i = 0; i < burst->count; i++) {
 		struct tp_view *view = &burst->views.view[i];
 
+		burst->ring[i] = NULL;
 		if (TP_UNLIKELY(view->drop != TP_DROP_NONE))
 			continue;
 		if (TP_UNLIKELY(learning && tp_mac_load(burst->head[i] + 6) != burst->source->mac))

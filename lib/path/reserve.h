@@ -11,48 +11,86 @@
  * that are accepted or have a reason to be dropped; they will be completed. Those from it on stay
  * in the ring.
  *
+ * Neighbouring frames to one ring are reserved in one attempt, at one price. Each attempt is
+ * private until it is committed, so one that fails has left no trace.
+ *
  * A refused frame is held until the class's bound, counted from its first refusal as the oldest
- * frame of its ring. A destination on which a hold ran out is deaf: frames for it are dropped at
- * once until it accepts one again.
+ * frame of its ring. A destination on which a hold ran out is deaf to bids like that one: their
+ * frames are dropped at once until it accepts one.
  */
 
-/* The target entry of a destination ring in this burst. */
-static inline struct tp_target *tp_target_of(
-	struct tp_burst *burst, struct tp_vring *ring, struct tp_context *context)
-{
-	struct tp_target *target;
+#define TP_ATTEMPTS 4 /* in a row, while other workers are faster */
 
-	if (TP_LIKELY(ring->touched != 0))
-		return &burst->target[ring->touched - 1];
+/* --- Accepted --- */
+
+/* The target to which a claim adds, or a new one. */
+static inline struct tp_target *tp_target_of(
+	struct tp_burst *burst, unsigned i, const struct tp_claim *claim)
+{
+	struct tp_vring *ring = burst->ring[i];
+	/* Contexts lie a multiple of 64 bytes apart. */
+	uint8_t *slot =
+		&burst->target_slot[((uintptr_t)ring / 64 * 0x9e3779b1u >> 16) % TP_TARGET_SLOTS];
+	struct tp_target *target = &burst->target[*slot];
+
+	if (TP_LIKELY(*slot < burst->targets && target->ring == ring &&
+		      target->first + target->buffers == claim->first))
+		return target;
+	*slot = (uint8_t)burst->targets;
 	target = &burst->target[burst->targets++];
-	ring->touched = (uint8_t)burst->targets;
-	*target = (struct tp_target){.ring = ring, .context = context};
+	*target = (struct tp_target){
+		.ring = ring,
+		.context = burst->snapshot->interfaces[burst->destination[i]].context,
+		.first = claim->first,
+	};
 	return target;
 }
 
-TP_FAST void tp_accept(struct tp_burst *burst, unsigned i)
+/* Frames from i to end are committed. */
+TP_FAST void tp_accept(
+	struct tp_burst *burst, unsigned i, unsigned end, const struct tp_claim *claim)
 {
-	struct tp_context *context = burst->snapshot->interfaces[burst->destination[i]].context;
-	struct tp_target *target = tp_target_of(burst, burst->ring[i], context);
+	struct tp_target *target = tp_target_of(burst, i, claim);
+	uint8_t index = (uint8_t)(target - burst->target);
+	struct tp_vring *ring = target->ring;
 
-	target->frames++;
-	target->bytes += burst->views.view[i].length;
-	burst->target_of[i] = (uint8_t)(target - burst->target);
-	burst->ring[i]->deaf = false;
-	__builtin_prefetch(burst->places.place[i].data, 1);
+	target->frames += end - i;
+	target->buffers += claim->buffers;
+	for (; i < end; i++) {
+		target->bytes += burst->views.view[i].length;
+		burst->target_of[i] = index;
+		__builtin_prefetch(burst->places.place[i].data, 1);
+	}
+	if (TP_UNLIKELY(__atomic_load_n(&ring->deaf_below, __ATOMIC_RELAXED) > burst->class->bid))
+		__atomic_store_n(&ring->deaf_below, (uint16_t)burst->class->bid, __ATOMIC_RELAXED);
 }
 
-/* A frame was refused. @return why it is dropped, or TP_DROP_NONE if it is held. */
-TP_RARE enum tp_drop tp_refused(struct tp_burst *burst, unsigned i)
+/* --- Refused --- */
+
+static inline enum tp_counter tp_refusal(enum tp_reserve result)
 {
-	const struct tp_class *class = &burst->snapshot->classes[burst->source->class];
+	return result == TP_RESERVE_FULL       ? TP_COUNTER_REFUSED
+	       : result == TP_RESERVE_TOO_DEAR ? TP_COUNTER_REFUSED_PRICE
+					       : TP_COUNTER_REFUSED_OVERTAKEN;
+}
+
+/* A frame was refused for now. @return why it is dropped, or TP_DROP_NONE if it is held. */
+TP_RARE enum tp_drop tp_refused(struct tp_burst *burst, unsigned i, enum tp_reserve result)
+{
+	enum tp_drop reason =
+		result == TP_RESERVE_TOO_DEAR ? TP_DROP_DESTINATION_DEAR : TP_DROP_DESTINATION_FULL;
+	const struct tp_class *class = burst->class;
+	struct tp_vring *ring = burst->ring[i];
 	uint64_t now;
 
-	tp_counter_add(&burst->context->counters.value[TP_COUNTER_REFUSED], 1);
-	if (burst->ring[i]->deaf)
+	tp_counter_add_if(
+		&burst->context->counters.value[tp_refusal(result)], 1, burst->context->spread);
+	if (result == TP_RESERVE_OVERTAKEN)
+		return TP_DROP_NONE; /* others were accepted: it is neither full nor deaf */
+	if (__atomic_load_n(&ring->deaf_below, __ATOMIC_RELAXED) > class->bid)
 		return TP_DROP_DESTINATION_DEAF;
 	if (class->drop_when_full)
-		return TP_DROP_DESTINATION_FULL;
+		return reason;
 	now = rte_rdtsc();
 	if (i > 0 || burst->pair->hold_since == 0) {
 		burst->pair->hold_since = now;
@@ -61,36 +99,88 @@ TP_RARE enum tp_drop tp_refused(struct tp_burst *burst, unsigned i)
 	if (now - burst->pair->hold_since < class->hold_cycles)
 		return TP_DROP_NONE;
 	burst->pair->hold_since = 0;
-	burst->ring[i]->deaf = true;
-	return TP_DROP_DESTINATION_FULL;
+	__atomic_store_n(&ring->deaf_below, (uint16_t)(class->bid + 1), __ATOMIC_RELAXED);
+	return reason;
 }
 
-/* One frame. @return false if the burst ends before it. */
-TP_FAST bool tp_reserve_one(struct tp_burst *burst, unsigned i, bool *held)
-{
-	struct tp_view *view = &burst->views.view[i];
+/* --- One attempt --- */
 
-	if (TP_UNLIKELY(view->drop != TP_DROP_NONE))
-		return true;
-	if (TP_UNLIKELY(burst->destination[i] == TP_TO_MANY))
-		return false;
-	switch (tp_split_reserve(
-		burst->ring[i], view->length, &burst->places, &burst->places.place[i])) {
-	case TP_RESERVE_ACCEPTED:
-		tp_accept(burst, i);
-		break;
-	case TP_RESERVE_TOO_SMALL:
-		view->drop = TP_DROP_DESTINATION_TOO_SMALL;
-		break;
-	case TP_RESERVE_BROKEN:
-		view->drop = TP_DROP_DESTINATION_DOWN;
-		break;
-	case TP_RESERVE_REFUSED:
-		view->drop = tp_refused(burst, i);
-		*held = view->drop == TP_DROP_NONE;
-		return !*held;
+/* Reserve for frames from *end on that go to the same ring. */
+TP_FAST enum tp_reserve tp_reserve_run(
+	struct tp_burst *burst, struct tp_vring *ring, struct tp_claim *claim, unsigned *end)
+{
+	for (; *end < burst->count && burst->ring[*end] == ring; (*end)++) {
+		enum tp_reserve result = tp_split_reserve(ring, claim,
+			burst->views.view[*end].length, &burst->places, &burst->places.place[*end]);
+
+		if (TP_UNLIKELY(result != TP_RESERVE_ACCEPTED))
+			return result;
 	}
-	return true;
+	return TP_RESERVE_ACCEPTED;
+}
+
+/*
+ * Reserve for frames from *next on; *next moves behind those that are accepted.
+ * @return TP_RESERVE_ACCEPTED if any was, or what became of the first.
+ */
+static inline enum tp_reserve tp_reserve_some(struct tp_burst *burst, unsigned *next)
+{
+	struct tp_vring *ring = burst->ring[*next];
+	uint16_t pieces_before = burst->places.pieces_used;
+	enum tp_reserve result = TP_RESERVE_OVERTAKEN;
+	struct tp_claim claim;
+
+	for (unsigned attempt = 0; attempt < TP_ATTEMPTS; attempt++) {
+		unsigned end = *next;
+
+		result = tp_claim_begin(
+			ring, &claim, burst->class->threshold, burst->age, attempt > 0);
+		if (TP_LIKELY(result == TP_RESERVE_ACCEPTED))
+			result = tp_reserve_run(burst, ring, &claim, &end);
+		if (TP_LIKELY(end > *next)) {
+			if (TP_LIKELY(tp_claim_commit(ring, &claim))) {
+				tp_accept(burst, *next, end, &claim);
+				*next = end;
+				return TP_RESERVE_ACCEPTED;
+			}
+			result = TP_RESERVE_OVERTAKEN;
+		} else if (claim.fresh && result != TP_RESERVE_OVERTAKEN) {
+			break;
+		}
+		burst->places.pieces_used = pieces_before;
+		if (result == TP_RESERVE_OVERTAKEN)
+			tp_counter_add_if(&burst->context->counters.value[TP_COUNTER_RETRIES], 1,
+				burst->context->spread);
+	}
+	return result;
+}
+
+/* --- The burst --- */
+
+/* One frame, or more. @return false if the burst ends before it. */
+TP_FAST bool tp_reserve_next(struct tp_burst *burst, unsigned *next, bool *held)
+{
+	struct tp_view *view = &burst->views.view[*next];
+	enum tp_reserve result;
+
+	if (TP_UNLIKELY(view->drop != TP_DROP_NONE)) {
+		(*next)++;
+		return true;
+	}
+	if (TP_UNLIKELY(burst->destination[*next] == TP_TO_MANY))
+		return false;
+	result = tp_reserve_some(burst, next);
+	if (TP_LIKELY(result == TP_RESERVE_ACCEPTED))
+		return true;
+	if (result == TP_RESERVE_TOO_SMALL)
+		view->drop = TP_DROP_DESTINATION_TOO_SMALL;
+	else if (result == TP_RESERVE_BROKEN)
+		view->drop = TP_DROP_DESTINATION_DOWN;
+	else
+		view->drop = tp_refused(burst, *next, result);
+	*held = view->drop == TP_DROP_NONE;
+	*next += !*held;
+	return !*held;
 }
 
 static inline void tp_reserve(struct tp_burst *burst)
@@ -100,8 +190,8 @@ static inline void tp_reserve(struct tp_burst *burst)
 
 	burst->targets = 0;
 	burst->places.pieces_used = 0;
-	while (i < burst->count && tp_reserve_one(burst, i, &held))
-		i++;
+	while (i < burst->count && tp_reserve_next(burst, &i, &held))
+		;
 	burst->accepted = i;
 	if (!held)
 		burst->pair->hold_since = 0; /* the next oldest frame's time has not begun */

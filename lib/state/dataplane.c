@@ -123,7 +123,7 @@ int tp_dataplane_attend(struct tp_dataplane *dataplane, const struct tp_ring_id 
 {
 	const struct tp_snapshot *snapshot =
 		atomic_load_explicit(&dataplane->snapshot, memory_order_relaxed);
-	unsigned worker = snapshot->interfaces[id->interface].context->worker;
+	unsigned worker = snapshot->interfaces[id->interface].context->pair[id->pair].worker;
 
 	return tp_doorbell_ring(&dataplane->worker[worker].doorbell, id);
 }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "vring/baton.h"
 #include "vring/vring.h"
 
 struct area {
@@ -78,11 +79,18 @@ static void start_indices(struct tp_vring *ring)
 {
 	uint16_t used = __atomic_load_n(&ring->used->idx, __ATOMIC_RELAXED);
 
-	ring->used_index = used;
-	ring->called_at = used;
 	ring->next_avail = used;
 	ring->reserved = used;
 	ring->avail_seen = used;
+}
+
+void tp_vring_share(struct tp_vring *ring, uint16_t *baton)
+{
+	memset(baton, 0, ring->size * sizeof(*baton));
+	baton[ring->next_avail & (ring->size - 1)] = TP_BATON;
+	ring->writers.reserved = ring->next_avail;
+	ring->writers.published = ring->next_avail;
+	ring->baton = baton;
 }
 
 int tp_vring_start(struct tp_vring *ring, const struct tp_vring_setup *setup,
@@ -110,16 +118,30 @@ int tp_vring_start(struct tp_vring *ring, const struct tp_vring_setup *setup,
 	ring->event_idx = (setup->features & TP_FEATURE(VIRTIO_RING_F_EVENT_IDX)) != 0;
 	ring->indirect = (setup->features & TP_FEATURE(VIRTIO_RING_F_INDIRECT_DESC)) != 0;
 	ring->mergeable = (setup->features & TP_FEATURE(VIRTIO_NET_F_MRG_RXBUF)) != 0;
-	ring->deaf = false;
-	ring->touched = 0;
+	ring->capacity = 0;
+	ring->deaf_below = 0;
 	ring->call_pending = false;
 	ring->call_fd = setup->call_fd;
 	tp_vring_break(ring, TP_VRING_SOUND);
 	start_indices(ring);
+	ring->baton = NULL;
+	if (setup->baton != NULL)
+		tp_vring_share(ring, setup->baton);
 	tp_vring_suppress_kicks(ring);
 	/* release: partner is the acquire load in tp_vring_running */
 	atomic_store_explicit(&ring->running, true, memory_order_release);
 	return 0;
+}
+
+uint16_t *tp_vring_unshare(struct tp_vring *ring)
+{
+	uint16_t *baton = ring->baton;
+
+	ring->next_avail = (uint16_t)ring->writers.published;
+	ring->reserved = ring->next_avail;
+	ring->avail_seen = ring->next_avail;
+	ring->baton = NULL;
+	return baton;
 }
 
 void tp_vring_retire(struct tp_vring *ring)

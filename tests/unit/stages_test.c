@@ -32,6 +32,7 @@ static struct tp_burst *begin_burst(void)
 	burst = &scene.worker->burst;
 	burst->snapshot = scene.worker->snapshot;
 	burst->source = &burst->snapshot->interfaces[0];
+	burst->class = &scene.worker->snapshot->classes[burst->source->class];
 	burst->context = scene.guest[0].context;
 	burst->pair = &burst->context->pair[0];
 	burst->interface = 0;

@@ -78,6 +78,9 @@ struct tp_snapshot *scene_snapshot(struct scene *scene, const struct scene_optio
 			.drop_when_full = options->drop_when_full,
 			.pinned = c == SCENE_PINNED,
 			.bid = c == SCENE_DEAR ? 64 * 16 : 2 * 16,
+			/* Rings are filled to the brim, whatever the bid, unless a test wants
+			 * prices. */
+			.threshold = tp_price_threshold(options->prices ? 2 * 16 : 1000 * 16),
 		};
 	for (unsigned t = 0; t < scene->tenants; t++)
 		snapshot->tenants[t] = (struct tp_tenant){

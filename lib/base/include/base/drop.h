@@ -24,6 +24,9 @@
 		"destination ring full: the hold ran out, or the class drops at once")             \
 	X(DESTINATION_DEAF, destination_deaf,                                                      \
 		"destination ring full since an earlier hold ran out")                             \
+	X(DESTINATION_DEAR, destination_dear,                                                      \
+		"destination's price above the class's bid: the hold ran out, or the class drops " \
+		"at once")                                                                         \
 	X(DESTINATION_TOO_SMALL, destination_too_small,                                            \
 		"frame does not fit the destination's receive buffers (no mergeable buffers)")     \
 	X(FLOOD_NOBODY, flood_nobody,                                                              \

@@ -9,8 +9,8 @@
 
 /* Hugepage memory: bytes of an interface's context, of each queue pair of it, and of its other
  * places (snapshot, MAC table with room to spare). Checked against the real sizes in compile.c. */
-#define TP_PLAN_CONTEXT_BYTES 384
-#define TP_PLAN_PAIR_BYTES    192
+#define TP_PLAN_CONTEXT_BYTES 448
+#define TP_PLAN_PAIR_BYTES    320
 #define TP_PLAN_PLACES_BYTES  1024
 #define TP_PLAN_HOT_BYTES     64
 

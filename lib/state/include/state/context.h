@@ -36,9 +36,11 @@ struct tp_ring_pair {
 	_Atomic uint16_t rang;  /* worker: w, control: w before the start, r */
 	atomic_bool arming; /* control has been asked to arm; worker: w true, control: w false */
 	atomic_bool silent; /* its guest never kicks; control: w at the start, worker: w true */
+	_Atomic uint16_t worker; /* who serves tx; control: w (release), worker: r (acquire) */
+	uint32_t served;         /* frames of tx completed; tx's worker: rw, control: r (relaxed) */
 } __attribute__((aligned(64)));
 
-static_assert(sizeof(struct tp_ring_pair) == 192, "two rings and one line beside them");
+static_assert(sizeof(struct tp_ring_pair) == 320, "two rings and one line beside them");
 
 /** Will the ring's doorbell ring when its guest kicks? Threading: worker, control. */
 static inline bool tp_ring_armed(const struct tp_ring_pair *ring)
@@ -54,11 +56,13 @@ struct tp_context {
 	struct tp_counters counters;
 	uint32_t pair_count;
 	atomic_bool learned_enough; /* MACs: no more sightings, please; control: w, worker: r */
-	_Atomic uint16_t worker;    /* who serves it; control: w, worker: r */
+	/* Several workers serve the tenant's rings: they share its destinations and counters.
+	 * control: w while nobody serves them, worker: r */
+	bool spread;
 	struct tp_ring_pair pair[];
 } __attribute__((aligned(64)));
 
-#define TP_NO_WORKER UINT16_MAX /* in tp_context.worker: it is on its way from one to another */
+#define TP_NO_WORKER UINT16_MAX /* in tp_ring_pair.worker: it is on its way from one to another */
 
 struct tp_context_store;
 

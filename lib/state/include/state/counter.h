@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/drop.h"
@@ -25,6 +26,11 @@
 		"copies of flooded frames that a destination had no room for")                     \
 	X(REFUSED, refused,                                                                        \
 		"attempts refused by a full destination; the frame stayed in its ring")            \
+	X(REFUSED_PRICE, refused_price,                                                            \
+		"attempts refused because the price was above the class's bid")                    \
+	X(REFUSED_OVERTAKEN, refused_overtaken,                                                    \
+		"attempts given up because other workers were faster each time")                   \
+	X(RETRIES, retries, "attempts repeated because another worker was faster")                 \
 	X(CALLS, calls, "notifications sent to the guest")
 
 enum tp_counter {
@@ -35,14 +41,31 @@ enum tp_counter {
 };
 
 struct tp_counters {
-	uint64_t value[TP_COUNTER_COUNT]; /* the tenant's worker: rw, control: r (relaxed) */
-	uint64_t drop[TP_DROP_COUNT];     /* the same; index is enum tp_drop */
+	/* The tenant's worker, or its workers among them (tp_context.spread): rw, control: r
+	 * (relaxed) */
+	uint64_t value[TP_COUNTER_COUNT];
+	uint64_t drop[TP_DROP_COUNT]; /* the same; index is enum tp_drop */
 };
 
 /** Add to a counter that only this thread writes. Threading: the writer. */
 static inline void tp_counter_add(uint64_t *counter, uint64_t amount)
 {
 	__atomic_store_n(counter, *counter + amount, __ATOMIC_RELAXED);
+}
+
+/** Add to a counter that several threads write. Threading: any. */
+static inline void tp_counter_add_among(uint64_t *counter, uint64_t amount)
+{
+	__atomic_fetch_add(counter, amount, __ATOMIC_RELAXED);
+}
+
+/** Add to a counter that several threads write if `many`, else this one alone. */
+static inline void tp_counter_add_if(uint64_t *counter, uint64_t amount, bool many)
+{
+	if (__builtin_expect(many, 0))
+		tp_counter_add_among(counter, amount);
+	else
+		tp_counter_add(counter, amount);
 }
 
 /** Read a counter that another thread writes. Threading: any. */

@@ -17,7 +17,8 @@
 
 struct tp_class {
 	uint64_t hold_cycles; /* TSC cycles that a refused frame is held */
-	uint32_t bid;         /* highest price it pays, in sixteenths */
+	uint32_t bid;         /* highest price it pays, in sixteenths, at most 16,000 */
+	uint32_t threshold;   /* of tp_price_threshold */
 	bool drop_when_full;  /* do not hold at all */
 	bool pinned;          /* its interfaces are never cold */
 };

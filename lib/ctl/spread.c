@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <string.h>
+
+#include <rte_malloc.h>
+
+#include "spread.h"
+
+static struct tp_port *first_port(const struct tp_appliance *appliance, uint32_t tenant)
+{
+	return &appliance->ports[appliance->config->tenants[tenant].first_interface];
+}
+
+static uint32_t port_count(const struct tp_appliance *appliance, uint32_t tenant)
+{
+	return appliance->config->tenants[tenant].interface_count;
+}
+
+static uint32_t tenant_of(const struct tp_port *port)
+{
+	return port->appliance->config->interfaces[port->index].tenant_index;
+}
+
+bool tp_spread_is(const struct tp_appliance *appliance, uint32_t tenant)
+{
+	return appliance->balance.tenant[tenant].spread;
+}
+
+/* --- Taking rings from their workers, and giving them --- */
+
+static void take(struct tp_port *port, uint32_t pair)
+{
+	atomic_store_explicit(
+		&port->context->pair[pair].worker, TP_NO_WORKER, memory_order_relaxed);
+}
+
+/* No worker serves the ring: this one does, and its doorbell. */
+static void give(struct tp_port *port, uint32_t pair, unsigned worker)
+{
+	struct tp_ring_pair *ring = &port->context->pair[pair];
+	bool running = tp_vring_running(&ring->tx);
+	int kick_fd = port->kick[pair].fd;
+
+	if (running) {
+		tp_kick_stop(port, pair);
+		tp_kick_prepare(port, pair);
+	}
+	/* release: partner is the acquire load of a worker that looks whether it is its own */
+	atomic_store_explicit(&ring->worker, (uint16_t)worker, memory_order_release);
+	if (running)
+		tp_kick_start(port, pair, kick_fd);
+}
+
+/* Nobody serves any ring of the tenant from the return on. */
+static void take_all(struct tp_appliance *appliance, uint32_t tenant)
+{
+	struct tp_dataplane *dataplane = appliance->dataplane;
+	struct tp_port *port = first_port(appliance, tenant);
+
+	for (uint32_t i = 0; i < port_count(appliance, tenant); i++)
+		for (uint32_t pair = 0; pair < port[i].context->pair_count; pair++)
+			take(&port[i], pair);
+	if (!tp_spread_is(appliance, tenant)) {
+		tp_dataplane_leave(dataplane, appliance->balance.tenant[tenant].worker);
+		return;
+	}
+	for (unsigned w = 0; w < dataplane->worker_count; w++)
+		tp_dataplane_leave(dataplane, w);
+}
+
+static void give_all(struct tp_appliance *appliance, uint32_t tenant, unsigned worker)
+{
+	struct tp_port *port = first_port(appliance, tenant);
+
+	for (uint32_t i = 0; i < port_count(appliance, tenant); i++)
+		for (uint32_t pair = 0; pair < port[i].context->pair_count; pair++)
+			give(&port[i], pair, worker);
+}
+
+/* --- What workers share --- */
+
+static uint16_t *new_baton(uint16_t size)
+{
+	return rte_zmalloc("baton", size * sizeof(uint16_t), RTE_CACHE_LINE_SIZE);
+}
+
+int tp_spread_ring_prepare(const struct tp_port *port, uint16_t size, uint16_t **baton)
+{
+	*baton = NULL;
+	if (!port->context->spread)
+		return 0;
+	*baton = new_baton(size);
+	return *baton == NULL ? -ENOMEM : 0;
+}
+
+void tp_spread_ring_stopped(struct tp_vring *ring)
+{
+	if (ring->baton != NULL)
+		rte_free(tp_vring_unshare(ring));
+}
+
+static void share_no_more(struct tp_appliance *appliance, uint32_t tenant)
+{
+	struct tp_port *port = first_port(appliance, tenant);
+
+	for (uint32_t i = 0; i < port_count(appliance, tenant); i++) {
+		for (uint32_t pair = 0; pair < port[i].context->pair_count; pair++)
+			tp_spread_ring_stopped(&port[i].context->pair[pair].rx);
+		port[i].context->spread = false;
+	}
+	appliance->balance.tenant[tenant].spread = false;
+}
+
+/* @return 0, or -ENOMEM with nothing shared. */
+static int share(struct tp_appliance *appliance, uint32_t tenant)
+{
+	struct tp_port *port = first_port(appliance, tenant);
+
+	for (uint32_t i = 0; i < port_count(appliance, tenant); i++) {
+		port[i].context->spread = true;
+		for (uint32_t pair = 0; pair < port[i].context->pair_count; pair++) {
+			struct tp_vring *ring = &port[i].context->pair[pair].rx;
+			uint16_t *baton;
+
+			if (!tp_vring_running(ring))
+				continue;
+			baton = new_baton(ring->size);
+			if (baton == NULL) {
+				share_no_more(appliance, tenant);
+				return -ENOMEM;
+			}
+			tp_vring_share(ring, baton);
+		}
+	}
+	appliance->balance.tenant[tenant].spread = true;
+	return 0;
+}
+
+/* --- Moves --- */
+
+int tp_spread_gather(struct tp_appliance *appliance, uint32_t tenant, unsigned worker)
+{
+	struct tp_tenant_place *place = &appliance->balance.tenant[tenant];
+
+	if (!place->spread && place->worker == worker)
+		return -EALREADY;
+	take_all(appliance, tenant);
+	if (place->spread)
+		share_no_more(appliance, tenant);
+	place->worker = worker;
+	give_all(appliance, tenant, worker);
+	return 0;
+}
+
+static int spread_out(struct tp_appliance *appliance, uint32_t tenant)
+{
+	int result;
+
+	take_all(appliance, tenant);
+	result = share(appliance, tenant);
+	give_all(appliance, tenant, appliance->balance.tenant[tenant].worker);
+	return result;
+}
+
+int tp_spread_move(
+	struct tp_appliance *appliance, struct tp_port *port, uint32_t pair, unsigned worker)
+{
+	uint32_t tenant = tenant_of(port);
+	unsigned from = port->context->pair[pair].worker;
+
+	if (from == worker)
+		return -EALREADY;
+	if (!tp_spread_is(appliance, tenant)) {
+		int result = spread_out(appliance, tenant);
+
+		if (result < 0)
+			return result;
+	}
+	take(port, pair);
+	tp_dataplane_leave(appliance->dataplane, from);
+	give(port, pair, worker);
+	return 0;
+}
