@@ -107,7 +107,7 @@ class Cheats(LoadScenario):
         return counters[counter], found, run
 
     def test_drops(self):
-        done, found, _ = self.cheat(["--drop-every", 20011], "dropped")
+        done, found, _ = self.cheat(["--drop-every", 2011], "dropped")
         self.assertEqual(found, {"lost": done})
 
     def test_the_flow_that_lost(self):
@@ -128,20 +128,20 @@ class Cheats(LoadScenario):
         self.assertEqual(counters["dropped"], counters["rx"] // 1000003)
 
     def test_duplicates(self):
-        done, found, _ = self.cheat(["--duplicate-every", 20011], "duplicated")
+        done, found, _ = self.cheat(["--duplicate-every", 2011], "duplicated")
         self.assertEqual(found, {"duplicates": done})
 
     def test_reorders(self):
-        done, found, _ = self.cheat(["--reorder-every", 20011], "reordered")
+        done, found, _ = self.cheat(["--reorder-every", 2011], "reordered")
         self.assertEqual(found, {"reordered": done})
 
     def test_corrupts(self):
-        done, found, run = self.cheat(["--corrupt-every", 20011], "corrupted")
+        done, found, run = self.cheat(["--corrupt-every", 2011], "corrupted")
         self.assertEqual(found, {"corrupt": done, "lost": done})
         self.assertEqual(run["strays"], 0)
 
     def test_misdelivers(self):
-        done, found, _ = self.cheat(["--misdeliver-every", 20011], "misdelivered", count=4)
+        done, found, _ = self.cheat(["--misdeliver-every", 2011], "misdelivered", count=4)
         self.assertEqual(found, {"wrong": done, "lost": done})
 
     def test_stalls(self):
@@ -241,7 +241,7 @@ class Console(LoadScenario):
     def test_layout(self):
         self.backend()
         text, _ = self.talk(["show config fwd", "start", "show port stats all", "stop",
-                             "show fwd stats all", "show latency", "help", "quit"])
+                             "run 0.5", "show fwd stats all", "show latency", "help", "quit"])
         for words in ["flowgen packet forwarding - ports=2", "NIC statistics for port 1",
                       "RX-packets: ", "RX-nombuf:", "Throughput (since last show)",
                       "Rx-pps:", "Tx-bps:", "Forward statistics for port 0",

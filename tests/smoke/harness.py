@@ -17,6 +17,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -135,9 +136,9 @@ class Appliance:
         for interface in self.interfaces:
             tenant = tenants.setdefault(interface.tenant, {"interfaces": {}})
             tenant["interfaces"][interface.name] = interface.as_json()
-        worker = max(os.sched_getaffinity(0))
+        cores = self.scenario.worker_cores or [max(os.sched_getaffinity(0))]
         # A long hold: guests that share a core with others take frames late, and lose none.
-        return {"dataplane": {"worker_cores": [worker], "control_socket": str(self.control)},
+        return {"dataplane": {"worker_cores": cores, "control_socket": str(self.control)},
                 "classes": {"gold": {"bid": 16, "weight": 8, "on_full": {"hold": "1s"}}},
                 "tenants": tenants}
 
@@ -193,6 +194,17 @@ class Appliance:
             raise AssertionError(f"turnpike show {what}: {done.stderr}")
         return json.loads(done.stdout)
 
+    def ask(self, **request):
+        """A command of the control socket that the `turnpike` program does not have."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
+            control.settimeout(PATIENCE)
+            control.connect(str(self.control))
+            control.sendall(json.dumps(request).encode() + b"\n")
+            answer = json.loads(control.makefile().readline())
+        if not answer.get("ok"):
+            raise AssertionError(f"{request}: {answer}")
+        return answer
+
     def counters(self):
         """Interfaces by "tenant/name", as `show` gives them; {} where a stand-in runs."""
         return {f'{one["tenant"]}/{one["name"]}': one for one in self.show() or []}
@@ -200,6 +212,8 @@ class Appliance:
 
 class Scenario(unittest.TestCase):
     """A test with a directory and processes of its own."""
+
+    worker_cores = None  # of the appliance: its default is the last CPU
 
     def setUp(self):
         # Short, for a UNIX socket's path has at most 107 characters.
