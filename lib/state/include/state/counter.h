@@ -37,6 +37,9 @@ enum tp_counter {
 struct tp_counters {
 	uint64_t value[TP_COUNTER_COUNT]; /* the tenant's worker: rw, control: r (relaxed) */
 	uint64_t drop[TP_DROP_COUNT];     /* the same; index is enum tp_drop */
+	/* What the interface's accepted frames were charged, in sixteenths of a credit;
+	 * interface's worker: rw, control: r (relaxed) */
+	uint64_t bill;
 };
 
 /** Add to a counter that only this thread writes. Threading: the writer. */
