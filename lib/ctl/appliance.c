@@ -171,6 +171,7 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 	const struct tp_config *config = appliance->config;
 	struct tp_dataplane_settings settings = {
 		.workers = config->worker_count,
+		.tenants = config->tenant_count,
 		.learned_macs = tp_learned_limit(config),
 		.hot_contexts = config->hot_contexts,
 		.stay_hot_ns = config->stay_hot_ns,

@@ -30,8 +30,22 @@ static void compile_class(struct tp_class *class, const struct tp_class_config *
 	class->hold_cycles = (uint64_t)((double)config->hold_ns * rte_get_tsc_hz() / 1e9);
 	class->bid = (uint32_t)(config->bid * TP_PRICE_ONE);
 	class->threshold = tp_price_threshold(class->bid);
+	class->weight = config->weight;
 	class->pinned = config->pinned;
 	class->drop_when_full = config->on_full == TP_ON_FULL_DROP;
+}
+
+/* With strict comparisons, so that the first of equals stays. */
+static uint16_t find_lowest_class(const struct tp_class *classes, uint32_t count)
+{
+	uint32_t lowest = 0;
+
+	for (uint32_t i = 1; i < count; i++)
+		if (classes[i].bid < classes[lowest].bid ||
+			(classes[i].bid == classes[lowest].bid &&
+				classes[i].weight < classes[lowest].weight))
+			lowest = i;
+	return (uint16_t)lowest;
 }
 
 static void compile_tenant(struct tp_tenant *tenant, const struct tp_tenant_config *config)
@@ -66,6 +80,11 @@ struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_c
 		return NULL;
 	for (uint32_t i = 0; i < config->class_count; i++)
 		compile_class(&snapshot->classes[i], &config->classes[i]);
+	snapshot->lowest_class = find_lowest_class(snapshot->classes, config->class_count);
+	snapshot->tariff = (struct tp_tariff){
+		.per_frame = (uint32_t)config->tariff_per_frame,
+		.per_64_bytes = (uint32_t)config->tariff_per_64_bytes,
+	};
 	for (uint32_t i = 0; i < config->tenant_count; i++)
 		compile_tenant(&snapshot->tenants[i], &config->tenants[i]);
 	for (uint32_t i = 0; i < config->interface_count; i++)

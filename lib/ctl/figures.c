@@ -11,6 +11,7 @@ void tp_sum_interface(struct tp_counters *sum, const struct tp_port *port)
 		sum->value[i] += tp_counter_read(&counters->value[i]);
 	for (unsigned i = 0; i < TP_DROP_COUNT; i++)
 		sum->drop[i] += tp_counter_read(&counters->drop[i]);
+	sum->bill += tp_counter_read(&counters->bill);
 }
 
 void tp_sum_tenant(struct tp_counters *sum, const struct tp_appliance *appliance, uint32_t tenant)

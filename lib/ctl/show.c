@@ -29,6 +29,7 @@ static void set_figures(json_t *object, const struct tp_counters *sum)
 	set_count(object, "tx_frames", sum->value[TP_COUNTER_TX_FRAMES]);
 	set_count(object, "tx_bytes", sum->value[TP_COUNTER_TX_BYTES]);
 	set_count(object, "drops", tp_total_drops(sum));
+	set_count(object, "bill_sixteenths", sum->bill);
 }
 
 static json_t *all_counters(const struct tp_counters *sum)
@@ -39,6 +40,7 @@ static json_t *all_counters(const struct tp_counters *sum)
 		set_count(object, tp_counter_name(i), sum->value[i]);
 	for (unsigned i = 1; i < TP_DROP_COUNT; i++)
 		set_count(object, tp_drop_name(i), sum->drop[i]);
+	set_count(object, "bill_sixteenths", sum->bill);
 	return object;
 }
 

@@ -23,6 +23,7 @@ static void add_counters(struct rte_tel_data *data, const struct tp_counters *su
 		rte_tel_data_add_dict_u64(data, tp_counter_name(i), sum->value[i]);
 	for (unsigned i = 1; i < TP_DROP_COUNT; i++)
 		rte_tel_data_add_dict_u64(data, tp_drop_name(i), sum->drop[i]);
+	rte_tel_data_add_dict_u64(data, "bill_sixteenths", sum->bill);
 }
 
 static void interface_name(

@@ -35,6 +35,16 @@ static struct rte_ring *ring_to_control(
 		name, element, rte_align32pow2(count), socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
 }
 
+/* Lines of its own, since others change theirs all the time. */
+static void *tenant_array(
+	const struct tp_dataplane_settings *settings, const char *name, size_t element)
+{
+	size_t size = RTE_MAX(settings->tenants, 1u) * element;
+
+	return rte_zmalloc_socket(name, RTE_ALIGN_CEIL(size, (size_t)RTE_CACHE_LINE_SIZE),
+		RTE_CACHE_LINE_SIZE, settings->socket);
+}
+
 static int worker_share_init(struct tp_worker_share *share, unsigned index,
 	const struct tp_dataplane_settings *settings, struct tp_error *error)
 {
@@ -43,7 +53,8 @@ static int worker_share_init(struct tp_worker_share *share, unsigned index,
 	/* One more than there are rings: a ring of DPDK holds one less than its size. */
 	share->arms = ring_to_control(
 		"arms", index, sizeof(struct tp_ring_id), settings->rings + 1, settings->socket);
-	if (share->sightings == NULL || share->arms == NULL)
+	share->tenant_bill = tenant_array(settings, "bills", sizeof(share->tenant_bill[0]));
+	if (share->sightings == NULL || share->arms == NULL || share->tenant_bill == NULL)
 		return tp_error_set(error, ENOMEM, NO_MEMORY);
 	return tp_doorbell_open(&share->doorbell, settings->rings, error);
 }
@@ -55,7 +66,9 @@ static int make(struct tp_dataplane *dataplane, struct tp_error *error)
 	int result = 0;
 
 	dataplane->qsbr = qsbr_new(settings->workers, settings->socket);
-	if (dataplane->qsbr == NULL)
+	dataplane->out_of_credit =
+		tenant_array(settings, "out of credit", sizeof(dataplane->out_of_credit[0]));
+	if (dataplane->qsbr == NULL || dataplane->out_of_credit == NULL)
 		return tp_error_set(error, ENOMEM, NO_MEMORY);
 	for (unsigned i = 0; i < settings->workers && result == 0; i++)
 		result = worker_share_init(&dataplane->worker[i], i, settings, error);
@@ -92,8 +105,10 @@ void tp_dataplane_free(struct tp_dataplane *dataplane)
 	for (unsigned i = 0; i < dataplane->worker_count; i++) {
 		rte_ring_free(dataplane->worker[i].sightings);
 		rte_ring_free(dataplane->worker[i].arms);
+		rte_free(dataplane->worker[i].tenant_bill);
 		tp_doorbell_close(&dataplane->worker[i].doorbell);
 	}
+	rte_free(dataplane->out_of_credit);
 	tp_mac_table_free(dataplane->learned);
 	tp_snapshot_free((struct tp_snapshot *)atomic_load(&dataplane->snapshot));
 	rte_free(dataplane->qsbr);

@@ -45,6 +45,8 @@ struct tp_counters {
 	 * (relaxed) */
 	uint64_t value[TP_COUNTER_COUNT];
 	uint64_t drop[TP_DROP_COUNT]; /* the same; index is enum tp_drop */
+	/* What the accepted frames were charged, in sixteenths of a credit; as value[] */
+	uint64_t bill;
 };
 
 /** Add to a counter that only this thread writes. Threading: the writer. */

@@ -64,6 +64,9 @@ struct tp_worker_share {
 	uint64_t hot;              /* rings polled on every sweep, the pinned ones among them */
 	uint64_t sleeps;
 	struct tp_cache_counters cache[TP_CLASSES_MAX] __attribute__((aligned(64)));
+	/* What this worker has charged each tenant (settings.tenants of them), in sixteenths of a
+	 * credit; worker: rw, control: r (relaxed) */
+	uint64_t *tenant_bill;
 	/* TSC cycles between two polls of the pinned rings, as in base/histogram.h; worker: rw,
 	 * control: r (relaxed) */
 	uint64_t pinned_gap[TP_HISTOGRAM_BUCKETS];
@@ -72,6 +75,7 @@ struct tp_worker_share {
 /** How a dataplane is to be. */
 struct tp_dataplane_settings {
 	unsigned workers;
+	uint32_t tenants;
 	uint32_t learned_macs; /* most in all tenants together, 0: none learns */
 	uint32_t rings;        /* source rings of all interfaces together */
 	uint32_t pinned_rings; /* of these, those of pinned classes */
@@ -88,6 +92,9 @@ struct tp_dataplane {
 		snapshot;                    /* control: w (release), worker: r (acquire) */
 	struct tp_mac_table *learned;        /* control: rw, worker: r (lock-free look-ups) */
 	_Atomic uint64_t learned_generation; /* control: w (release), worker: r (acquire) */
+	/* A tenant each (settings.tenants), 1: it is served as snapshot->lowest_class; atomic
+	 * (relaxed), control: w, worker: r */
+	uint8_t *out_of_credit;
 	struct rte_rcu_qsbr *qsbr;
 	struct tp_dataplane_settings settings;
 	atomic_bool stop; /* control: w, worker: r */

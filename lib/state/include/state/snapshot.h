@@ -15,10 +15,17 @@
 
 #define TP_CLASSES_MAX 64
 
+/** What a frame costs at price 1, in credits: per_frame + per_64_bytes x ceil(length / 64). */
+struct tp_tariff {
+	uint32_t per_frame;
+	uint32_t per_64_bytes;
+};
+
 struct tp_class {
 	uint64_t hold_cycles; /* TSC cycles that a refused frame is held */
 	uint32_t bid;         /* highest price it pays, in sixteenths, at most 16,000 */
 	uint32_t threshold;   /* of tp_price_threshold */
+	uint32_t weight;      /* share of worker time, >= 1 */
 	bool drop_when_full;  /* do not hold at all */
 	bool pinned;          /* its interfaces are never cold */
 };
@@ -39,6 +46,10 @@ struct tp_interface {
 };
 
 struct tp_snapshot {
+	struct tp_tariff tariff;
+	/* Whose service a tenant out of credit gets: the class with the least bid; of equals the
+	 * one with the least weight, then the first. */
+	uint16_t lowest_class;
 	uint32_t class_count;
 	uint32_t tenant_count;
 	uint32_t interface_count;
