@@ -10,6 +10,7 @@
 #include "burst.h"
 #include "guest_ring.h"
 #include "path/worker.h"
+#include "vring/price.h"
 
 /*
  * What a context costs a worker, in a store of a million: a look at one that is hot, a load of one
@@ -87,6 +88,8 @@ static void make_dataplane(void)
 	if (snapshot == NULL)
 		die("no memory for the snapshot");
 	snapshot->classes[0].bid = 2 * TP_PRICE_ONE;
+	snapshot->tariff = (struct tp_tariff){.per_frame = 16, .per_64_bytes = 1};
+	snapshot->classes[0].weight = 1;
 	snapshot->classes[0].threshold = tp_price_threshold(2 * TP_PRICE_ONE);
 	snapshot->tenants[0].interface_count = contexts;
 	for (uint32_t i = 0; i < contexts; i++)

@@ -8,6 +8,7 @@
 
 #include "guest_ring.h"
 #include "path/worker.h"
+#include "vring/price.h"
 
 /*
  * What a frame costs a worker when nothing has to come from another core: two guests and the worker
@@ -78,12 +79,20 @@ static void move(struct guest_ring *ring, uint16_t by)
 static struct tp_dataplane *make_dataplane(struct tp_context_store *store, uint8_t mac[2][8])
 {
 	struct tp_snapshot *snapshot = tp_snapshot_new(1, 1, 2, -1, NULL);
-	const struct tp_dataplane_settings settings = {
-		.workers = 1, .rings = 2, .hot_contexts = 2, .hot_cache = false, .socket = -1};
+	const struct tp_dataplane_settings settings = {.workers = 1,
+		.rings = 2,
+		.tenants = 1,
+		.hot_contexts = 2,
+		.hot_cache = false,
+		.socket = -1};
 	struct tp_dataplane *dataplane = tp_dataplane_new(&settings, NULL);
 
 	if (snapshot == NULL || dataplane == NULL)
 		exit(EXIT_FAILURE);
+	snapshot->classes[0] = (struct tp_class){.bid = 16 * TP_PRICE_ONE,
+		.threshold = tp_price_threshold(16 * TP_PRICE_ONE),
+		.weight = 1};
+	snapshot->tariff = (struct tp_tariff){.per_frame = 16, .per_64_bytes = 1};
 	snapshot->tenants[0].interface_count = 2;
 	for (uint32_t i = 0; i < 2; i++) {
 		snapshot->interfaces[i] = (struct tp_interface){

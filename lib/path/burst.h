@@ -48,6 +48,7 @@ struct tp_burst {
 	unsigned count;    /* frames peeked */
 	unsigned accepted; /* of these, how many from the first on are ready to be completed */
 	uint8_t age;       /* see tp_claim_begin */
+	uint64_t charge;   /* for what was accepted so far, in sixteenths of a credit */
 
 	uint64_t destination_mac[TP_BURST];
 	uint32_t destination[TP_BURST];  /* interface, or TP_TO_MANY */

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "burst.h"
+#include "charge.h"
 
 /*
  * complete: return the descriptors of accepted and dropped frames to their guest and count each
@@ -42,6 +43,7 @@ static inline void tp_complete(struct tp_worker *worker)
 		}
 	}
 	tp_return_frames(worker, 0, burst->accepted, bytes);
+	tp_charge(worker);
 	tp_counter_add_if(&counters->value[TP_COUNTER_DELIVERED], burst->accepted - dropped,
 		burst->context->spread);
 }

@@ -63,5 +63,6 @@ TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
 	} else {
 		tp_counter_add_if(&counters->drop[TP_DROP_FLOOD_NOBODY], 1, spread);
 	}
+	tp_charge(worker);
 	tp_return_frames(worker, i, 1, burst->views.view[i].length);
 }

@@ -13,13 +13,25 @@
 #include "publish.h"
 #include "reserve.h"
 
+/* A tenant out of credit is served as the lowest class. */
+static inline const struct tp_class *class_of(
+	const struct tp_worker *worker, const struct tp_interface *interface)
+{
+	const uint8_t *out_of_credit = &worker->dataplane->out_of_credit[interface->tenant];
+	uint16_t class = interface->class;
+
+	if (TP_UNLIKELY(__atomic_load_n(out_of_credit, __ATOMIC_RELAXED) != 0))
+		class = worker->snapshot->lowest_class;
+	return &worker->snapshot->classes[class];
+}
+
 static inline void begin(struct tp_worker *worker, const struct tp_poll *poll)
 {
 	struct tp_burst *burst = &worker->burst;
 
 	burst->snapshot = worker->snapshot;
 	burst->source = &worker->snapshot->interfaces[poll->interface];
-	burst->class = &worker->snapshot->classes[burst->source->class];
+	burst->class = class_of(worker, burst->source);
 	burst->age = (uint8_t)(worker->hot.now >> TP_AGE_SHIFT);
 	burst->context = poll->context;
 	burst->pair = &poll->context->pair[poll->pair];

@@ -4,6 +4,7 @@
 #include <rte_cycles.h>
 
 #include "burst.h"
+#include "charge.h"
 
 /*
  * reserve: claim room at each frame's destination, in the order of the source ring, up to the first
@@ -54,13 +55,17 @@ TP_FAST void tp_accept(
 	uint8_t index = (uint8_t)(target - burst->target);
 	struct tp_vring *ring = target->ring;
 
+	uint32_t blocks = 0;
+
 	target->frames += end - i;
 	target->buffers += claim->buffers;
-	for (; i < end; i++) {
-		target->bytes += burst->views.view[i].length;
-		burst->target_of[i] = index;
-		__builtin_prefetch(burst->places.place[i].data, 1);
+	for (unsigned n = i; n < end; n++) {
+		target->bytes += burst->views.view[n].length;
+		blocks += tp_blocks(burst->views.view[n].length);
+		burst->target_of[n] = index;
+		__builtin_prefetch(burst->places.place[n].data, 1);
 	}
+	tp_charge_attempt(burst, end - i, blocks, claim->price);
 	if (TP_UNLIKELY(__atomic_load_n(&ring->deaf_below, __ATOMIC_RELAXED) > burst->class->bid))
 		__atomic_store_n(&ring->deaf_below, (uint16_t)burst->class->bid, __ATOMIC_RELAXED);
 }

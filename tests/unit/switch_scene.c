@@ -80,8 +80,13 @@ struct tp_snapshot *scene_snapshot(struct scene *scene, const struct scene_optio
 			.bid = c == SCENE_DEAR ? 64 * 16 : 2 * 16,
 			/* Rings are filled to the brim, whatever the bid, unless a test wants
 			 * prices. */
-			.threshold = tp_price_threshold(options->prices ? 2 * 16 : 1000 * 16),
+			.threshold = tp_price_threshold(
+				options->prices ? (c == SCENE_DEAR ? 64 : 2) * TP_PRICE_ONE
+						: 1000 * TP_PRICE_ONE),
+			.weight = 1,
 		};
+	snapshot->tariff = (struct tp_tariff){.per_frame = 16, .per_64_bytes = 1};
+	snapshot->lowest_class = SCENE_PLAIN;
 	for (unsigned t = 0; t < scene->tenants; t++)
 		snapshot->tenants[t] = (struct tp_tenant){
 			.first_interface = t * each,
@@ -267,6 +272,7 @@ void scene_begin(struct scene *scene, const struct scene_options *options)
 		.workers = 1,
 		.learned_macs = options->learning ? 64 : 0,
 		.rings = scene->guests,
+		.tenants = scene->tenants,
 		.pinned_rings = options->pinned,
 		.hot_contexts = options->hot_contexts == 0 ? scene->guests : options->hot_contexts,
 		.stay_hot_ns = options->stay_hot_ns == 0 ? 10000000000 : options->stay_hot_ns,

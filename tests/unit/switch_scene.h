@@ -59,7 +59,7 @@ struct scene_options {
 	uint64_t stay_hot_ns;  /* 0 stands for 10 s */
 	bool dense;            /* no hot-context cache */
 	bool silent;           /* guests that never kick, and do not say so */
-	bool prices;           /* the plain class bids 2 and is refused above it */
+	bool prices;           /* classes are refused above their bid: 2, the dear one 64 */
 	unsigned pinned;       /* so many guests, the first ones, are of a pinned class */
 	unsigned dear;         /* so many guests, the last ones, are of a class that bids most */
 };

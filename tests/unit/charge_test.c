@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "switch_scene.h"
+
+/*
+ * Bills: what is charged is what the tariff and the occupancy of the destination say, reckoned here
+ * anew in another way, to the sixteenth of a credit.
+ */
+
+#define BID 2.0 /* of the plain class */
+
+static struct scene scene;
+static uint8_t frame[65536];
+
+static uint64_t bill_of(unsigned guest)
+{
+	return scene.guest[guest].context->counters.bill;
+}
+
+static uint64_t tenant_bill(unsigned tenant)
+{
+	return tp_counter_read(&scene.dataplane->worker[0].tenant_bill[tenant]);
+}
+
+/* The tariff of the scene, in words: 16 credits for a frame, 1 for each 64 bytes begun. */
+static unsigned cost_of(unsigned length)
+{
+	unsigned credits = 16;
+
+	for (unsigned sent = 0; sent < length; sent += 64)
+		credits++;
+	return credits;
+}
+
+/* A destination of which `free` of 64 buffers are free: 64 / free in sixteenths, rounded down. */
+static unsigned price_at(unsigned free)
+{
+	return (unsigned)(16.0 * SCENE_RING / free);
+}
+
+/* Frames that a bidder gets in one attempt while so many are free. */
+static unsigned admitted(unsigned free)
+{
+	unsigned count = 0;
+
+	while (free - count > 0 && SCENE_RING / (double)(free - count) <= BID)
+		count++;
+	return count;
+}
+
+static void test_one_frame_in_an_empty_ring(void **state)
+{
+	const struct scene_options options = {.guests = 2, .prices = true};
+
+	(void)state;
+	scene_begin(&scene, &options);
+	scene_send_number(&scene.guest[0], scene.guest[1].mac, 0, 64);
+	assert_int_equal(scene_sweep(&scene), 1);
+	assert_int_equal(bill_of(0), 16 * (16 + 1));
+	assert_int_equal(bill_of(1), 0); /* who receives pays nothing */
+	scene_end(&scene);
+}
+
+static void test_bills_agree_with_what_was_accepted(void **state)
+{
+	const struct scene_options options = {.guests = 2, .prices = true};
+	uint64_t expected = 0;
+	unsigned free = SCENE_RING;
+
+	(void)state;
+	scene_begin(&scene, &options);
+	srand(7);
+	for (unsigned round = 0; round < 2000; round++) {
+		unsigned wanted = (unsigned)rand() % 9;
+		unsigned length = 60 + (unsigned)rand() % 1400;
+		unsigned taken = (unsigned)rand() % 9;
+		unsigned accepted = 0;
+
+		for (unsigned n = 0; n < wanted; n++)
+			scene_send_number(&scene.guest[0], scene.guest[1].mac, round, length);
+		while (accepted < wanted && admitted(free) > 0) {
+			unsigned now = admitted(free);
+
+			now = now < wanted - accepted ? now : wanted - accepted;
+			expected += (uint64_t)now * cost_of(length) * price_at(free);
+			accepted += now;
+			free -= now;
+		}
+		assert_int_equal(scene_sweep(&scene), accepted);
+		/* Those that were refused would be tried again at a price of another round. */
+		while (accepted < wanted) {
+			if (scene_receive(&scene.guest[1], frame) > 0)
+				free++;
+			if (admitted(free) == 0)
+				continue;
+			expected += (uint64_t)cost_of(length) * price_at(free);
+			free--;
+			accepted++;
+			assert_int_equal(scene_sweep(&scene), 1);
+		}
+		for (; taken > 0 && scene_receive(&scene.guest[1], frame) > 0; taken--)
+			free++;
+	}
+	assert_int_equal(bill_of(0), expected);
+	assert_int_equal(tenant_bill(0), expected);
+	assert_true(scene_counter(&scene.guest[0], TP_COUNTER_REFUSED_PRICE) > 0);
+	scene_end(&scene);
+}
+
+static void test_each_tenant_has_its_own(void **state)
+{
+	const struct scene_options options = {.guests = 4, .tenants = 2, .prices = true};
+
+	(void)state;
+	scene_begin(&scene, &options);
+	for (unsigned n = 0; n < 5; n++)
+		scene_send_number(&scene.guest[2], scene.guest[3].mac, n, 64);
+	scene_send_number(&scene.guest[3], scene.guest[2].mac, 0, 65);
+	scene_sweep(&scene);
+	assert_int_equal(tenant_bill(0), 0);
+	assert_int_equal(tenant_bill(1), bill_of(2) + bill_of(3));
+	assert_int_equal(bill_of(2), 5 * 16 * 17);
+	assert_int_equal(bill_of(3), 16 * 18);
+	scene_end(&scene);
+}
+
+static void test_dropped_frames_cost_nothing_and_copies_do(void **state)
+{
+	const struct scene_options options = {.guests = 4, .prices = true};
+	const uint64_t broadcast = TP_MAC_MASK;
+
+	(void)state;
+	scene_begin(&scene, &options);
+	scene_send_number(&scene.guest[0], scene_mac(77), 0, 64); /* nobody has it */
+	scene_sweep(&scene);
+	assert_int_equal(bill_of(0), 0);
+	scene_send_number(&scene.guest[0], broadcast, 0, 64);
+	scene_sweep(&scene);
+	assert_int_equal(bill_of(0), 3 * 16 * 17);
+	scene_end(&scene);
+}
+
+/* The dear class reaches much further than the plain one, until its tenant is out of credit. */
+static void test_out_of_credit_is_the_lowest_class(void **state)
+{
+	const struct scene_options options = {.guests = 2, .dear = 2, .prices = true};
+
+	(void)state;
+	scene_begin(&scene, &options);
+	for (unsigned n = 0; n < 60; n++)
+		scene_send_number(&scene.guest[0], scene.guest[1].mac, n, 64);
+	scene.dataplane->out_of_credit[0] = 1;
+	assert_int_equal(scene_sweep(&scene), admitted(SCENE_RING));
+	assert_int_equal(scene_sweep(&scene), 0);
+	scene.dataplane->out_of_credit[0] = 0;
+	assert_int_equal(scene_sweep(&scene), 60 - admitted(SCENE_RING));
+	scene_end(&scene);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_frame_in_an_empty_ring),
+		cmocka_unit_test(test_bills_agree_with_what_was_accepted),
+		cmocka_unit_test(test_each_tenant_has_its_own),
+		cmocka_unit_test(test_dropped_frames_cost_nothing_and_copies_do),
+		cmocka_unit_test(test_out_of_credit_is_the_lowest_class),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
