@@ -52,6 +52,8 @@ uint64_t tp_plan_memory(const struct tp_config *config)
 						power_of_two_from(rings + 1) * LIST_BYTES);
 	bytes += config->interface_count * (TP_PLAN_CONTEXT_BYTES + TP_PLAN_PLACES_BYTES);
 	bytes += rings * TP_PLAN_PAIR_BYTES;
+	if (config->worker_count > 1) /* tenants may be spread; guests choose the size of rings */
+		bytes += rings * TP_PLAN_RING_SIZE * sizeof(uint16_t);
 	for (uint32_t i = 0; i < config->tenant_count; i++)
 		if (config->tenants[i].mac_learning)
 			bytes += (uint64_t)config->tenants[i].interface_count * LEARNED_BYTES;

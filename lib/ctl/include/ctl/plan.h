@@ -13,6 +13,7 @@
 #define TP_PLAN_PAIR_BYTES    320
 #define TP_PLAN_PLACES_BYTES  1024
 #define TP_PLAN_HOT_BYTES     64
+#define TP_PLAN_RING_SIZE     1024 /* a guest's receive ring; larger ones take more */
 
 enum tp_plan_resource {
 	TP_PLAN_CPUS,        /* one for each worker; online ones */
