@@ -19,6 +19,7 @@ static inline void tp_return_frames(
 	tp_call_later(&worker->calls, &burst->pair->tx, burst->context);
 	tp_counter_add(&counters->value[TP_COUNTER_TX_FRAMES], count);
 	tp_counter_add(&counters->value[TP_COUNTER_TX_BYTES], bytes);
+	burst->bytes += bytes;
 }
 
 static inline void tp_complete(struct tp_worker *worker)
@@ -26,7 +27,6 @@ static inline void tp_complete(struct tp_worker *worker)
 	struct tp_burst *burst = &worker->burst;
 	struct tp_counters *counters = &burst->context->counters;
 	uint64_t bytes = 0;
-	uint32_t dropped = 0;
 
 	for (unsigned i = 0; i < burst->accepted; i++) {
 		const struct tp_view *view = &burst->views.view[i];
@@ -34,9 +34,9 @@ static inline void tp_complete(struct tp_worker *worker)
 		bytes += view->length;
 		if (TP_UNLIKELY(view->drop != TP_DROP_NONE)) {
 			tp_counter_add(&counters->drop[view->drop], 1);
-			dropped++;
+			burst->dropped++;
 		}
 	}
 	tp_return_frames(worker, 0, burst->accepted, bytes);
-	tp_counter_add(&counters->value[TP_COUNTER_DELIVERED], burst->accepted - dropped);
+	tp_counter_add(&counters->value[TP_COUNTER_DELIVERED], burst->accepted - burst->dropped);
 }

@@ -57,6 +57,9 @@ TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
 		tp_counter_add(&counters->value[TP_COUNTER_DELIVERED], 1);
 	} else {
 		tp_counter_add(&counters->drop[TP_DROP_FLOOD_NOBODY], 1);
+		burst->dropped++;
 	}
+	burst->cost += (copies > 0 ? copies : 1) *
+		       tp_cost(&burst->snapshot->tariff, 1, tp_blocks(burst->views.view[i].length));
 	tp_return_frames(worker, i, 1, burst->views.view[i].length);
 }

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "state/context.h"
 #include "state/mac_table.h"
+#include "state/shape.h"
 
 /*
  * A configuration as the dataplane reads it: compiled, immutable once published, replaced whole. A
@@ -15,9 +16,16 @@
 
 #define TP_CLASSES_MAX 64
 
+/** What a frame costs at price 1, in credits: per_frame + per_64_bytes x ceil(length / 64). */
+struct tp_tariff {
+	uint32_t per_frame;
+	uint32_t per_64_bytes;
+};
+
 struct tp_class {
 	uint64_t hold_cycles; /* TSC cycles that a refused frame is held */
 	uint32_t bid;         /* highest price it pays, in sixteenths */
+	uint32_t weight;      /* share of worker time, >= 1 */
 	bool drop_when_full;  /* do not hold at all */
 	bool pinned;          /* its interfaces are never cold */
 };
@@ -35,9 +43,16 @@ struct tp_interface {
 	uint32_t tenant;
 	uint16_t class;
 	bool source_mac_check;
+	struct tp_shape shape; /* of its class, or its own */
 };
 
+static_assert(sizeof(struct tp_interface) <= 64, "a burst reads one cache line of it");
+
 struct tp_snapshot {
+	struct tp_tariff tariff;
+	/* Whose service a tenant out of credit gets: the class with the least bid; of equals the
+	 * one with the least weight, then the first. */
+	uint16_t lowest_class;
 	uint32_t class_count;
 	uint32_t tenant_count;
 	uint32_t interface_count;
@@ -55,7 +70,8 @@ struct tp_snapshot *tp_snapshot_new(uint32_t classes, uint32_t tenants, uint32_t
 	int socket, struct tp_error *error);
 
 /**
- * Finish a filled snapshot: build its MAC table. After this it does not change.
+ * Finish a filled snapshot: build its MAC table; a class without a weight gets 1. After this it
+ * does not change.
  * @return 0, or negative errno with *error set. Threading: control thread.
  */
 int tp_snapshot_seal(struct tp_snapshot *snapshot, int socket, struct tp_error *error);
