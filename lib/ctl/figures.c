@@ -67,22 +67,43 @@ void tp_sum_cache(
 	}
 }
 
-uint64_t tp_gap_bucket_ns(unsigned bucket)
+uint64_t tp_times_bucket_ns(unsigned bucket)
 {
 	return nanoseconds(tp_histogram_bucket_start(bucket));
 }
 
-uint64_t tp_pinned_gap_ns(const struct tp_worker_share *worker, double share)
+void tp_times_sum(struct tp_times *sum, const struct tp_times *times)
 {
-	struct tp_histogram gaps = {0};
+	uint64_t most = tp_counter_read(&times->most);
 
-	for (unsigned i = 0; i < TP_HISTOGRAM_BUCKETS; i++) {
-		uint64_t times = tp_counter_read(&worker->pinned_gap[i]);
+	sum->most = RTE_MAX(sum->most, most);
+	for (unsigned i = 0; i < TP_HISTOGRAM_BUCKETS; i++)
+		sum->bucket[i] += tp_counter_read(&times->bucket[i]);
+}
 
-		/* Counts beyond 32 bits, of days, are as good as the most that fits. */
-		if (times > 0)
-			tp_histogram_add(&gaps, tp_histogram_bucket_start(i),
-				(uint32_t)RTE_MIN(times, UINT32_MAX));
-	}
-	return nanoseconds(tp_histogram_quantile(&gaps, share));
+uint64_t tp_times_count(const struct tp_times *sum)
+{
+	uint64_t count = 0;
+
+	for (unsigned i = 0; i < TP_HISTOGRAM_BUCKETS; i++)
+		count += sum->bucket[i];
+	return count;
+}
+
+uint64_t tp_times_ns(const struct tp_times *sum, double share)
+{
+	uint64_t count = tp_times_count(sum);
+	struct tp_histogram histogram = {0};
+	unsigned shift = 0;
+
+	/* Of more than 32 bits hold the least significant ones do not matter. */
+	while (count >> shift > UINT32_MAX)
+		shift++;
+	for (unsigned i = 0; i < TP_HISTOGRAM_BUCKETS; i++)
+		if (sum->bucket[i] >> shift > 0)
+			tp_histogram_add(&histogram, tp_histogram_bucket_start(i),
+				(uint32_t)(sum->bucket[i] >> shift));
+	if (share >= 1)
+		return nanoseconds(sum->most);
+	return nanoseconds(RTE_MIN(tp_histogram_quantile(&histogram, share), sum->most));
 }

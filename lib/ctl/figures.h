@@ -26,9 +26,15 @@ uint64_t tp_busy_ns(const struct tp_worker_share *share);
 void tp_sum_cache(
 	struct tp_cache_counters *sum, const struct tp_appliance *appliance, uint32_t class);
 
-/** Nanoseconds between two polls of a worker's pinned rings, not above for `share` of all (0..1).
- */
-uint64_t tp_pinned_gap_ns(const struct tp_worker_share *worker, double share);
+/** Add what a worker has counted to a sum. */
+void tp_times_sum(struct tp_times *sum, const struct tp_times *times);
 
-/** Where a bucket of tp_worker_share.pinned_gap begins, in nanoseconds. */
-uint64_t tp_gap_bucket_ns(unsigned bucket);
+/** How many times a sum has. */
+uint64_t tp_times_count(const struct tp_times *sum);
+
+/** Nanoseconds that `share` (0..1) of all are not above; of 1 the longest. @return 0 if there are
+ * none. */
+uint64_t tp_times_ns(const struct tp_times *sum, double share);
+
+/** Where a bucket of tp_times begins, in nanoseconds. */
+uint64_t tp_times_bucket_ns(unsigned bucket);

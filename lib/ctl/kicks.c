@@ -82,8 +82,12 @@ void tp_kick_prepare(struct tp_port *port, uint32_t pair)
 
 	ring->generation++;
 	ring->unkicked = 0;
-	ring->queued = ring->listed = false;
+	ring->queued = ring->listed = ring->blocked = false;
+	ring->seen_at = 0;
+	ring->deficit = 0;
 	ring->rang = ring->armed;
+	/* A worker that slept meanwhile has not said so. */
+	atomic_store_explicit(&ring->residence, TP_RESIDENCE_COLD, memory_order_relaxed);
 	atomic_store_explicit(&ring->arming, true, memory_order_relaxed);
 	atomic_store_explicit(&ring->silent, false, memory_order_relaxed);
 }

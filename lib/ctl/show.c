@@ -60,14 +60,18 @@ static const char *residence_text(const struct tp_port *port)
 {
 	enum tp_residence found = TP_RESIDENCE_COLD;
 	static const uint8_t rank[TP_RESIDENCE_COUNT] = {
-		[TP_RESIDENCE_DRAINING] = 1, [TP_RESIDENCE_HOT] = 2, [TP_RESIDENCE_PINNED] = 3};
+		[TP_RESIDENCE_WAITING] = 1,
+		[TP_RESIDENCE_DRAINING] = 2,
+		[TP_RESIDENCE_HOT] = 3,
+		[TP_RESIDENCE_PINNED] = 4,
+	};
 
 	if (port->rings_running == 0)
 		return "";
 	for (uint32_t pair = 0; pair < port->context->pair_count; pair++) {
 		enum tp_residence one = port->context->pair[pair].residence;
 
-		if (rank[one] > rank[found])
+		if (tp_vring_running(&port->context->pair[pair].tx) && rank[one] > rank[found])
 			found = one;
 	}
 	return tp_residence_name(found);
@@ -272,11 +276,11 @@ static json_t *pinned_gaps(const struct tp_worker_share *share)
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < TP_HISTOGRAM_BUCKETS; i++) {
-		uint64_t count = tp_counter_read(&share->pinned_gap[i]);
+		uint64_t count = tp_counter_read(&share->pinned_gap.bucket[i]);
 
 		if (count > 0)
 			json_array_append_new(
-				list, json_pack("[I, I]", (json_int_t)tp_gap_bucket_ns(i),
+				list, json_pack("[I, I]", (json_int_t)tp_times_bucket_ns(i),
 					      (json_int_t)count));
 	}
 	return list;
@@ -310,6 +314,7 @@ static json_t *worker_object(const struct tp_appliance *appliance, unsigned w)
 	const struct tp_worker_share *share = &appliance->dataplane->worker[w];
 	double uptime_ns = 1e6 * (double)(tp_loop_now_ms() - appliance->started_ms);
 	uint64_t busy_ns = tp_busy_ns(share);
+	struct tp_times gaps = {0};
 	json_t *object = json_object();
 
 	set_count(object, "worker", w);
@@ -318,9 +323,10 @@ static json_t *worker_object(const struct tp_appliance *appliance, unsigned w)
 	set_text(object, "reason", appliance->balance.worker[w].reason);
 	set_count(object, "hot", tp_counter_read(&share->hot));
 	set_count(object, "sleeps", tp_counter_read(&share->sleeps));
-	set_count(object, "pinned_gap_p50_ns", tp_pinned_gap_ns(share, 0.5));
-	set_count(object, "pinned_gap_p999_ns", tp_pinned_gap_ns(share, 0.999));
-	set_count(object, "pinned_gap_most_ns", tp_pinned_gap_ns(share, 1));
+	tp_times_sum(&gaps, &share->pinned_gap);
+	set_count(object, "pinned_gap_p50_ns", tp_times_ns(&gaps, 0.5));
+	set_count(object, "pinned_gap_p999_ns", tp_times_ns(&gaps, 0.999));
+	set_count(object, "pinned_gap_most_ns", tp_times_ns(&gaps, 1));
 	json_object_set_new(object, "pinned_gaps", pinned_gaps(share));
 	set_count(object, "sweeps", tp_counter_read(&share->sweeps));
 	set_count(object, "busy_sweeps", tp_counter_read(&share->busy_sweeps));

@@ -5,6 +5,7 @@
 
 #include "call.h"
 #include "hot.h"
+#include "scheduler.h"
 #include "state/dataplane.h"
 #include "vring/split_destination.h"
 #include "vring/split_source.h"
@@ -19,6 +20,14 @@
 #define TP_AGE_SHIFT    26   /* TSC cycles of an age, 20 to 35 ms: see tp_claim_begin */
 #define TP_TARGET_SLOTS 256  /* to find a ring's target in a burst; a power of two */
 #define TP_TO_MANY      (TP_NO_INTERFACE - 1) /* destination of a frame to be flooded */
+#define TP_TURNS        256 /* full destinations at which turns are kept, at most */
+
+/** What a burst may take at most; of credits and units the last frame may take more. */
+struct tp_limit {
+	unsigned frames; /* looked at, 1..TP_BURST */
+	uint64_t cost;   /* credits */
+	uint64_t units;  /* that the interface's rate pays for (state/shape.h); if it is shaped */
+};
 
 /** Consecutive buffers of a destination ring that this burst has reserved. */
 struct tp_target {
@@ -45,10 +54,19 @@ struct tp_burst {
 	struct tp_ring_pair *pair;
 	uint32_t interface;
 	uint32_t pair_index;
-	unsigned count;    /* frames peeked */
+	unsigned count;    /* frames peeked, without those that have to wait */
 	unsigned accepted; /* of these, how many from the first on are ready to be completed */
 	uint8_t age;       /* see tp_claim_begin */
 	uint64_t charge;   /* for what was accepted so far, in sixteenths of a credit */
+
+	unsigned affordable; /* of those peeked */
+
+	/* what became of it */
+	unsigned dropped;    /* of the frames completed */
+	uint64_t bytes;      /* of these */
+	uint64_t cost;       /* of these, in credits; of a flooded frame that of its copies */
+	uint32_t blocked_at; /* interface that has refused a frame, or that others wait for */
+	bool drained;        /* nothing is left of what the ring showed */
 
 	uint64_t destination_mac[TP_BURST];
 	uint32_t destination[TP_BURST];  /* interface, or TP_TO_MANY */
@@ -63,22 +81,58 @@ struct tp_burst {
 	uint8_t head[TP_BURST][TP_HEAD_BYTES] __attribute__((aligned(64)));
 };
 
+/** Whose turn it is at a destination that is full: turn.h. */
+struct tp_turn {
+	const struct tp_ring_pair *holder; /* NULL: nobody's */
+	uint32_t destination;
+	uint32_t sweep; /* in which the holder was refused last */
+	uint32_t bid;   /* of the holder */
+};
+
+struct tp_turns {
+	uint32_t sweep; /* in which anybody was refused last */
+	struct tp_turn turn[TP_TURNS];
+};
+
 struct tp_worker {
 	struct tp_dataplane *dataplane;
 	struct tp_worker_share *share;
 	unsigned index;
-	unsigned (*forward)(struct tp_worker *worker, const struct tp_poll *poll);
+	unsigned (*forward)(
+		struct tp_worker *worker, const struct tp_poll *poll, const struct tp_limit *limit);
 	const struct tp_snapshot *snapshot; /* of this sweep */
 	uint64_t learned_generation;        /* that the cache belongs to */
 	struct tp_burst burst;
 	struct tp_calls calls;
 	struct tp_hot hot;
+	struct tp_scheduler scheduler;
+	struct tp_turns turns;
+	uint64_t now;            /* TSC when it was read last */
 	bool was_busy;           /* the last sweep found frames */
 	uint64_t pins_polled_at; /* TSC, 0: not yet */
 	struct tp_cached_mac cache[TP_CACHED_MACS];
 };
 
-/* One a vector width, from the same source (forward.c). @return frames completed. */
-unsigned tp_forward_sse(struct tp_worker *worker, const struct tp_poll *poll);
-unsigned tp_forward_avx2(struct tp_worker *worker, const struct tp_poll *poll);
-unsigned tp_forward_avx512(struct tp_worker *worker, const struct tp_poll *poll);
+/** The class that an interface is served as: its own, or the lowest while its tenant is out of
+ * credit. */
+static inline const struct tp_class *tp_class_of(
+	const struct tp_worker *worker, const struct tp_interface *interface)
+{
+	const uint8_t *out_of_credit = &worker->dataplane->out_of_credit[interface->tenant];
+	uint16_t class = interface->class;
+
+	if (TP_UNLIKELY(__atomic_load_n(out_of_credit, __ATOMIC_RELAXED) != 0))
+		class = worker->snapshot->lowest_class;
+	return &worker->snapshot->classes[class];
+}
+
+/*
+ * One a vector width, from the same source (forward.c). What became of the burst is in
+ * worker->burst. @return frames completed.
+ */
+unsigned tp_forward_sse(
+	struct tp_worker *worker, const struct tp_poll *poll, const struct tp_limit *limit);
+unsigned tp_forward_avx2(
+	struct tp_worker *worker, const struct tp_poll *poll, const struct tp_limit *limit);
+unsigned tp_forward_avx512(
+	struct tp_worker *worker, const struct tp_poll *poll, const struct tp_limit *limit);

@@ -24,6 +24,7 @@ static inline void tp_return_frames(
 	__atomic_store_n(&burst->pair->served, burst->pair->served + count, __ATOMIC_RELAXED);
 	tp_counter_add_if(&counters->value[TP_COUNTER_TX_FRAMES], count, spread);
 	tp_counter_add_if(&counters->value[TP_COUNTER_TX_BYTES], bytes, spread);
+	burst->bytes += bytes;
 }
 
 static inline void tp_complete(struct tp_worker *worker)
@@ -31,7 +32,6 @@ static inline void tp_complete(struct tp_worker *worker)
 	struct tp_burst *burst = &worker->burst;
 	struct tp_counters *counters = &burst->context->counters;
 	uint64_t bytes = 0;
-	uint32_t dropped = 0;
 
 	for (unsigned i = 0; i < burst->accepted; i++) {
 		const struct tp_view *view = &burst->views.view[i];
@@ -39,11 +39,11 @@ static inline void tp_complete(struct tp_worker *worker)
 		bytes += view->length;
 		if (TP_UNLIKELY(view->drop != TP_DROP_NONE)) {
 			tp_counter_add_if(&counters->drop[view->drop], 1, burst->context->spread);
-			dropped++;
+			burst->dropped++;
 		}
 	}
 	tp_return_frames(worker, 0, burst->accepted, bytes);
 	tp_charge(worker);
-	tp_counter_add_if(&counters->value[TP_COUNTER_DELIVERED], burst->accepted - dropped,
+	tp_counter_add_if(&counters->value[TP_COUNTER_DELIVERED], burst->accepted - burst->dropped,
 		burst->context->spread);
 }

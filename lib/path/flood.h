@@ -62,7 +62,10 @@ TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
 		tp_counter_add_if(&counters->value[TP_COUNTER_DELIVERED], 1, spread);
 	} else {
 		tp_counter_add_if(&counters->drop[TP_DROP_FLOOD_NOBODY], 1, spread);
+		burst->dropped++;
 	}
+	burst->cost += (copies > 0 ? copies : 1) *
+		       tp_cost(&burst->snapshot->tariff, 1, tp_blocks(burst->views.view[i].length));
 	tp_charge(worker);
 	tp_return_frames(worker, i, 1, burst->views.view[i].length);
 }

@@ -5,6 +5,7 @@
  * for each vector width, TP_FORWARD being the name of the function; the worker chooses at start.
  */
 
+#include "afford.h"
 #include "classify.h"
 #include "complete.h"
 #include "copy.h"
@@ -12,18 +13,7 @@
 #include "lookup.h"
 #include "publish.h"
 #include "reserve.h"
-
-/* A tenant out of credit is served as the lowest class. */
-static inline const struct tp_class *class_of(
-	const struct tp_worker *worker, const struct tp_interface *interface)
-{
-	const uint8_t *out_of_credit = &worker->dataplane->out_of_credit[interface->tenant];
-	uint16_t class = interface->class;
-
-	if (TP_UNLIKELY(__atomic_load_n(out_of_credit, __ATOMIC_RELAXED) != 0))
-		class = worker->snapshot->lowest_class;
-	return &worker->snapshot->classes[class];
-}
+#include "turn.h"
 
 static inline void begin(struct tp_worker *worker, const struct tp_poll *poll)
 {
@@ -31,35 +21,69 @@ static inline void begin(struct tp_worker *worker, const struct tp_poll *poll)
 
 	burst->snapshot = worker->snapshot;
 	burst->source = &worker->snapshot->interfaces[poll->interface];
-	burst->class = class_of(worker, burst->source);
+	burst->class = tp_class_of(worker, burst->source);
 	burst->age = (uint8_t)(worker->hot.now >> TP_AGE_SHIFT);
 	burst->context = poll->context;
 	burst->pair = &poll->context->pair[poll->pair];
 	burst->interface = poll->interface;
 	burst->pair_index = poll->pair;
+	burst->dropped = 0;
+	burst->bytes = 0;
+	burst->cost = 0;
+	burst->blocked_at = TP_NO_INTERFACE;
 }
 
-unsigned TP_FORWARD(struct tp_worker *worker, const struct tp_poll *poll)
+/* Has peek told of all that the guest has made available? */
+static inline bool saw_all(const struct tp_burst *burst, const struct tp_limit *limit)
+{
+	const struct tp_vring *ring = &burst->pair->tx;
+
+	return burst->count < limit->frames &&
+	       (uint16_t)(ring->avail_seen - ring->next_avail) == burst->count;
+}
+
+/* The frame that ended the burst, if it was not the last. @return frames completed with it: 0, 1.
+ */
+static inline unsigned end_burst(struct tp_worker *worker)
 {
 	struct tp_burst *burst = &worker->burst;
-	unsigned flooded = 0;
+
+	if (burst->accepted == burst->count)
+		return 0;
+	if (burst->destination[burst->accepted] != TP_TO_MANY) {
+		burst->blocked_at = burst->destination[burst->accepted];
+		return 0;
+	}
+	tp_flood(worker, burst->accepted);
+	return 1;
+}
+
+unsigned TP_FORWARD(
+	struct tp_worker *worker, const struct tp_poll *poll, const struct tp_limit *limit)
+{
+	struct tp_burst *burst = &worker->burst;
+	unsigned done, peeked;
+	bool all;
 
 	begin(worker, poll);
-	burst->count = tp_split_peek(&burst->pair->tx, &burst->views, TP_BURST);
+	burst->drained = false;
+	peeked = burst->count = tp_split_peek(&burst->pair->tx, &burst->views, limit->frames);
 	if (burst->count == 0)
 		return 0;
+	all = saw_all(burst, limit);
+	tp_afford(burst, limit);
 	tp_classify(burst);
 	tp_lookup(worker);
+	if (TP_UNLIKELY(tp_turn_needed(worker)))
+		tp_turn_wait(worker);
 	tp_reserve(burst);
+	burst->cost = tp_afford_accepted(burst);
 	if (burst->accepted > 0) {
 		tp_copy(burst);
 		tp_publish(worker);
 		tp_complete(worker);
 	}
-	if (burst->accepted < burst->count && burst->destination[burst->accepted] == TP_TO_MANY &&
-		burst->views.view[burst->accepted].drop == TP_DROP_NONE) {
-		tp_flood(worker, burst->accepted);
-		flooded = 1;
-	}
-	return burst->accepted + flooded;
+	done = burst->accepted + end_burst(worker);
+	burst->drained = all && done == peeked;
+	return done;
 }

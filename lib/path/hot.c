@@ -5,15 +5,17 @@
 #include <rte_malloc.h>
 #include <rte_ring_elem.h>
 
-#include "burst.h"
+#include "hot_ring.h"
 
 /* Entries compared when one has to go; a prime, so that every entry is compared in the end. */
 #define SAMPLE 61
 
-#define LOOK_NS         1000000u             /* between two looks at guests that never kick */
-#define ROUND_NS        UINT64_C(1000000000) /* of the search for such guests through all rings */
-#define SLEEP_NS        62500000u            /* longest sleep when nobody is known to be silent */
-#define UNKICKED_ENOUGH 3                    /* finds without a kick in between: it never kicks */
+#define NS UINT64_C(1000000000)
+
+#define SLEEP_NS    62500000u /* longest sleep when nobody is known to be silent */
+#define PATIENCE_NS 10000u    /* of a rate may come together, where it is high */
+#define AWAKE_NS    100000u   /* a shorter time is not slept through */
+#define WAKING_NS   50000u    /* to get up before its end */
 
 static uint64_t cycles(uint64_t ns)
 {
@@ -53,13 +55,16 @@ int tp_hot_open(
 	*hot = (struct tp_hot){
 		.caching = settings->hot_cache,
 		.stay = cycles(settings->stay_hot_ns),
-		.look_every = cycles(LOOK_NS),
+		.patience = cycles(PATIENCE_NS),
+		.look_every = cycles(TP_HOT_LOOK_NS),
 	};
 	if (!settings->hot_cache || room > others)
 		room = others;
 	if (open_table(&hot->table, room, settings->socket) == 0 &&
 		open_table(&hot->pinned, settings->pinned_rings, settings->socket) == 0 &&
-		open_lists(hot, settings->rings, settings->socket) == 0)
+		open_lists(hot, settings->rings, settings->socket) == 0 &&
+		tp_wheel_open(&hot->wheel, settings->rings, rte_get_tsc_hz(), settings->socket) ==
+			0)
 		return 0;
 	tp_hot_close(hot);
 	return tp_error_set(error, ENOMEM,
@@ -73,66 +78,8 @@ void tp_hot_close(struct tp_hot *hot)
 	rte_free(hot->pinned.entry);
 	rte_free(hot->queue.id);
 	rte_free(hot->silent);
+	tp_wheel_close(&hot->wheel);
 	*hot = (struct tp_hot){0};
-}
-
-/* --- Rings --- */
-
-static struct tp_ring_pair *find(
-	const struct tp_worker *worker, const struct tp_ring_id *id, struct tp_poll *poll)
-{
-	struct tp_context *context;
-
-	if (id->interface >= worker->snapshot->interface_count)
-		return NULL;
-	context = worker->snapshot->interfaces[id->interface].context;
-	/* acquire: partner is control's release store when it gives the ring to this worker */
-	if (id->pair >= context->pair_count || atomic_load_explicit(&context->pair[id->pair].worker,
-						       memory_order_acquire) != worker->index)
-		return NULL;
-	*poll = (struct tp_poll){context, id->interface, id->pair};
-	return &context->pair[id->pair];
-}
-
-static enum tp_residence residence(const struct tp_ring_pair *ring)
-{
-	return atomic_load_explicit(&ring->residence, memory_order_relaxed);
-}
-
-static void move(struct tp_ring_pair *ring, enum tp_residence to)
-{
-	assert(tp_residence_legal(residence(ring), to));
-	atomic_store_explicit(&ring->residence, (uint8_t)to, memory_order_relaxed);
-}
-
-static bool silent(const struct tp_ring_pair *ring)
-{
-	return atomic_load_explicit(&ring->silent, memory_order_relaxed);
-}
-
-static uint16_t generation(const struct tp_ring_pair *ring)
-{
-	return atomic_load_explicit(&ring->generation, memory_order_relaxed);
-}
-
-static struct tp_cache_counters *counters_of(
-	const struct tp_worker *worker, const struct tp_poll *poll)
-{
-	return &worker->share->cache[worker->snapshot->interfaces[poll->interface].class];
-}
-
-static bool waiting(const struct tp_ring_pair *ring)
-{
-	return __atomic_load_n(&ring->tx.avail->idx, __ATOMIC_RELAXED) != ring->tx.next_avail;
-}
-
-static void enqueue(struct tp_hot *hot, const struct tp_poll *poll, struct tp_ring_pair *ring)
-{
-	if (ring->queued)
-		return;
-	ring->queued = true;
-	hot->queue.id[hot->queue.tail++ & hot->queue.mask] =
-		(struct tp_ring_id){.interface = poll->interface, .pair = (uint8_t)poll->pair};
 }
 
 static void want_arm(const struct tp_worker *worker, const struct tp_hot_entry *entry)
@@ -152,22 +99,7 @@ static void want_arm(const struct tp_worker *worker, const struct tp_hot_entry *
 		atomic_store_explicit(&ring->arming, false, memory_order_relaxed);
 }
 
-static void list_silent(struct tp_hot *hot, const struct tp_poll *poll, struct tp_ring_pair *ring)
-{
-	/* A place for each ring; one that stopped while the worker slept may stand there twice. */
-	if (ring->listed || hot->silent_count > hot->queue.mask)
-		return;
-	ring->listed = true;
-	hot->silent[hot->silent_count++] =
-		(struct tp_ring_id){.interface = poll->interface, .pair = (uint8_t)poll->pair};
-}
-
 /* --- Out of the table --- */
-
-static void remove_entry(struct tp_hot_table *table, uint32_t index)
-{
-	table->entry[index] = table->entry[--table->count];
-}
 
 /* What the entry alone knows goes into the context: nothing but where it stands, today; the ring's
  * indices are kept there at every burst. */
@@ -176,9 +108,9 @@ static void write_back(struct tp_worker *worker, uint32_t index)
 	struct tp_hot_table *table = &worker->hot.table;
 	struct tp_hot_entry *entry = &table->entry[index];
 
-	tp_counter_add(&counters_of(worker, &entry->poll)->write_backs, 1);
-	move(entry->ring, TP_RESIDENCE_COLD);
-	remove_entry(table, index);
+	tp_counter_add(&tp_hot_counters(worker, &entry->poll)->write_backs, 1);
+	tp_hot_move(entry->ring, TP_RESIDENCE_COLD);
+	tp_hot_remove(table, index);
 }
 
 bool tp_hot_cool(struct tp_worker *worker, uint32_t index)
@@ -186,10 +118,10 @@ bool tp_hot_cool(struct tp_worker *worker, uint32_t index)
 	struct tp_hot_entry *entry = &worker->hot.table.entry[index];
 	struct tp_ring_pair *ring = entry->ring;
 
-	if (residence(ring) == TP_RESIDENCE_HOT)
-		move(ring, TP_RESIDENCE_DRAINING);
-	if (silent(ring)) {
-		list_silent(&worker->hot, &entry->poll, ring);
+	if (tp_hot_residence(ring) == TP_RESIDENCE_HOT)
+		tp_hot_move(ring, TP_RESIDENCE_DRAINING);
+	if (tp_hot_silent(ring)) {
+		tp_hot_list_silent(&worker->hot, &entry->poll, ring);
 		write_back(worker, index);
 		return true;
 	}
@@ -202,7 +134,7 @@ bool tp_hot_cool(struct tp_worker *worker, uint32_t index)
 	atomic_thread_fence(memory_order_seq_cst);
 	if (tp_hot_has_frames(entry)) {
 		tp_vring_suppress_kicks(&ring->tx);
-		move(ring, TP_RESIDENCE_HOT);
+		tp_hot_move(ring, TP_RESIDENCE_HOT);
 		return false;
 	}
 	write_back(worker, index);
@@ -242,29 +174,32 @@ static bool evict(struct tp_worker *worker)
 		return false;
 	entry = hot->table.entry[victim];
 	hot->inflation = entry.worth;
-	tp_counter_add(&counters_of(worker, &entry.poll)->evictions, 1);
+	tp_counter_add(&tp_hot_counters(worker, &entry.poll)->evictions, 1);
 	if (!tp_hot_has_frames(&entry) && tp_hot_cool(worker, victim))
 		return true;
 	/* It cannot wait for a kick: it waits for its turn. */
-	if (residence(entry.ring) == TP_RESIDENCE_HOT)
-		move(entry.ring, TP_RESIDENCE_DRAINING);
+	if (tp_hot_residence(entry.ring) == TP_RESIDENCE_HOT)
+		tp_hot_move(entry.ring, TP_RESIDENCE_DRAINING);
 	write_back(worker, victim);
-	enqueue(hot, &entry.poll, entry.ring);
+	tp_hot_enqueue(hot, &entry.poll, entry.ring);
 	return true;
 }
 
 /* --- Into the table --- */
 
-/* @return false if it has to wait for room. */
+/* A ring that was cold, or that has waited for its rate. @return false if it has to wait for room.
+ */
 static bool load(struct tp_worker *worker, const struct tp_poll *poll, struct tp_ring_pair *ring)
 {
 	struct tp_hot *hot = &worker->hot;
 	uint16_t class_index = worker->snapshot->interfaces[poll->interface].class;
 	const struct tp_class *class = &worker->snapshot->classes[class_index];
-	struct tp_hot_table *table = class->pinned ? &hot->pinned : &hot->table;
+	bool cold = tp_hot_residence(ring) == TP_RESIDENCE_COLD;
+	bool pinned = class->pinned && cold;
+	struct tp_hot_table *table = pinned ? &hot->pinned : &hot->table;
 	struct tp_hot_entry *entry;
 
-	if (table->count == table->capacity && (class->pinned || !evict(worker)))
+	if (table->count == table->capacity && (pinned || !evict(worker)))
 		return false;
 	entry = &table->entry[table->count++];
 	*entry = (struct tp_hot_entry){
@@ -272,15 +207,24 @@ static bool load(struct tp_worker *worker, const struct tp_poll *poll, struct tp
 		.ring = ring,
 		.poll = *poll,
 		.next_avail = ring->tx.next_avail,
-		.generation = generation(ring),
+		.generation = tp_hot_generation(ring),
 		.class = class_index,
 		.serial = hot->loads++,
 	};
 	tp_hot_use(hot, entry, class);
-	tp_vring_suppress_kicks(&ring->tx);
-	move(ring, class->pinned ? TP_RESIDENCE_PINNED : TP_RESIDENCE_HOT);
-	tp_counter_add(&worker->share->cache[class_index].loads, 1);
+	tp_hot_move(ring, pinned ? TP_RESIDENCE_PINNED : TP_RESIDENCE_HOT);
+	if (cold) {
+		tp_vring_suppress_kicks(&ring->tx);
+		tp_counter_add(&worker->share->cache[class_index].loads, 1);
+	}
 	return true;
+}
+
+static bool may_be_loaded(const struct tp_ring_pair *ring)
+{
+	enum tp_residence residence = tp_hot_residence(ring);
+
+	return residence == TP_RESIDENCE_COLD || residence == TP_RESIDENCE_WAITING;
 }
 
 static void load_queued(struct tp_worker *worker)
@@ -290,10 +234,10 @@ static void load_queued(struct tp_worker *worker)
 	for (unsigned n = 0; n < TP_BELLS && queue->head != queue->tail; n++) {
 		struct tp_poll poll;
 		struct tp_ring_pair *ring =
-			find(worker, &queue->id[queue->head & queue->mask], &poll);
+			tp_hot_find(worker, &queue->id[queue->head & queue->mask], &poll);
 
 		if (ring != NULL && tp_vring_running(&ring->tx)) {
-			if (residence(ring) == TP_RESIDENCE_COLD && !load(worker, &poll, ring))
+			if (may_be_loaded(ring) && !load(worker, &poll, ring))
 				return;
 			ring->queued = false;
 		}
@@ -311,19 +255,20 @@ static void hear(struct tp_worker *worker, const struct tp_ring_id *id)
 
 	if (id->bell == TP_BELL_WAKE)
 		return;
-	ring = find(worker, id, &poll);
-	if (ring == NULL || !tp_vring_running(&ring->tx) || id->generation != generation(ring))
+	ring = tp_hot_find(worker, id, &poll);
+	if (ring == NULL || !tp_vring_running(&ring->tx) ||
+		id->generation != tp_hot_generation(ring))
 		return;
 	if (id->bell == TP_BELL_KICK) {
 		atomic_store_explicit(
 			&ring->rang, (uint16_t)(ring->rang + 1), memory_order_relaxed);
 		ring->unkicked = 0;
 	}
-	if (residence(ring) != TP_RESIDENCE_COLD)
+	if (tp_hot_residence(ring) != TP_RESIDENCE_COLD)
 		return;
 	if (id->bell == TP_BELL_KICK)
-		tp_counter_add(&counters_of(worker, &poll)->misses, 1);
-	enqueue(&worker->hot, &poll, ring);
+		tp_counter_add(&tp_hot_counters(worker, &poll)->misses, 1);
+	tp_hot_enqueue(&worker->hot, &poll, ring);
 }
 
 static void listen(struct tp_worker *worker)
@@ -345,7 +290,7 @@ static void listen(struct tp_worker *worker)
 static bool departed(const struct tp_worker *worker, const struct tp_hot_entry *entry)
 {
 	return !atomic_load_explicit(&entry->ring->tx.running, memory_order_acquire) ||
-	       entry->generation != generation(entry->ring) ||
+	       entry->generation != tp_hot_generation(entry->ring) ||
 	       atomic_load_explicit(&entry->ring->worker, memory_order_relaxed) != worker->index;
 }
 
@@ -358,8 +303,8 @@ static void purge_table(const struct tp_worker *worker, struct tp_hot_table *tab
 			i++;
 			continue;
 		}
-		move(entry->ring, TP_RESIDENCE_COLD);
-		remove_entry(table, i);
+		tp_hot_move(entry->ring, TP_RESIDENCE_COLD);
+		tp_hot_remove(table, i);
 	}
 }
 
@@ -373,7 +318,7 @@ static uint32_t purge_ids(const struct tp_worker *worker, struct tp_ring_id *id,
 	for (uint32_t n = 0; n < count; n++) {
 		const struct tp_ring_id one = id[(first + n) & mask];
 		struct tp_poll poll;
-		const struct tp_ring_pair *ring = find(worker, &one, &poll);
+		const struct tp_ring_pair *ring = tp_hot_find(worker, &one, &poll);
 
 		if (ring != NULL && atomic_load_explicit(&ring->tx.running, memory_order_acquire))
 			id[(first + left++) & mask] = one;
@@ -394,73 +339,11 @@ static void purge(struct tp_worker *worker)
 	hot->departures = departures;
 	purge_table(worker, &hot->pinned);
 	purge_table(worker, &hot->table);
+	tp_hot_purge_waiting(worker);
 	hot->queue.tail =
 		hot->queue.head + purge_ids(worker, hot->queue.id, hot->queue.head,
 					  hot->queue.tail - hot->queue.head, hot->queue.mask);
 	hot->silent_count = purge_ids(worker, hot->silent, 0, hot->silent_count, UINT32_MAX);
-}
-
-/* --- Guests that do not kick --- */
-
-static void look_at_silent(struct tp_worker *worker)
-{
-	struct tp_hot *hot = &worker->hot;
-
-	for (uint32_t i = 0; i < hot->silent_count;) {
-		struct tp_poll poll;
-		struct tp_ring_pair *ring = find(worker, &hot->silent[i], &poll);
-		bool ours = ring != NULL && tp_vring_running(&ring->tx);
-		bool cold = ours && silent(ring) && residence(ring) == TP_RESIDENCE_COLD;
-
-		if (cold && !waiting(ring)) {
-			i++;
-			continue;
-		}
-		if (cold)
-			enqueue(hot, &poll, ring);
-		if (ours)
-			ring->listed = false;
-		hot->silent[i] = hot->silent[--hot->silent_count];
-	}
-}
-
-/* A cold ring with frames whose guest did not kick. Once may be a kick on its way. */
-static void look_at_cold(
-	struct tp_worker *worker, const struct tp_poll *poll, struct tp_ring_pair *ring)
-{
-	if (!tp_vring_running(&ring->tx) || residence(ring) != TP_RESIDENCE_COLD || ring->queued ||
-		ring->listed || !waiting(ring))
-		return;
-	if (++ring->unkicked >= UNKICKED_ENOUGH)
-		atomic_store_explicit(&ring->silent, true, memory_order_relaxed);
-	enqueue(&worker->hot, poll, ring);
-}
-
-static void look_around(struct tp_worker *worker)
-{
-	struct tp_hot *hot = &worker->hot;
-	uint32_t interfaces = worker->snapshot->interface_count;
-	uint64_t elapsed = hot->now - hot->looked_at;
-	uint64_t share;
-
-	if (!hot->caching || elapsed < hot->look_every || interfaces == 0)
-		return;
-	hot->looked_at = hot->now;
-	look_at_silent(worker);
-	share = 1 + (uint64_t)((double)elapsed / (double)cycles(ROUND_NS) * interfaces);
-	for (uint64_t n = 0; n < share && n < interfaces; n++) {
-		uint32_t interface = hot->cursor++ % interfaces;
-		struct tp_context *context = worker->snapshot->interfaces[interface].context;
-
-		for (uint32_t pair = 0; pair < context->pair_count; pair++) {
-			const struct tp_poll poll = {context, interface, pair};
-			struct tp_ring_pair *ring = &context->pair[pair];
-
-			if (atomic_load_explicit(&ring->worker, memory_order_acquire) ==
-				worker->index)
-				look_at_cold(worker, &poll, ring);
-		}
-	}
 }
 
 /* --- The sweep --- */
@@ -472,7 +355,8 @@ void tp_hot_begin(struct tp_worker *worker)
 	hot->now = rte_rdtsc();
 	purge(worker);
 	listen(worker);
-	look_around(worker);
+	tp_hot_come_back(worker);
+	tp_hot_look_around(worker);
 	load_queued(worker);
 }
 
@@ -484,11 +368,29 @@ bool tp_hot_all_cold(const struct tp_worker *worker)
 	       hot->queue.head == hot->queue.tail;
 }
 
-void tp_hot_sleep(struct tp_worker *worker)
+uint64_t tp_hot_rest(const struct tp_worker *worker)
+{
+	const struct tp_hot *hot = &worker->hot;
+	uint64_t most = hot->silent_count > 0 ? TP_HOT_LOOK_NS : SLEEP_NS;
+	uint64_t next, now, left;
+
+	if (!tp_hot_all_cold(worker))
+		return 0;
+	next = tp_wheel_next(&hot->wheel);
+	now = rte_rdtsc();
+	left = next > now ? next - now : 0;
+	if (left > cycles(SLEEP_NS))
+		return most;
+	left = left * NS / rte_get_tsc_hz();
+	if (left < AWAKE_NS)
+		return 0;
+	return RTE_MIN(left - WAKING_NS, most);
+}
+
+void tp_hot_sleep(struct tp_worker *worker, uint64_t ns)
 {
 	struct tp_hot *hot = &worker->hot;
 
 	tp_counter_add(&worker->share->sleeps, 1);
-	hot->heard_count = tp_doorbell_wait(&worker->share->doorbell, hot->heard, TP_BELLS,
-		hot->silent_count > 0 ? LOOK_NS : SLEEP_NS);
+	hot->heard_count = tp_doorbell_wait(&worker->share->doorbell, hot->heard, TP_BELLS, ns);
 }

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "state/dataplane.h"
+#include "wheel.h"
 
 /*
  * The hot-context cache of a worker: a dense table of what a poll of a source ring needs, one cache
@@ -14,6 +15,10 @@
  * entry that is worth least goes (GreedyDual: Young 1994; an entry is worth what a miss would cost
  * its class, on top of the worth of the last one that had to go, from its last frame on). Frames
  * that it still has stay in its ring, and it queues for an entry as if its guest had kicked.
+ *
+ * A ring whose interface's rate pays for no frame yet leaves the table for a timing wheel and comes
+ * back when it is time, so that many shaped ones cost no more than their frames do. A pinned one
+ * stays where it is.
  *
  * Guests that never kick are looked at once in a while; so are all cold rings, more rarely, to find
  * those that never kick though they could.
@@ -62,6 +67,7 @@ struct tp_hot {
 	struct tp_hot_table pinned; /* polled between every two bursts of others, never evicted */
 	struct tp_hot_table table;
 	struct tp_hot_queue queue;
+	struct tp_wheel wheel;     /* rings that wait for their rate */
 	struct tp_ring_id *silent; /* cold rings whose guests never kick */
 	uint32_t silent_count;
 	uint32_t hand;       /* where the search for an entry to evict goes on */
@@ -70,6 +76,7 @@ struct tp_hot {
 	uint64_t inflation;  /* worth of the last evicted entry */
 	uint64_t now;        /* TSC at the head of this sweep */
 	uint64_t stay;       /* TSC cycles that an idle ring stays hot */
+	uint64_t patience;   /* TSC cycles of its rate that a ring may wait for at once */
 	uint64_t looked_at;  /* TSC of the last look at silent guests */
 	uint64_t look_every; /* TSC cycles */
 	uint64_t departures; /* as last seen */
@@ -94,17 +101,37 @@ void tp_hot_begin(struct tp_worker *worker);
  */
 bool tp_hot_cool(struct tp_worker *worker, uint32_t index);
 
-/** Nothing is polled, and nothing waits to be. */
+/**
+ * The rate of an entry's interface does not pay: it leaves hot->table until it does.
+ * @param due  TSC
+ * @return true if it is gone; the last entry stands in its place then.
+ */
+bool tp_hot_wait(struct tp_worker *worker, uint32_t index, uint64_t due);
+
+/** Nothing is polled, and nothing waits to be loaded. */
 bool tp_hot_all_cold(const struct tp_worker *worker);
 
-/** Sleep until a guest kicks or it is time to look at silent ones. */
-void tp_hot_sleep(struct tp_worker *worker);
+/**
+ * How long the worker may sleep: until it is time to look at silent ones, or shortly before a ring
+ * comes back.
+ * @return nanoseconds, 0: not at all
+ */
+uint64_t tp_hot_rest(const struct tp_worker *worker);
+
+/** Sleep until a guest kicks, or for so many nanoseconds. */
+void tp_hot_sleep(struct tp_worker *worker, uint64_t ns);
+
+/** The index up to which the guest has made frames available. */
+static inline uint16_t tp_hot_available(const struct tp_hot_entry *entry)
+{
+	/* Only a hint: peek reads the index again, with the order that it needs. */
+	return __atomic_load_n(entry->available, __ATOMIC_RELAXED);
+}
 
 /** Does the ring show something that was not taken yet? */
 static inline bool tp_hot_has_frames(const struct tp_hot_entry *entry)
 {
-	/* Only a hint: peek reads the index again, with the order that it needs. */
-	return __atomic_load_n(entry->available, __ATOMIC_RELAXED) != entry->next_avail;
+	return tp_hot_available(entry) != entry->next_avail;
 }
 
 /** The entry is used: it goes last among those of its class. */

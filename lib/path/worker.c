@@ -12,9 +12,12 @@
 #include "burst.h"
 #include "path/worker.h"
 
+#define SWEEP_BUDGET_NS 20000 /* where nobody states one */
+
 struct vector {
 	const char *name;
-	unsigned (*forward)(struct tp_worker *worker, const struct tp_poll *poll);
+	unsigned (*forward)(
+		struct tp_worker *worker, const struct tp_poll *poll, const struct tp_limit *limit);
 	enum rte_cpu_flag_t needs[6];
 	unsigned needs_count;
 };
@@ -52,12 +55,11 @@ const char *tp_worker_vector(void)
 	return vector == NULL ? "none" : vector->name;
 }
 
-static void empty_cache(struct tp_worker *worker)
+static uint64_t sweep_budget(const struct tp_dataplane_settings *settings)
 {
-	/* Key 0 is tenant 0's MAC 00:00:00:00:00:00, which nobody has. */
-	memset(worker->cache, 0, sizeof(worker->cache));
-	for (unsigned i = 0; i < TP_CACHED_MACS; i++)
-		worker->cache[i].interface = TP_NO_INTERFACE;
+	uint64_t ns = settings->sweep_budget_ns > 0 ? settings->sweep_budget_ns : SWEEP_BUDGET_NS;
+
+	return (uint64_t)((double)ns * (double)rte_get_tsc_hz() / 1e9);
 }
 
 struct tp_worker *tp_worker_new(
@@ -87,7 +89,7 @@ struct tp_worker *tp_worker_new(
 	worker->share = &dataplane->worker[index];
 	worker->index = index;
 	worker->forward = chosen->forward;
-	empty_cache(worker);
+	tp_scheduler_open(&worker->scheduler, sweep_budget(&dataplane->settings));
 	return worker;
 }
 
@@ -100,129 +102,13 @@ void tp_worker_free(struct tp_worker *worker)
 	rte_free(worker);
 }
 
-/* Take the present snapshot for the whole sweep; look-ups of an older one are forgotten. */
-static void take_snapshot(struct tp_worker *worker)
-{
-	struct tp_dataplane *dataplane = worker->dataplane;
-	/* acquire: partners are the release stores of tp_dataplane_publish_snapshot and of learning
-	 */
-	const struct tp_snapshot *snapshot =
-		atomic_load_explicit(&dataplane->snapshot, memory_order_acquire);
-	uint64_t learned =
-		atomic_load_explicit(&dataplane->learned_generation, memory_order_acquire);
-
-	if (snapshot == worker->snapshot && learned == worker->learned_generation)
-		return;
-	worker->snapshot = snapshot;
-	worker->learned_generation = learned;
-	empty_cache(worker);
-}
-
-/* A burst of a ring that shows frames. @return frames completed. */
-static unsigned serve(struct tp_worker *worker, struct tp_hot_entry *entry)
-{
-	unsigned frames;
-
-	if (!tp_vring_running(&entry->ring->tx))
-		return 0;
-	tp_hot_use(&worker->hot, entry, &worker->snapshot->classes[entry->class]);
-	frames = worker->forward(worker, &entry->poll);
-	entry->next_avail = entry->ring->tx.next_avail;
-	if (frames > 0)
-		tp_counter_add(&worker->share->cache[entry->class].hits, 1);
-	return frames;
-}
-
-static void count_gap(struct tp_worker *worker)
-{
-	uint64_t now = rte_rdtsc();
-
-	if (worker->pins_polled_at != 0)
-		tp_counter_add(
-			&worker->share
-				 ->pinned_gap[tp_histogram_bucket(now - worker->pins_polled_at)],
-			1);
-	worker->pins_polled_at = now;
-}
-
-static unsigned serve_pinned(struct tp_worker *worker)
-{
-	const struct tp_hot_table *pinned = &worker->hot.pinned;
-	unsigned frames = 0;
-
-	if (pinned->count > 0)
-		count_gap(worker);
-	for (uint32_t i = 0; i < pinned->count; i++)
-		if (tp_hot_has_frames(&pinned->entry[i]))
-			frames += serve(worker, &pinned->entry[i]);
-	return frames;
-}
-
-static inline bool stays(const struct tp_hot *hot, const struct tp_hot_entry *entry)
-{
-	return !hot->caching || hot->now - entry->used_at <= hot->stay;
-}
-
-/* Every ring that is hot, and the pinned ones between every two bursts. */
-static unsigned serve_hot(struct tp_worker *worker)
-{
-	struct tp_hot *hot = &worker->hot;
-	struct tp_hot_table *table = &hot->table;
-	unsigned frames = 0;
-
-	for (uint32_t i = 0; i < table->count;) {
-		struct tp_hot_entry *entry = &table->entry[i];
-
-		/* The next index is probably in its guest's cache: let it come meanwhile. */
-		if (i + 1 < table->count)
-			__builtin_prefetch(entry[1].available);
-		if (tp_hot_has_frames(entry)) {
-			frames += serve(worker, entry);
-			frames += serve_pinned(worker);
-		} else if (!stays(hot, entry) && tp_hot_cool(worker, i)) {
-			continue; /* another entry stands here now */
-		}
-		i++;
-	}
-	return frames;
-}
-
-/* How long the last sweep took, if it found frames. */
-static void count_busy(struct tp_worker *worker, uint64_t began)
-{
-	if (worker->was_busy)
-		tp_counter_add(&worker->share->busy_cycles, worker->hot.now - began);
-}
-
-unsigned tp_worker_sweep(struct tp_worker *worker)
-{
-	uint64_t began = worker->hot.now;
-	unsigned frames;
-
-	take_snapshot(worker);
-	tp_hot_begin(worker);
-	count_busy(worker, began);
-	frames = serve_pinned(worker);
-	frames += serve_hot(worker);
-	tp_call_pending(&worker->calls);
-	tp_counter_add(&worker->share->sweeps, 1);
-	__atomic_store_n(&worker->share->hot, worker->hot.table.count + worker->hot.pinned.count,
-		__ATOMIC_RELAXED);
-	worker->was_busy = frames > 0;
-	if (frames > 0) {
-		tp_counter_add(&worker->share->busy_sweeps, 1);
-		tp_counter_add(&worker->share->frames, frames);
-	}
-	return frames;
-}
-
 /* Nobody waits for a worker that sleeps, and it holds nothing meanwhile. */
-static void sleep_until_kicked(struct tp_worker *worker)
+static void sleep_until_kicked(struct tp_worker *worker, uint64_t ns)
 {
 	struct tp_dataplane *dataplane = worker->dataplane;
 
 	rte_rcu_qsbr_thread_offline(dataplane->qsbr, worker->index);
-	tp_hot_sleep(worker);
+	tp_hot_sleep(worker, ns);
 	rte_rcu_qsbr_thread_online(dataplane->qsbr, worker->index);
 }
 
@@ -235,12 +121,14 @@ int tp_worker_run(void *argument)
 	rte_rcu_qsbr_thread_online(dataplane->qsbr, worker->index);
 	while (!atomic_load_explicit(&dataplane->stop, memory_order_relaxed)) {
 		unsigned frames = tp_worker_sweep(worker);
+		uint64_t rest;
 
 		rte_rcu_qsbr_quiescent(dataplane->qsbr, worker->index);
 		if (frames > 0)
 			continue;
-		if (dataplane->settings.idle_sleep && tp_hot_all_cold(worker))
-			sleep_until_kicked(worker);
+		rest = dataplane->settings.idle_sleep ? tp_hot_rest(worker) : 0;
+		if (rest > 0)
+			sleep_until_kicked(worker, rest);
 		/* Where the worker has its CPU to itself nobody needs it; elsewhere the guests do.
 		 */
 		else if (dataplane->shared_core)

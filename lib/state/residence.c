@@ -7,8 +7,9 @@ bool tp_residence_legal(enum tp_residence from, enum tp_residence to)
 {
 	static const unsigned legal[TP_RESIDENCE_COUNT] = {
 		[TP_RESIDENCE_COLD] = TO(HOT) | TO(PINNED),
-		[TP_RESIDENCE_HOT] = TO(DRAINING) | TO(COLD),
-		[TP_RESIDENCE_DRAINING] = TO(HOT) | TO(COLD),
+		[TP_RESIDENCE_HOT] = TO(DRAINING) | TO(WAITING) | TO(COLD),
+		[TP_RESIDENCE_DRAINING] = TO(HOT) | TO(WAITING) | TO(COLD),
+		[TP_RESIDENCE_WAITING] = TO(HOT) | TO(COLD),
 		[TP_RESIDENCE_PINNED] = TO(COLD),
 	};
 

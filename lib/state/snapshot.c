@@ -41,6 +41,9 @@ int tp_snapshot_seal(struct tp_snapshot *snapshot, int socket, struct tp_error *
 	snapshot->macs = tp_mac_table_new(snapshot->interface_count, socket, NULL, error);
 	if (snapshot->macs == NULL)
 		return -ENOMEM;
+	for (uint32_t i = 0; i < snapshot->class_count; i++)
+		if (snapshot->classes[i].weight == 0)
+			snapshot->classes[i].weight = 1;
 	for (uint32_t i = 0; i < snapshot->interface_count; i++) {
 		const struct tp_interface *interface = &snapshot->interfaces[i];
 		int result = tp_mac_table_set(

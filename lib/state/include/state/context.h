@@ -27,10 +27,11 @@ struct tp_ring_pair {
 	/* How tx is known to the hot-context cache of its worker (path/hot.h). What is the worker's
 	 * here is control's from when the worker has left the ring until it is told of it anew. */
 	_Atomic uint16_t generation; /* counts the starts of tx; control: w, worker: r */
-	_Atomic uint8_t residence;   /* enum tp_residence; worker: w, control: r */
-	bool queued;                 /* waits to be loaded; worker: rw */
-	bool listed;                 /* in the background list; worker: rw */
-	uint8_t unkicked;            /* times found with frames although no kick came; worker: rw */
+	_Atomic uint8_t
+		residence; /* enum tp_residence; worker: w, control: w before the start, r */
+	bool queued;       /* waits to be loaded; worker: rw */
+	bool listed;       /* in the background list; worker: rw */
+	uint8_t unkicked;  /* times found with frames although no kick came; worker: rw */
 	/* How often its doorbell was armed and rang. It can ring before control has counted. */
 	_Atomic uint16_t armed; /* control: w, worker: r (acquire) */
 	_Atomic uint16_t rang;  /* worker: w, control: w before the start, r */
@@ -38,6 +39,15 @@ struct tp_ring_pair {
 	atomic_bool silent; /* its guest never kicks; control: w at the start, worker: w true */
 	_Atomic uint16_t worker; /* who serves tx; control: w (release), worker: r (acquire) */
 	uint32_t served;         /* frames of tx completed; tx's worker: rw, control: r (relaxed) */
+
+	/* Whose turn it is; the tx ring's worker: rw, control: w before the start. */
+	uint32_t blocked_at; /* interface that it waits at */
+	uint64_t seen_at;    /* ... a TSC; 0: those seen are all taken (path/latency.h) */
+	int64_t deficit;     /* credits that it may spend, in 1/2^16 (path/scheduler.h) */
+	uint32_t swept;      /* the sweep that last found frames here */
+	uint32_t tried;      /* when its interface's rate last paid for it (path/shaper.h) */
+	uint16_t seen;       /* frames before this index were first seen at seen_at ... */
+	bool blocked;        /* waits at a full destination (path/turn.h) */
 } __attribute__((aligned(64)));
 
 static_assert(sizeof(struct tp_ring_pair) == 320, "two rings and one line beside them");
@@ -52,6 +62,13 @@ static inline bool tp_ring_armed(const struct tp_ring_pair *ring)
 	return (int16_t)(armed - rang) > 0;
 }
 
+/** What the rate of an interface still pays for (path/shaper.h); its worker: rw. */
+struct tp_bucket {
+	uint64_t empty_at; /* TSC: what came in since then is in it; later than now: it owes */
+	uint32_t rest;     /* of a cycle, in 1/2^24 */
+	uint32_t tries;    /* of its rings to take from it */
+};
+
 struct tp_context {
 	struct tp_counters counters;
 	uint32_t pair_count;
@@ -59,6 +76,7 @@ struct tp_context {
 	/* Several workers serve the tenant's rings: they share its destinations and counters.
 	 * control: w while nobody serves them, worker: r */
 	bool spread;
+	struct tp_bucket bucket;
 	struct tp_ring_pair pair[];
 } __attribute__((aligned(64)));
 

@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/histogram.h"
 #include "state/doorbell.h"
 #include "state/snapshot.h"
+#include "state/times.h"
 
 struct rte_rcu_qsbr;
 struct rte_ring;
@@ -35,7 +35,8 @@ struct tp_sighting {
 	X(misses, "kicks of cold rings")                                                           \
 	X(loads, "entries loaded")                                                                 \
 	X(write_backs, "entries written back to their contexts")                                   \
-	X(evictions, "of these, for the sake of another ring")
+	X(evictions, "of these, for the sake of another ring")                                     \
+	X(waits, "times that a ring left until its rate pays for a frame")
 
 struct tp_cache_counters {
 #define X(name, help) uint64_t name; /* worker: rw, control: r (relaxed) */
@@ -67,9 +68,11 @@ struct tp_worker_share {
 	/* What this worker has charged each tenant (settings.tenants of them), in sixteenths of a
 	 * credit; worker: rw, control: r (relaxed) */
 	uint64_t *tenant_bill;
-	/* TSC cycles between two polls of the pinned rings, as in base/histogram.h; worker: rw,
-	 * control: r (relaxed) */
-	uint64_t pinned_gap[TP_HISTOGRAM_BUCKETS];
+	/* Times, see there who writes and reads. */
+	struct tp_times pinned_gap;              /* between two polls of the pinned rings */
+	struct tp_times sweep;                   /* of sweeps that found at least one frame */
+	struct tp_times latency[TP_CLASSES_MAX]; /* of each class's frames, from first seen in their
+						    ring to published (path/latency.h) */
 } __attribute__((aligned(64)));
 
 /** How a dataplane is to be. */
@@ -82,9 +85,10 @@ struct tp_dataplane_settings {
 	uint32_t
 		hot_contexts; /* source rings that a worker keeps hot, the pinned ones among them */
 	uint64_t stay_hot_ns; /* how long an idle ring stays hot */
-	bool hot_cache;       /* false: every ring is polled on every sweep */
-	bool idle_sleep;      /* a worker without hot rings sleeps */
-	int socket;           /* NUMA node, or SOCKET_ID_ANY */
+	uint64_t sweep_budget_ns; /* how long a sweep may take */
+	bool hot_cache;           /* false: every ring is polled on every sweep */
+	bool idle_sleep;          /* a worker without hot rings sleeps */
+	int socket;               /* NUMA node, or SOCKET_ID_ANY */
 };
 
 struct tp_dataplane {

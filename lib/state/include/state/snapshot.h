@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "state/context.h"
 #include "state/mac_table.h"
+#include "state/shape.h"
 
 /*
  * A configuration as the dataplane reads it: compiled, immutable once published, replaced whole. A
@@ -43,7 +44,10 @@ struct tp_interface {
 	uint32_t tenant;
 	uint16_t class;
 	bool source_mac_check;
+	struct tp_shape shape; /* of its class, or its own */
 };
+
+static_assert(sizeof(struct tp_interface) <= 64, "a burst reads one cache line of it");
 
 struct tp_snapshot {
 	struct tp_tariff tariff;
@@ -67,7 +71,8 @@ struct tp_snapshot *tp_snapshot_new(uint32_t classes, uint32_t tenants, uint32_t
 	int socket, struct tp_error *error);
 
 /**
- * Finish a filled snapshot: build its MAC table. After this it does not change.
+ * Finish a filled snapshot: build its MAC table; a class without a weight gets 1. After this it
+ * does not change.
  * @return 0, or negative errno with *error set. Threading: control thread.
  */
 int tp_snapshot_seal(struct tp_snapshot *snapshot, int socket, struct tp_error *error);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include "burst.h"
+
+/*
+ * turn: who is next at a destination that is full. The first ring that it refuses holds the turn
+ * until it is refused no more: it has spent what the scheduler gave it, or has no frame for this
+ * destination. Others wait meanwhile, so that who is visited first does not take all the room;
+ * higher bids do not wait for lower ones. A turn that is not used in a sweep is lost.
+ */
+
+static inline struct tp_turn *tp_turn_at(struct tp_turns *turns, uint32_t destination)
+{
+	return &turns->turn[destination % TP_TURNS];
+}
+
+static inline bool tp_turn_stands(const struct tp_turn *turn, uint32_t sweep)
+{
+	return turn->holder != NULL && sweep - turn->sweep <= 1;
+}
+
+/** Does this ring have to wait for another one's turn at this destination? */
+static inline bool tp_turn_waits(struct tp_turns *turns, const struct tp_ring_pair *ring,
+	uint32_t bid, uint32_t destination, uint32_t sweep)
+{
+	const struct tp_turn *turn = tp_turn_at(turns, destination);
+
+	return turn->holder != ring && turn->destination == destination && turn->bid >= bid &&
+	       tp_turn_stands(turn, sweep);
+}
+
+/** End a burst before the first frame that has to wait. */
+TP_RARE void tp_turn_wait(struct tp_worker *worker)
+{
+	struct tp_burst *burst = &worker->burst;
+	uint32_t bid = tp_class_of(worker, burst->source)->bid;
+
+	for (unsigned i = 0; i < burst->count; i++) {
+		uint32_t destination = burst->destination[i];
+
+		if (burst->views.view[i].drop != TP_DROP_NONE || destination == TP_TO_MANY ||
+			!tp_turn_waits(&worker->turns, burst->pair, bid, destination,
+				worker->scheduler.sweep))
+			continue;
+		burst->count = i;
+		burst->blocked_at = destination;
+		return;
+	}
+}
+
+/** Is anybody waiting anywhere? */
+static inline bool tp_turn_needed(const struct tp_worker *worker)
+{
+	return worker->scheduler.sweep - worker->turns.sweep <= 1;
+}
+
+static inline void tp_turn_release(struct tp_turns *turns, struct tp_ring_pair *ring)
+{
+	struct tp_turn *turn = tp_turn_at(turns, ring->blocked_at);
+
+	if (turn->holder == ring)
+		turn->holder = NULL;
+	ring->blocked = false;
+}
+
+/** A burst of a ring has ended; burst->blocked_at says who refused it. */
+static inline void tp_turn_note(struct tp_worker *worker, struct tp_ring_pair *ring, uint32_t bid)
+{
+	struct tp_turns *turns = &worker->turns;
+	uint32_t destination = worker->burst.blocked_at;
+	uint32_t sweep = worker->scheduler.sweep;
+	struct tp_turn *turn;
+
+	if (TP_UNLIKELY(ring->blocked) && ring->blocked_at != destination)
+		tp_turn_release(turns, ring);
+	if (TP_LIKELY(destination == TP_NO_INTERFACE))
+		return;
+	ring->blocked = true;
+	ring->blocked_at = destination;
+	turns->sweep = sweep;
+	turn = tp_turn_at(turns, destination);
+	if (turn->holder == ring || !tp_turn_stands(turn, sweep) ||
+		(turn->destination == destination && turn->bid < bid))
+		*turn = (struct tp_turn){
+			.holder = ring, .destination = destination, .sweep = sweep, .bid = bid};
+}
