@@ -151,6 +151,7 @@ packages_test=(
 	busybox-static      # their programs
 	cpio                # their file system
 	libc6-dev           # their static programs
+	spin                # checks the model of many workers on one ring
 )
 
 # need_packages GROUP...: install what is missing of the groups.
