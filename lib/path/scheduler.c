@@ -2,8 +2,7 @@
 #include "scheduler.h"
 
 #define MOST     (TP_BURST * TP_ALLOTMENT)
-#define LEAST    TP_ALLOTMENT
-#define HOPELESS (4 * TP_ALLOTMENT)
+#define LEAST    (8 * TP_ALLOTMENT) /* shorter bursts cost each frame much more */
 
 #define FRAMES_FOR_MEAN 256 /* after so many the mean cost is reckoned anew */
 #define HOPELESS_SWEEPS 256 /* until shorter bursts are tried again */
@@ -46,11 +45,11 @@ void tp_scheduler_price(struct tp_scheduler *scheduler, const struct tp_tariff *
 	reckon_quantum(scheduler, scheduler->heaviest);
 }
 
-/* Even bursts of one frame make a sweep too long: too many rings are busy for this budget. Longer
- * ones cost each frame less, and are little slower to come round. */
+/* Even the shortest bursts make a sweep too long: too many rings are busy for this budget. Whole
+ * ones cost each frame least, and rings that are this full have their time in the ring anyway. */
 static void give_up_hope(struct tp_scheduler *scheduler)
 {
-	scheduler->least = scheduler->allotment = HOPELESS;
+	scheduler->least = scheduler->allotment = MOST;
 	scheduler->hope_at = scheduler->sweep + HOPELESS_SWEEPS;
 }
 

@@ -36,7 +36,7 @@ struct tp_scheduler {
 	uint32_t heaviest_now;
 	uint32_t allotment; /* sixteenths of a frame that the heaviest weight gets */
 	uint32_t least;     /* allotment */
-	uint32_t hope_at;   /* sweep in which less than TP_ALLOTMENT_HOPELESS is tried again */
+	uint32_t hope_at;   /* sweep in which less than whole bursts are tried again */
 	uint64_t mean;      /* credits that a frame costs of late */
 	uint64_t frames;    /* since it was reckoned last */
 	uint64_t cost;      /* of these */
