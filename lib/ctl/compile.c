@@ -28,8 +28,22 @@ static void compile_class(struct tp_class *class, const struct tp_class_config *
 	/* hold_ns is at most 10 s, so the product stays far below 2^64 in floating point terms */
 	class->hold_cycles = (uint64_t)((double)config->hold_ns * rte_get_tsc_hz() / 1e9);
 	class->bid = (uint32_t)(config->bid * 16);
+	class->weight = config->weight;
 	class->pinned = config->pinned;
 	class->drop_when_full = config->on_full == TP_ON_FULL_DROP;
+}
+
+/* With strict comparisons, so that the first of equals stays. */
+static uint16_t find_lowest_class(const struct tp_class *classes, uint32_t count)
+{
+	uint32_t lowest = 0;
+
+	for (uint32_t i = 1; i < count; i++)
+		if (classes[i].bid < classes[lowest].bid ||
+			(classes[i].bid == classes[lowest].bid &&
+				classes[i].weight < classes[lowest].weight))
+			lowest = i;
+	return (uint16_t)lowest;
 }
 
 static void compile_tenant(struct tp_tenant *tenant, const struct tp_tenant_config *config)
@@ -38,6 +52,19 @@ static void compile_tenant(struct tp_tenant *tenant, const struct tp_tenant_conf
 	tenant->interface_count = config->interface_count;
 	tenant->flood_unknown = config->unknown_unicast == TP_UNKNOWN_UNICAST_FLOOD;
 	tenant->learning = config->mac_learning;
+}
+
+static struct tp_shape compile_rate(const struct tp_rate_config *config)
+{
+	const struct tp_rate rate = {
+		.bits_per_second = config->bits_per_second,
+		.frames_per_second = config->frames_per_second,
+		.burst_bytes = config->burst_bytes,
+		.burst_ns = config->burst_ns,
+		.layer1 = config->layer1,
+	};
+
+	return tp_shape_make(&rate, rte_get_tsc_hz());
 }
 
 static void compile_interface(struct tp_interface *interface, const struct tp_config *config,
@@ -52,6 +79,7 @@ static void compile_interface(struct tp_interface *interface, const struct tp_co
 	interface->tenant = from->tenant_index;
 	interface->class = (uint16_t)from->class_index;
 	interface->source_mac_check = from->source_mac_check;
+	interface->shape = compile_rate(&from->rate);
 }
 
 struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_context_store *store,
@@ -64,6 +92,11 @@ struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_c
 		return NULL;
 	for (uint32_t i = 0; i < config->class_count; i++)
 		compile_class(&snapshot->classes[i], &config->classes[i]);
+	snapshot->lowest_class = find_lowest_class(snapshot->classes, config->class_count);
+	snapshot->tariff = (struct tp_tariff){
+		.per_frame = (uint32_t)config->tariff_per_frame,
+		.per_64_bytes = (uint32_t)config->tariff_per_64_bytes,
+	};
 	for (uint32_t i = 0; i < config->tenant_count; i++)
 		compile_tenant(&snapshot->tenants[i], &config->tenants[i]);
 	for (uint32_t i = 0; i < config->interface_count; i++)

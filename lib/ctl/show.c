@@ -191,7 +191,8 @@ static json_t *show_classes(const struct tp_appliance *appliance)
 		json_object_set_new(object, "bid", json_real(config->bid));
 		set_count(object, "weight", config->weight);
 		json_object_set_new(object, "pinned", json_boolean(config->pinned));
-		set_count(object, "rate_bits_per_second", config->rate_bits_per_second);
+		set_count(object, "rate_bits_per_second", config->rate.bits_per_second);
+		set_count(object, "rate_frames_per_second", config->rate.frames_per_second);
 		set_text(object, "on_full", config->on_full == TP_ON_FULL_DROP ? "drop" : "hold");
 		set_count(object, "hold_ns", config->hold_ns);
 		set_count(object, "interfaces", interfaces);
