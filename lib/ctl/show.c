@@ -341,6 +341,7 @@ static const struct {
 	{"drops", show_drops},
 	{"workers", show_workers},
 	{"cache", show_cache},
+	{"latency", tp_show_latency},
 	{"summary", show_summary},
 };
 
@@ -352,7 +353,7 @@ static json_t *answer_show(
 			return tables[i].show(appliance);
 	tp_error_set(error, EINVAL,
 		"show: found \"%.40s\"; accepted: interfaces, tenants, classes, drops, workers, "
-		"cache, summary",
+		"cache, latency, summary",
 		what == NULL ? "" : what);
 	return NULL;
 }
