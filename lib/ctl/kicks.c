@@ -82,7 +82,7 @@ void tp_kick_prepare(struct tp_port *port, uint32_t pair)
 
 	ring->generation++;
 	ring->unkicked = 0;
-	ring->queued = ring->listed = ring->blocked = false;
+	ring->queued = ring->listed = ring->blocked = ring->queues = false;
 	ring->seen_at = 0;
 	ring->deficit = 0;
 	ring->rang = ring->armed;

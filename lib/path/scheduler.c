@@ -17,6 +17,7 @@ void tp_scheduler_open(struct tp_scheduler *scheduler, uint64_t budget)
 		.heaviest = 1,
 		.allotment = MOST,
 		.least = LEAST,
+		.most = MOST,
 	};
 	tp_scheduler_price(scheduler, &no_tariff);
 }
@@ -68,8 +69,8 @@ static void shorten(struct tp_scheduler *scheduler, uint64_t target)
 static void lengthen(struct tp_scheduler *scheduler)
 {
 	scheduler->allotment += scheduler->allotment / 8;
-	if (scheduler->allotment > MOST)
-		scheduler->allotment = MOST;
+	if (scheduler->allotment > scheduler->most)
+		scheduler->allotment = scheduler->most;
 }
 
 /*

@@ -39,9 +39,10 @@ struct tp_ring_pair {
 	atomic_bool silent; /* its guest never kicks; control: w at the start, worker: w true */
 
 	/* Whose turn it is; the tx ring's worker: rw, control: w before the start. */
-	bool blocked;        /* waits at a full destination (path/turn.h) */
+	bool blocked;        /* a destination has refused its oldest frame (path/turn.h) */
+	bool queues;         /* for its turn there, or has just had it */
 	uint16_t seen;       /* frames before this index were first seen at seen_at ... */
-	uint32_t blocked_at; /* interface that it waits at */
+	uint32_t blocked_at; /* that destination's interface */
 	uint64_t seen_at;    /* ... a TSC; 0: those seen are all taken (path/latency.h) */
 	int64_t deficit;     /* credits that it may spend, in 1/2^16 (path/scheduler.h) */
 	uint32_t swept;      /* the sweep that last found frames here */
