@@ -26,7 +26,7 @@ int tp_command_plan(const struct tp_options *options, const char *path);
 bool tp_command_can_show(const char *what);
 
 /** Show what the appliance knows of `what`: interfaces, tenants, classes, drops, workers, cache,
- * summary.
+ * latency, summary.
  */
 int tp_command_show(const struct tp_options *options, const char *what);
 

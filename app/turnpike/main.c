@@ -93,7 +93,7 @@ static void check_command(struct argp_state *state, const struct command_line *l
 	else if (show && (line->argument == NULL || !tp_command_can_show(line->argument)))
 		argp_error(state,
 			"show: found \"%s\"; accepted: interfaces, tenants, classes, drops, "
-			"workers, cache, summary",
+			"workers, cache, latency, summary",
 			line->argument != NULL ? line->argument : "");
 	else if (!show && !check && !plan && line->argument != NULL)
 		argp_error(state, "%s: found one word too many: \"%s\"", command, line->argument);

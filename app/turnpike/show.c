@@ -45,6 +45,7 @@ static const struct tp_column classes[] = {
 	{"WEIGHT", "weight", tp_format_number},
 	{"PINNED", "pinned", tp_format_yes},
 	{"RATE", "rate_bits_per_second", tp_format_bit_rate},
+	{"RATE-FRAMES", "rate_frames_per_second", tp_format_frame_rate},
 	{"ON-FULL", "on_full", tp_format_text},
 	{"HOLD", "hold_ns", tp_format_time},
 	{"INTERFACES", "interfaces", tp_format_number},
@@ -81,12 +82,26 @@ static const struct tp_column cache[] = {
 	{"PINNED", "pinned", tp_format_number},
 	{"HOT", "hot", tp_format_number},
 	{"DRAINING", "draining", tp_format_number},
+	{"WAITING", "waiting", tp_format_number},
 	{"COLD", "cold", tp_format_number},
 	{"HITS", "hits", tp_format_number},
 	{"MISSES", "misses", tp_format_number},
 	{"LOADS", "loads", tp_format_number},
 	{"WRITE-BACKS", "write_backs", tp_format_number},
 	{"EVICTIONS", "evictions", tp_format_number},
+	{"WAITS", "waits", tp_format_number},
+	{NULL, NULL, NULL},
+};
+
+static const struct tp_column latency[] = {
+	{"OF", "what", tp_format_text},
+	{"NAME", "name", tp_format_text},
+	{"COUNT", "count", tp_format_number},
+	{"P50", "p50_ns", tp_format_time},
+	{"P90", "p90_ns", tp_format_time},
+	{"P99", "p99_ns", tp_format_time},
+	{"P99.9", "p999_ns", tp_format_time},
+	{"MAX", "most_ns", tp_format_time},
 	{NULL, NULL, NULL},
 };
 
@@ -100,6 +115,7 @@ static const struct view {
 	{"drops", drops},
 	{"workers", workers},
 	{"cache", cache},
+	{"latency", latency},
 	{"summary", NULL},
 };
 

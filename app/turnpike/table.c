@@ -63,15 +63,26 @@ void tp_format_scaled(const json_t *value, char *cell, size_t size)
 		snprintf(cell, size, scale == 0 ? "%.0f%s" : "%.3g%s", number, scales[scale]);
 }
 
-void tp_format_bit_rate(const json_t *value, char *cell, size_t size)
+static void format_rate(const json_t *value, const char *unit, char *cell, size_t size)
 {
 	char number[32];
 
 	tp_format_scaled(value, number, sizeof(number));
 	if (json_number_value(value) > 0)
-		snprintf(cell, size, "%s%sbit/s", number, strchr(number, ' ') != NULL ? "" : " ");
+		snprintf(
+			cell, size, "%s%s%s", number, strchr(number, ' ') != NULL ? "" : " ", unit);
 	else
 		snprintf(cell, size, "-");
+}
+
+void tp_format_bit_rate(const json_t *value, char *cell, size_t size)
+{
+	format_rate(value, "bit/s", cell, size);
+}
+
+void tp_format_frame_rate(const json_t *value, char *cell, size_t size)
+{
+	format_rate(value, "pps", cell, size);
 }
 
 void tp_format_time(const json_t *value, char *cell, size_t size)

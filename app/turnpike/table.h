@@ -20,11 +20,12 @@ struct tp_column {
 /* Formats. Text stands left, everything else right. */
 void tp_format_text(const json_t *value, char *cell, size_t size);
 void tp_format_number(const json_t *value, char *cell, size_t size);
-void tp_format_yes(const json_t *value, char *cell, size_t size);      /* "yes" or "-" */
-void tp_format_percent(const json_t *value, char *cell, size_t size);  /* of a percentage */
-void tp_format_bit_rate(const json_t *value, char *cell, size_t size); /* of bit/s, 0: "-" */
-void tp_format_scaled(const json_t *value, char *cell, size_t size);   /* 1.23 M */
-void tp_format_time(const json_t *value, char *cell, size_t size);     /* of ns, 0: "-" */
+void tp_format_yes(const json_t *value, char *cell, size_t size);        /* "yes" or "-" */
+void tp_format_percent(const json_t *value, char *cell, size_t size);    /* of a percentage */
+void tp_format_bit_rate(const json_t *value, char *cell, size_t size);   /* of bit/s, 0: "-" */
+void tp_format_frame_rate(const json_t *value, char *cell, size_t size); /* of frames/s, 0: "-" */
+void tp_format_scaled(const json_t *value, char *cell, size_t size);     /* 1.23 M */
+void tp_format_time(const json_t *value, char *cell, size_t size);       /* of ns, 0: "-" */
 
 /**
  * Write a table with a line of titles.

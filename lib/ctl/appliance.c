@@ -176,6 +176,7 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 		.hot_contexts = config->hot_contexts,
 		.stay_hot_ns = config->stay_hot_ns,
 		.hot_cache = config->hot_cache,
+		.sweep_budget_ns = config->sweep_budget_ns,
 		.idle_sleep = config->idle_sleep,
 		.socket = SOCKET_ID_ANY,
 	};

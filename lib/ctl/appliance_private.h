@@ -137,6 +137,11 @@ json_t *tp_answer(
 json_t *tp_answer_move(
 	struct tp_appliance *appliance, const json_t *request, struct tp_error *error);
 
+/* show_latency.c */
+
+/** The times of frames by class, of polls of pinned rings and of sweeps by worker. */
+json_t *tp_show_latency(const struct tp_appliance *appliance);
+
 /* telemetry.c */
 
 /** Register the telemetry commands; they serve the appliance until tp_telemetry_stop. */

@@ -56,6 +56,19 @@ static void compile_tenant(struct tp_tenant *tenant, const struct tp_tenant_conf
 	tenant->learning = config->mac_learning;
 }
 
+static struct tp_shape compile_rate(const struct tp_rate_config *config)
+{
+	const struct tp_rate rate = {
+		.bits_per_second = config->bits_per_second,
+		.frames_per_second = config->frames_per_second,
+		.burst_bytes = config->burst_bytes,
+		.burst_ns = config->burst_ns,
+		.layer1 = config->layer1,
+	};
+
+	return tp_shape_make(&rate, rte_get_tsc_hz());
+}
+
 static void compile_interface(struct tp_interface *interface, const struct tp_config *config,
 	uint32_t index, const struct tp_context_store *store)
 {
@@ -68,6 +81,7 @@ static void compile_interface(struct tp_interface *interface, const struct tp_co
 	interface->tenant = from->tenant_index;
 	interface->class = (uint16_t)from->class_index;
 	interface->source_mac_check = from->source_mac_check;
+	interface->shape = compile_rate(&from->rate);
 }
 
 struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_context_store *store,

@@ -9,8 +9,6 @@
 #define WEIGHT_MAX      1000
 #define DEFAULT_HOLD_NS 1000000
 #define HOLD_MAX_NS     10000000000
-#define RATE_MIN        1000            /* bit/s */
-#define RATE_MAX        100000000000000 /* bit/s */
 
 static int read_bid(const struct tp_json_value *value, const struct tp_json_key *key, void *field)
 {
@@ -54,10 +52,14 @@ static int read_class(const struct tp_json_value *value, struct tp_class_config 
 			WEIGHT_MAX, false},
 		{"pinned", tp_json_read_bool, offsetof(struct tp_class_config, pinned), 0, 0,
 			false},
-		{"rate", tp_json_read_rate, offsetof(struct tp_class_config, rate_bits_per_second),
-			RATE_MIN, RATE_MAX, false},
+		{"rate", tp_config_read_rate, offsetof(struct tp_class_config, rate), 0, 0, false},
+		{"burst", tp_config_read_burst, offsetof(struct tp_class_config, rate), 0, 0,
+			false},
+		{"rate_layer", tp_config_read_rate_layer, offsetof(struct tp_class_config, rate), 0,
+			0, false},
 		{"on_full", read_on_full, 0, 0, 0, false},
 	};
+	int result;
 
 	if (!tp_config_is_name(value->key))
 		return tp_json_fail(
@@ -65,7 +67,8 @@ static int read_class(const struct tp_json_value *value, struct tp_class_config 
 	class->weight = 1;
 	class->on_full = TP_ON_FULL_HOLD;
 	class->hold_ns = DEFAULT_HOLD_NS;
-	return tp_json_read_object(value, keys, sizeof(keys) / sizeof(keys[0]), class);
+	result = tp_json_read_object(value, keys, sizeof(keys) / sizeof(keys[0]), class);
+	return result < 0 ? result : tp_config_check_rate(value, &class->rate);
 }
 
 static int read_each(const struct tp_json_value *value, struct tp_config *config)

@@ -10,6 +10,8 @@
 
 #define HOT_CONTEXTS_MAX 1048576
 #define STAY_HOT_MAX_NS  10000000000
+#define SWEEP_MIN_NS     1000
+#define SWEEP_MAX_NS     10000000
 
 static bool has_core(const struct tp_config *config, uint64_t core)
 {
@@ -137,6 +139,8 @@ int tp_config_read_dataplane(
 			STAY_HOT_MAX_NS, false},
 		{"idle_sleep", tp_json_read_bool, offsetof(struct tp_config, idle_sleep), 0, 0,
 			false},
+		{"sweep_budget", tp_json_read_time, offsetof(struct tp_config, sweep_budget_ns),
+			SWEEP_MIN_NS, SWEEP_MAX_NS, false},
 		{"control_socket", read_control_socket, offsetof(struct tp_config, control_socket),
 			0, 0, false},
 	};

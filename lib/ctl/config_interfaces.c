@@ -20,6 +20,7 @@ struct interface_draft {
 	uint16_t queue_pairs;
 	bool client;
 	bool source_mac_check;
+	struct tp_rate_config rate;
 };
 
 static int hex_digit(char c)
@@ -126,6 +127,9 @@ static int read_draft(const struct tp_json_value *value, struct interface_draft 
 			QUEUE_PAIRS_MAX, false},
 		{"source_mac_check", tp_json_read_bool,
 			offsetof(struct interface_draft, source_mac_check), 0, 0, false},
+		{"rate", tp_config_read_rate, offsetof(struct interface_draft, rate), 0, 0, false},
+		{"burst", tp_config_read_burst, offsetof(struct interface_draft, rate), 0, 0,
+			false},
 		{"count", tp_json_read_u32, offsetof(struct interface_draft, count), 1,
 			TP_CONFIG_INTERFACES_MAX, false},
 	};
@@ -189,6 +193,8 @@ static int check_draft(const struct tp_json_value *value, const struct interface
 {
 	struct tp_json_value socket = member_of(value, "socket");
 
+	if (tp_config_check_rate(value, &draft->rate) < 0)
+		return -EINVAL;
 	if (draft->count > 0)
 		return check_counted(value, draft);
 	if (places_for_number(draft->socket) > 0)
@@ -258,6 +264,7 @@ static int append(const struct tp_json_value *value, const struct interface_draf
 		.source_mac_check = draft->source_mac_check,
 		.queue_pairs = draft->queue_pairs,
 		.class_index = draft->class_index,
+		.rate = draft->rate,
 		.tenant_index = tenant_index,
 	};
 	write_mac(draft->mac + number, interface->mac);
@@ -271,10 +278,13 @@ static int read_entry(const struct tp_json_value *value, uint32_t tenant_index)
 {
 	struct interface_draft draft;
 	int result = read_draft(value, &draft);
+	const struct tp_config *config = tp_config_draft_of(value)->config;
 	uint32_t count = draft.count > 0 ? draft.count : 1;
 
-	if (result == 0)
+	if (result == 0) {
+		tp_config_inherit_rate(&draft.rate, &config->classes[draft.class_index].rate);
 		result = check_draft(value, &draft);
+	}
 	if (result == 0)
 		result = make_room(value, count);
 	for (uint32_t number = 0; number < count && result == 0; number++)

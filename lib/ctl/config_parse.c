@@ -8,6 +8,7 @@
 
 #define DEFAULT_HOT_CONTEXTS   4096
 #define DEFAULT_STAY_HOT_NS    2000000
+#define DEFAULT_SWEEP_BUDGET   20000
 #define DEFAULT_PER_FRAME      16
 #define DEFAULT_PER_64_BYTES   1
 #define DEFAULT_CONTROL_SOCKET "/run/turnpike/control.sock"
@@ -96,6 +97,7 @@ static struct tp_config *new_config(void)
 	config->hot_contexts = DEFAULT_HOT_CONTEXTS;
 	config->stay_hot_ns = DEFAULT_STAY_HOT_NS;
 	config->idle_sleep = true;
+	config->sweep_budget_ns = DEFAULT_SWEEP_BUDGET;
 	config->tariff_per_frame = DEFAULT_PER_FRAME;
 	config->tariff_per_64_bytes = DEFAULT_PER_64_BYTES;
 	config->control_socket = strdup(DEFAULT_CONTROL_SOCKET);

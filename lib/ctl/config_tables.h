@@ -36,6 +36,21 @@ int tp_config_read_dataplane(const struct tp_json_value *, const struct tp_json_
 int tp_config_read_classes(const struct tp_json_value *, const struct tp_json_key *, void *);
 int tp_config_read_tenants(const struct tp_json_value *, const struct tp_json_key *, void *);
 
+/* Readers of what shapes a class or an interface, into its struct tp_rate_config. */
+int tp_config_read_rate(const struct tp_json_value *, const struct tp_json_key *, void *);
+int tp_config_read_burst(const struct tp_json_value *, const struct tp_json_key *, void *);
+int tp_config_read_rate_layer(const struct tp_json_value *, const struct tp_json_key *, void *);
+
+/** What an interface does not say for itself its class says. */
+void tp_config_inherit_rate(struct tp_rate_config *rate, const struct tp_rate_config *of_class);
+
+/**
+ * Check what was read together.
+ * @param value  the class or interface, whose members are named in messages
+ * @return 0, or -EINVAL with the error set.
+ */
+int tp_config_check_rate(const struct tp_json_value *value, const struct tp_rate_config *rate);
+
 /** Read the "interfaces" of the tenant with this index. */
 int tp_config_read_interfaces(const struct tp_json_value *value, uint32_t tenant_index);
 

@@ -81,6 +81,12 @@ void tp_times_sum(struct tp_times *sum, const struct tp_times *times)
 		sum->bucket[i] += tp_counter_read(&times->bucket[i]);
 }
 
+void tp_sum_latency(struct tp_times *sum, const struct tp_appliance *appliance, uint32_t class)
+{
+	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++)
+		tp_times_sum(sum, &appliance->dataplane->worker[w].latency[class]);
+}
+
 uint64_t tp_times_count(const struct tp_times *sum)
 {
 	uint64_t count = 0;

@@ -26,6 +26,9 @@ uint64_t tp_busy_ns(const struct tp_worker_share *share);
 void tp_sum_cache(
 	struct tp_cache_counters *sum, const struct tp_appliance *appliance, uint32_t class);
 
+/** Add the times that the frames of a class took, on all workers, to a sum. */
+void tp_sum_latency(struct tp_times *sum, const struct tp_appliance *appliance, uint32_t class);
+
 /** Add what a worker has counted to a sum. */
 void tp_times_sum(struct tp_times *sum, const struct tp_times *times);
 

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "ctl/units.h"
 #include "json_place.h"
 #include "json_reader.h"
 
@@ -143,7 +142,7 @@ static int refuse_quantity(
 		tp_json_describe(value->json, found, sizeof(found)), accepted.text);
 }
 
-static int read_quantity(const struct tp_json_value *value, const struct tp_json_key *key,
+int tp_json_read_quantity(const struct tp_json_value *value, const struct tp_json_key *key,
 	const struct tp_unit_family *family, uint64_t *quantity)
 {
 	char found[TP_JSON_FOUND_SIZE];
@@ -164,12 +163,7 @@ static int read_quantity(const struct tp_json_value *value, const struct tp_json
 	return 0;
 }
 
-int tp_json_read_rate(const struct tp_json_value *value, const struct tp_json_key *key, void *field)
-{
-	return read_quantity(value, key, &tp_units_rate, field);
-}
-
 int tp_json_read_time(const struct tp_json_value *value, const struct tp_json_key *key, void *field)
 {
-	return read_quantity(value, key, &tp_units_time, field);
+	return tp_json_read_quantity(value, key, &tp_units_time, field);
 }

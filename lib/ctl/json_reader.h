@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "ctl/units.h"
 
 /*
  * Reading JSON objects by table: a key, whether it must be there, and the function that reads its
@@ -75,8 +76,12 @@ int tp_json_read_u16(const struct tp_json_value *, const struct tp_json_key *, v
 int tp_json_read_u32(const struct tp_json_value *, const struct tp_json_key *, void *field);
 int tp_json_read_u64(const struct tp_json_value *, const struct tp_json_key *, void *field);
 
-/** A rate with its unit into a uint64_t of bit/s. */
-int tp_json_read_rate(const struct tp_json_value *, const struct tp_json_key *, void *field);
+/**
+ * A number with a unit, between the key's minimum and maximum.
+ * @param quantity  in the family's smallest unit
+ */
+int tp_json_read_quantity(const struct tp_json_value *value, const struct tp_json_key *key,
+	const struct tp_unit_family *family, uint64_t *quantity);
 
 /** A time with its unit into a uint64_t of ns. */
 int tp_json_read_time(const struct tp_json_value *, const struct tp_json_key *, void *field);

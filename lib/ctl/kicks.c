@@ -82,11 +82,10 @@ void tp_kick_prepare(struct tp_port *port, uint32_t pair)
 
 	ring->generation++;
 	ring->unkicked = 0;
-	ring->queued = ring->listed = ring->blocked = false;
+	ring->queued = ring->listed = ring->blocked = ring->queues = false;
 	ring->seen_at = 0;
 	ring->deficit = 0;
 	ring->rang = ring->armed;
-	/* A worker that slept meanwhile has not said so. */
 	atomic_store_explicit(&ring->residence, TP_RESIDENCE_COLD, memory_order_relaxed);
 	atomic_store_explicit(&ring->arming, true, memory_order_relaxed);
 	atomic_store_explicit(&ring->silent, false, memory_order_relaxed);
@@ -116,6 +115,7 @@ void tp_kick_stop(struct tp_port *port, uint32_t pair)
 			&port->kick[pair].request);
 	port->kick[pair].fd = -1;
 	port->kick[pair].attend_again = port->kick[pair].arm_again = false;
+	atomic_store_explicit(&ring->residence, TP_RESIDENCE_COLD, memory_order_relaxed);
 }
 
 static void arm_wanted(struct tp_appliance *appliance, const struct tp_ring_id *id)

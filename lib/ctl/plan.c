@@ -10,9 +10,9 @@
 #define MIB (UINT64_C(1) << 20)
 
 #define BASE_BYTES      (24 * MIB) /* of the EAL and of what does not grow */
-#define WORKER_BYTES    MIB
+#define WORKER_BYTES    (2 * MIB)  /* with the times that it counts */
 #define LEARNED_BYTES   (64 * 256) /* learned MACs of an interface */
-#define LIST_BYTES      16         /* places of a ring in a worker's lists */
+#define LIST_BYTES      40         /* places of a ring in a worker's lists */
 #define DESCRIPTORS     64         /* that do not grow */
 #define WORKER_REQUESTS (256 + 64) /* of a worker, beside those of its rings */
 #define MAPPINGS        512        /* that do not grow */

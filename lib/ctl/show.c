@@ -207,7 +207,8 @@ static json_t *show_classes(const struct tp_appliance *appliance)
 		json_object_set_new(object, "bid", json_real(config->bid));
 		set_count(object, "weight", config->weight);
 		json_object_set_new(object, "pinned", json_boolean(config->pinned));
-		set_count(object, "rate_bits_per_second", config->rate_bits_per_second);
+		set_count(object, "rate_bits_per_second", config->rate.bits_per_second);
+		set_count(object, "rate_frames_per_second", config->rate.frames_per_second);
 		set_text(object, "on_full", config->on_full == TP_ON_FULL_DROP ? "drop" : "hold");
 		set_count(object, "hold_ns", config->hold_ns);
 		set_count(object, "interfaces", interfaces);
@@ -371,6 +372,7 @@ static const struct {
 	{"drops", show_drops},
 	{"workers", show_workers},
 	{"cache", show_cache},
+	{"latency", tp_show_latency},
 	{"summary", show_summary},
 };
 
@@ -382,7 +384,7 @@ static json_t *answer_show(
 			return tables[i].show(appliance);
 	tp_error_set(error, EINVAL,
 		"show: found \"%.40s\"; accepted: interfaces, tenants, classes, drops, workers, "
-		"cache, summary",
+		"cache, latency, summary",
 		what == NULL ? "" : what);
 	return NULL;
 }

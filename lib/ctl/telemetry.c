@@ -218,6 +218,36 @@ static int on_cache(const char *command, const char *parameters, struct rte_tel_
 	return result;
 }
 
+static void add_times(struct rte_tel_data *data, const struct tp_times *sum)
+{
+	rte_tel_data_start_dict(data);
+	rte_tel_data_add_dict_u64(data, "frames", tp_times_count(sum));
+	rte_tel_data_add_dict_u64(data, "p50_ns", tp_times_ns(sum, 0.5));
+	rte_tel_data_add_dict_u64(data, "p90_ns", tp_times_ns(sum, 0.9));
+	rte_tel_data_add_dict_u64(data, "p99_ns", tp_times_ns(sum, 0.99));
+	rte_tel_data_add_dict_u64(data, "p999_ns", tp_times_ns(sum, 0.999));
+	rte_tel_data_add_dict_u64(data, "most_ns", tp_times_ns(sum, 1));
+}
+
+static int on_latency(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+	int result = -1;
+
+	(void)command;
+	pthread_mutex_lock(&lock);
+	for (uint32_t c = 0; served != NULL && c < served->config->class_count; c++) {
+		struct tp_times sum = {0};
+
+		if (parameters == NULL || strcmp(served->config->classes[c].name, parameters) != 0)
+			continue;
+		tp_sum_latency(&sum, served, c);
+		add_times(data, &sum);
+		result = 0;
+	}
+	pthread_mutex_unlock(&lock);
+	return result;
+}
+
 static void register_commands(void)
 {
 	for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++) {
@@ -229,6 +259,8 @@ static void register_commands(void)
 		"/turnpike/drops", on_drops, "Dropped frames by reason. No parameters");
 	rte_telemetry_register_cmd(
 		"/turnpike/workers", on_workers, "Figures of all workers. No parameters");
+	rte_telemetry_register_cmd("/turnpike/latency", on_latency,
+		"How long the frames of a class took. Parameter: its name");
 	rte_telemetry_register_cmd("/turnpike/cache", on_cache,
 		"Hits, misses, loads of the hot-context caches. No parameters");
 }

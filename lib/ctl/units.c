@@ -10,7 +10,13 @@
 const struct tp_unit_family tp_units_rate = {
 	.example = "2Gbit/s",
 	.units = {{"bit/s", 1}, {"kbit/s", 1000}, {"Mbit/s", 1000000}, {"Gbit/s", 1000000000},
-		{"Tbit/s", 1000000000000}, {NULL, 0}},
+		{"Tbit/s", 1000000000000}, {"pps", 1}, {"kpps", 1000}, {"Mpps", 1000000},
+		{NULL, 0}},
+};
+
+const struct tp_unit_family tp_units_frame_rate = {
+	.example = "100kpps",
+	.units = {{"pps", 1}, {"kpps", 1000}, {"Mpps", 1000000}, {NULL, 0}},
 };
 
 const struct tp_unit_family tp_units_time = {
@@ -21,6 +27,12 @@ const struct tp_unit_family tp_units_time = {
 const struct tp_unit_family tp_units_size = {
 	.example = "64KiB",
 	.units = {{"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}},
+};
+
+const struct tp_unit_family tp_units_burst = {
+	.example = "64KiB",
+	.units = {{"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"ns", 1},
+		{"us", 1000}, {"ms", 1000000}, {"s", 1000000000}, {NULL, 0}},
 };
 
 /* A decimal number as digits / 10^places, without trailing zeros in the fraction. */
@@ -112,7 +124,7 @@ static int scale(const struct decimal *number, uint64_t factor, uint64_t *value)
 int tp_units_refuse(
 	const struct tp_unit_family *family, int code, const char *reason, struct tp_error *error)
 {
-	char names[128];
+	char names[160];
 	size_t length = 0;
 
 	for (const struct tp_unit *unit = family->units; unit->name != NULL; unit++)
@@ -121,6 +133,15 @@ int tp_units_refuse(
 	return tp_error_set(error, code,
 		"%s; accepted: a string of a number and one of %s, for example \"%s\"", reason,
 		names, family->example);
+}
+
+bool tp_units_match(const char *text, const struct tp_unit_family *family)
+{
+	struct decimal number;
+
+	if (read_decimal(&text, &number) < 0)
+		return false;
+	return find_unit(family, *text == ' ' ? text + 1 : text) != NULL;
 }
 
 int tp_units_parse(const char *text, const struct tp_unit_family *family, uint64_t *value,

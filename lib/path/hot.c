@@ -294,6 +294,7 @@ static bool departed(const struct tp_worker *worker, const struct tp_hot_entry *
 	       atomic_load_explicit(&entry->ring->worker, memory_order_relaxed) != worker->index;
 }
 
+/* What the rings are marked as is control's from now on. */
 static void purge_table(const struct tp_worker *worker, struct tp_hot_table *table)
 {
 	for (uint32_t i = 0; i < table->count;) {
@@ -303,7 +304,6 @@ static void purge_table(const struct tp_worker *worker, struct tp_hot_table *tab
 			i++;
 			continue;
 		}
-		tp_hot_move(entry->ring, TP_RESIDENCE_COLD);
 		tp_hot_remove(table, i);
 	}
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "scheduler.h"
 
-#define MOST     (TP_BURST * TP_ALLOTMENT)
-#define LEAST    (8 * TP_ALLOTMENT) /* shorter bursts cost each frame much more */
+#define MOST  (TP_BURST * TP_ALLOTMENT)
+#define LEAST (8 * TP_ALLOTMENT) /* shorter bursts cost each frame much more */
 
 #define FRAMES_FOR_MEAN 256 /* after so many the mean cost is reckoned anew */
 #define HOPELESS_SWEEPS 256 /* until shorter bursts are tried again */
@@ -16,6 +16,7 @@ void tp_scheduler_open(struct tp_scheduler *scheduler, uint64_t budget)
 		.heaviest = 1,
 		.allotment = MOST,
 		.least = LEAST,
+		.most = MOST,
 	};
 	tp_scheduler_price(scheduler, &no_tariff);
 }
@@ -67,8 +68,8 @@ static void shorten(struct tp_scheduler *scheduler, uint64_t target)
 static void lengthen(struct tp_scheduler *scheduler)
 {
 	scheduler->allotment += scheduler->allotment / 8;
-	if (scheduler->allotment > MOST)
-		scheduler->allotment = MOST;
+	if (scheduler->allotment > scheduler->most)
+		scheduler->allotment = scheduler->most;
 }
 
 /*

@@ -36,6 +36,7 @@ struct tp_scheduler {
 	uint32_t heaviest_now;
 	uint32_t allotment; /* sixteenths of a frame that the heaviest weight gets */
 	uint32_t least;     /* allotment */
+	uint32_t most;      /* allotment */
 	uint32_t hope_at;   /* sweep in which less than whole bursts are tried again */
 	uint64_t mean;      /* credits that a frame costs of late */
 	uint64_t frames;    /* since it was reckoned last */
@@ -102,6 +103,14 @@ static inline bool tp_scheduler_admit(
 		return true;
 	tp_scheduler_backlogged(scheduler, weight);
 	return false;
+}
+
+/** It has frames, and gets nothing for it in this sweep. */
+static inline void tp_scheduler_pass(
+	struct tp_scheduler *scheduler, struct tp_ring_pair *ring, uint32_t weight)
+{
+	ring->swept = scheduler->sweep;
+	tp_scheduler_backlogged(scheduler, weight);
 }
 
 /** Credits that a burst of the ring may cost. */

@@ -10,15 +10,15 @@
 /*
  * shaper: when an interface may send again, by its rate (the virtual scheduling algorithm of ITU-T
  * I.371, annex A). What is kept of its bucket is the moment at which it is, or was, empty; each
- * frame moves that moment on by the time that the rate takes for it. A frame may be sent as long as
- * the bucket holds anything; the last one leaves a debt, for which the next has to wait. So the
- * rate is exact in the long run, whatever the moments at which it is looked at, as long as these
- * are less than a burst apart.
+ * frame moves that moment on by the time that the rate takes for it. A frame may be sent unless the
+ * bucket is owed something; the last one of a burst leaves a debt, for which the next has to wait.
+ * So the rate is exact in the long run, whatever the moments at which it is looked at, as long as
+ * these are less than a burst apart.
  *
  * All rings of an interface share its bucket. Nothing waits anywhere but in the guest's ring.
  */
 
-/** Does the bucket hold anything? `now` is a TSC. */
+/** May a frame be sent at the TSC `now`? */
 static inline bool tp_shaper_pays(const struct tp_bucket *bucket, uint64_t now)
 {
 	return (int64_t)(now - bucket->empty_at) >= 0;
@@ -48,7 +48,7 @@ static inline void tp_shaper_charge(const struct tp_shape *shape, struct tp_buck
 	uint64_t units = frames * shape->frame_units + bytes * shape->byte_units;
 	unsigned __int128 cycles = (unsigned __int128)units * shape->cycles_per_unit;
 
-	if (now - bucket->empty_at > shape->burst) {
+	if ((int64_t)(now - bucket->empty_at) > (int64_t)shape->burst) {
 		bucket->empty_at = now - shape->burst;
 		bucket->rest = 0;
 	}

@@ -75,10 +75,12 @@ static enum answer ask(struct tp_worker *worker, const struct visit *visit)
 	struct tp_ring_pair *ring = visit->ring;
 
 	tp_latency_see(ring, tp_hot_available(visit->entry), worker->now);
-	if (!tp_scheduler_admit(&worker->scheduler, ring, visit->class->weight))
+	if (TP_UNLIKELY(ring->queues) && tp_turn_waits(&worker->turns, ring, visit->class->bid,
+						 ring->blocked_at, worker->scheduler.sweep)) {
+		tp_scheduler_pass(&worker->scheduler, ring, visit->class->weight);
 		return HOLDS;
-	if (TP_UNLIKELY(ring->blocked) && tp_turn_waits(&worker->turns, ring, visit->class->bid,
-						  ring->blocked_at, worker->scheduler.sweep))
+	}
+	if (!tp_scheduler_admit(&worker->scheduler, ring, visit->class->weight))
 		return HOLDS;
 	if (TP_LIKELY(!tp_shaped(&visit->source->shape)))
 		return SENDS;
@@ -104,7 +106,7 @@ static void charge_rate(struct tp_worker *worker, const struct visit *visit, uns
 {
 	struct tp_bucket *bucket = &visit->entry->poll.context->bucket;
 
-	visit->ring->tried = bucket->tries++;
+	visit->ring->tried = ++bucket->tries;
 	tp_shaper_charge(&visit->source->shape, bucket, worker->now, frames, worker->burst.bytes);
 }
 

@@ -6,8 +6,10 @@
 /*
  * turn: who is next at a destination that is full. The first ring that it refuses holds the turn
  * until it is refused no more: it has spent what the scheduler gave it, or has no frame for this
- * destination. Others wait meanwhile, so that who is visited first does not take all the room;
- * higher bids do not wait for lower ones. A turn that is not used in a sweep is lost.
+ * destination. Then it is the turn of the next one that is visited and refused. Those that queue
+ * get nothing from the scheduler while it is another one's turn, so that each gets its share once a
+ * round; and no one else takes the room, whoever is visited first. Higher bids do not wait for
+ * lower ones. A turn that is not used in a sweep is lost.
  */
 
 static inline struct tp_turn *tp_turn_at(struct tp_turns *turns, uint32_t destination)
@@ -55,33 +57,50 @@ static inline bool tp_turn_needed(const struct tp_worker *worker)
 	return worker->scheduler.sweep - worker->turns.sweep <= 1;
 }
 
-static inline void tp_turn_release(struct tp_turns *turns, struct tp_ring_pair *ring)
+static inline void tp_turn_release(struct tp_turns *turns, const struct tp_ring_pair *ring)
 {
 	struct tp_turn *turn = tp_turn_at(turns, ring->blocked_at);
 
 	if (turn->holder == ring)
 		turn->holder = NULL;
+}
+
+/* A ring that was refused before was not refused now. It queues on if it has had its turn and what
+ * comes next is probably for the same destination. */
+TP_RARE void tp_turn_pass_on(struct tp_worker *worker, struct tp_ring_pair *ring)
+{
+	const struct tp_burst *burst = &worker->burst;
+	unsigned last = burst->accepted - 1;
+
+	tp_turn_release(&worker->turns, ring);
 	ring->blocked = false;
+	ring->queues = burst->accepted > 0 && burst->accepted == burst->count && !burst->drained &&
+		       burst->views.view[last].drop == TP_DROP_NONE &&
+		       burst->destination[last] == ring->blocked_at;
+}
+
+TP_RARE void tp_turn_refused(struct tp_worker *worker, struct tp_ring_pair *ring, uint32_t bid)
+{
+	uint32_t destination = worker->burst.blocked_at;
+	uint32_t sweep = worker->scheduler.sweep;
+	struct tp_turn *turn = tp_turn_at(&worker->turns, destination);
+
+	if (ring->queues && ring->blocked_at != destination)
+		tp_turn_release(&worker->turns, ring);
+	ring->blocked = ring->queues = true;
+	ring->blocked_at = destination;
+	worker->turns.sweep = sweep;
+	if (turn->holder == ring || !tp_turn_stands(turn, sweep) ||
+		(turn->destination == destination && turn->bid < bid))
+		*turn = (struct tp_turn){
+			.holder = ring, .destination = destination, .sweep = sweep, .bid = bid};
 }
 
 /** A burst of a ring has ended; burst->blocked_at says who refused it. */
 static inline void tp_turn_note(struct tp_worker *worker, struct tp_ring_pair *ring, uint32_t bid)
 {
-	struct tp_turns *turns = &worker->turns;
-	uint32_t destination = worker->burst.blocked_at;
-	uint32_t sweep = worker->scheduler.sweep;
-	struct tp_turn *turn;
-
-	if (TP_UNLIKELY(ring->blocked) && ring->blocked_at != destination)
-		tp_turn_release(turns, ring);
-	if (TP_LIKELY(destination == TP_NO_INTERFACE))
-		return;
-	ring->blocked = true;
-	ring->blocked_at = destination;
-	turns->sweep = sweep;
-	turn = tp_turn_at(turns, destination);
-	if (turn->holder == ring || !tp_turn_stands(turn, sweep) ||
-		(turn->destination == destination && turn->bid < bid))
-		*turn = (struct tp_turn){
-			.holder = ring, .destination = destination, .sweep = sweep, .bid = bid};
+	if (TP_UNLIKELY(worker->burst.blocked_at != TP_NO_INTERFACE))
+		tp_turn_refused(worker, ring, bid);
+	else if (TP_UNLIKELY(ring->queues))
+		tp_turn_pass_on(worker, ring);
 }

@@ -156,19 +156,20 @@ static unsigned find_used(const struct tp_wheel *wheel, unsigned level, unsigned
 	return TP_WHEEL_SLOTS;
 }
 
-/* The next tick at which there is something to do, `last` at most. */
-static uint64_t next_tick(const struct tp_wheel *wheel, uint64_t last)
+/* The next tick at which a slot begins that has any nodes. */
+static uint64_t next_used_tick(const struct tp_wheel *wheel)
 {
-	uint64_t tick = wheel->tick + 1;
-	uint64_t round = (tick | (TP_WHEEL_SLOTS - 1)) + 1; /* when upper levels cascade */
-	uint64_t used;
+	uint64_t next = UINT64_MAX;
 
-	if (tick % TP_WHEEL_SLOTS == 0)
-		return tick;
-	used = tick + find_used(wheel, 0, (unsigned)(tick % TP_WHEEL_SLOTS));
-	if (used > round)
-		used = round;
-	return used < last ? used : last;
+	for (unsigned level = 0; level < TP_WHEEL_LEVELS; level++) {
+		uint64_t now = (wheel->tick >> LEVEL_BITS * level) + 1;
+		unsigned distance = find_used(wheel, level, (unsigned)(now % TP_WHEEL_SLOTS));
+		uint64_t tick = (now + distance) << LEVEL_BITS * level;
+
+		if (distance < TP_WHEEL_SLOTS && tick < next)
+			next = tick;
+	}
+	return next;
 }
 
 static void go_through_tick(struct tp_wheel *wheel)
@@ -194,7 +195,9 @@ bool tp_wheel_take(struct tp_wheel *wheel, uint64_t now, struct tp_ring_id *id)
 	if (wheel->count == 0)
 		return false;
 	while (wheel->ready == NONE && wheel->tick < last) {
-		wheel->tick = next_tick(wheel, last);
+		uint64_t next = next_used_tick(wheel);
+
+		wheel->tick = next < last ? next : last;
 		go_through_tick(wheel);
 	}
 	index = wheel->ready;
@@ -210,19 +213,9 @@ bool tp_wheel_take(struct tp_wheel *wheel, uint64_t now, struct tp_ring_id *id)
 
 uint64_t tp_wheel_next(const struct tp_wheel *wheel)
 {
-	uint64_t next = UINT64_MAX;
-
-	if (wheel->ready != NONE)
-		return 0;
-	for (unsigned level = 0; level < TP_WHEEL_LEVELS; level++) {
-		uint64_t now = (wheel->tick >> LEVEL_BITS * level) + 1;
-		unsigned distance = find_used(wheel, level, (unsigned)(now % TP_WHEEL_SLOTS));
-		uint64_t tick = (now + distance) << LEVEL_BITS * level;
-
-		if (distance < TP_WHEEL_SLOTS && tick << wheel->shift < next)
-			next = tick << wheel->shift;
-	}
-	return next;
+	if (wheel->count == 0)
+		return UINT64_MAX;
+	return wheel->ready == NONE ? next_used_tick(wheel) << wheel->shift : 0;
 }
 
 /* The nodes of a list that are not gone. @return its new head. */

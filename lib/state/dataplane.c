@@ -147,6 +147,8 @@ void tp_dataplane_leave(struct tp_dataplane *dataplane, unsigned worker)
 {
 	/* release: partner is the acquire load at the head of a worker's sweep */
 	atomic_fetch_add_explicit(&dataplane->worker[worker].departures, 1, memory_order_release);
+	/* The sweep that it is in may have begun before; the next one lets go at its head. */
+	tp_dataplane_quiesce(dataplane);
 	tp_dataplane_quiesce(dataplane);
 }
 

@@ -15,6 +15,11 @@ static uint64_t times_over(wide a, uint64_t b, uint64_t c)
 	return result > UINT64_MAX ? UINT64_MAX : (uint64_t)result;
 }
 
+static uint64_t at_least(uint64_t value, uint64_t least)
+{
+	return value > least ? value : least;
+}
+
 /* TSC cycles that a bucket takes to fill, without the least that it holds. */
 static uint64_t stated_burst(const struct tp_rate *rate, uint64_t tsc_hz)
 {
@@ -35,15 +40,12 @@ struct tp_shape tp_shape_make(const struct tp_rate *rate, uint64_t tsc_hz)
 		return shape;
 	shape.frame_units = bits ? (rate->layer1 ? TP_SHAPE_LAYER1 : 0) : 1;
 	shape.byte_units = bits;
-	shape.cycles_per_unit = times_over((wide)tsc_hz << TP_SHAPE_CYCLE_BITS, unit, per_second);
-	if (shape.cycles_per_unit == 0)
-		shape.cycles_per_unit = 1;
+	shape.cycles_per_unit =
+		at_least(times_over((wide)tsc_hz << TP_SHAPE_CYCLE_BITS, unit, per_second), 1);
 	shape.units_per_cycle =
 		times_over((wide)1 << TP_SHAPE_UNIT_BITS, per_second, unit * tsc_hz);
 	frame = times_over(bits ? TP_SHAPE_FRAME : 1, shape.cycles_per_unit,
 		UINT64_C(1) << TP_SHAPE_CYCLE_BITS);
-	shape.burst = stated_burst(rate, tsc_hz);
-	if (shape.burst < frame)
-		shape.burst = frame;
+	shape.burst = at_least(stated_burst(rate, tsc_hz), at_least(frame, 1));
 	return shape;
 }

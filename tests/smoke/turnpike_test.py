@@ -32,13 +32,16 @@ ANSWERS = {
          "reason": "bad \x1b[31m\u009b thing", **TRAFFIC}],
     "tenants": [{"name": "acme", "interfaces": 2, "running": 1, "learned_macs": 77, **TRAFFIC}],
     "classes": [{"name": "gold", "bid": 1.5, "weight": 8, "pinned": True,
-                 "rate_bits_per_second": 2500000000, "on_full": "hold", "hold_ns": 100000,
+                 "rate_bits_per_second": 2500000000, "rate_frames_per_second": 1500,
+                 "on_full": "hold", "hold_ns": 100000,
                  "interfaces": 2, "running": 1, **TRAFFIC}],
     "drops": [{"name": "no_route", "help": "No such MAC.", "frames": 5}],
     "workers": [{"worker": 0, "core": 1, "interfaces": 2, "sweeps": 9, "busy_sweeps": 3,
                  "busy_ns": 3, "hot": 2, "sleeps": 4, "frames": 3000, "busy_percent": 33.25}],
-    "cache": [{"name": "gold", "pinned": 0, "hot": 2, "draining": 1, "cold": 7, "hits": 9,
-               "misses": 8, "loads": 6, "write_backs": 5, "evictions": 4}],
+    "cache": [{"name": "gold", "pinned": 0, "hot": 2, "draining": 1, "waiting": 3, "cold": 7,
+               "hits": 9, "misses": 8, "loads": 6, "write_backs": 5, "evictions": 4, "waits": 12}],
+    "latency": [{"what": "frames", "name": "gold", "count": 5, "p50_ns": 950, "p90_ns": 1900,
+                 "p99_ns": 2500, "p999_ns": 0, "most_ns": 3000000, "counts": [[950, 5]]}],
     "summary": {"version": "0.1.0", "uptime_seconds": 3725, "vector": "avx2",
                 "config": "/etc/demo.json"},
 }
@@ -170,12 +173,15 @@ class Command(unittest.TestCase):
     def test_other_tables(self):
         self.serve()
         self.assertEqual(self.table("tenants")[1][:4], ["acme", "2", "1", "77"])
-        self.assertEqual(self.table("classes")[1][:7],
-                         ["gold", "1.5", "8", "yes", "2.5 Gbit/s", "hold", "100 us"])
+        self.assertEqual(
+            self.table("classes")[1][:8],
+            ["gold", "1.5", "8", "yes", "2.5 Gbit/s", "1.5 kpps", "hold", "100 us"])
         self.assertEqual(self.table("drops")[1], ["no_route", "5", "No such MAC."])
         self.assertIn("33.2%", " ".join(self.table("workers")[1]))
         self.assertEqual(self.table("cache")[1],
-                         ["gold", "0", "2", "1", "7", "9", "8", "6", "5", "4"])
+                         ["gold", "0", "2", "1", "3", "7", "9", "8", "6", "5", "4", "12"])
+        self.assertEqual(self.table("latency")[1],
+                         ["frames", "gold", "5", "950 ns", "1.9 us", "2.5 us", "-", "3 ms"])
         self.assertIn(["uptime_seconds: 3725"], self.table("summary"))
 
     def test_json(self):

@@ -13,13 +13,16 @@ static void defaults_are_filled_in(void **state)
 	assert_int_equal(config->hot_contexts, 4096);
 	assert_true(config->hot_cache && config->idle_sleep);
 	assert_int_equal(config->stay_hot_ns, 2000000);
+	assert_int_equal(config->sweep_budget_ns, 20000);
 	assert_string_equal(config->control_socket, "/run/turnpike/control.sock");
 	assert_int_equal(config->tariff_per_frame, 16);
 	assert_int_equal(config->tariff_per_64_bytes, 1);
 	assert_int_equal(config->class_count, 1);
 	assert_int_equal(config->classes[0].weight, 1);
 	assert_false(config->classes[0].pinned);
-	assert_int_equal(config->classes[0].rate_bits_per_second, 0);
+	assert_int_equal(config->classes[0].rate.bits_per_second, 0);
+	assert_int_equal(config->classes[0].rate.frames_per_second, 0);
+	assert_false(config->classes[0].rate.layer1);
 	assert_int_equal(config->classes[0].on_full, TP_ON_FULL_HOLD);
 	assert_int_equal(config->classes[0].hold_ns, 1000000);
 	assert_false(config->tenants[0].mac_learning);
@@ -64,6 +67,7 @@ static void every_key_arrives(void **state)
 	struct tp_config *config = accepted(
 		"{'$schema':'x','dataplane':{'worker_cores':[3,1],'control_core':0,"
 		"'hot_contexts':9,'hot_cache':'off','stay_hot':'5ms','idle_sleep':false,"
+		"'sweep_budget':'1ms',"
 		"'control_socket':'/run/c'},"
 		"'tariff':{'per_frame':5,'per_64_bytes':0},"
 		"'tenants':{'acme':{'budget':{'credits_per_second':9,'burst':8},"
@@ -71,7 +75,9 @@ static void every_key_arrives(void **state)
 		"'vm1':{'mac':'aA:00:00:00:00:fF','class':'b','socket':'/s','mode':'client',"
 		"'queue_pairs':8,'source_mac_check':false}}}},"
 		"'classes':{'a':{'bid':1000},'b':{'bid':1.5,'weight':3,'pinned':true,"
-		"'rate':'2.5Mbit/s','on_full':{'hold':'10s'}},'c':{'bid':2.0,'on_full':'drop'}}}");
+		"'rate':'2.5Mbit/"
+		"s','burst':'64KiB','rate_layer':'l1','on_full':{'hold':'10s'}},'c':{'bid':2.0,'on_"
+		"full':'drop'}}}");
 	const uint8_t mac[6] = {0xaa, 0, 0, 0, 0, 0xff};
 
 	(void)state;
@@ -82,6 +88,7 @@ static void every_key_arrives(void **state)
 	assert_int_equal(config->hot_contexts, 9);
 	assert_false(config->hot_cache);
 	assert_int_equal(config->stay_hot_ns, 5000000);
+	assert_int_equal(config->sweep_budget_ns, 1000000);
 	assert_false(config->idle_sleep);
 	assert_string_equal(config->control_socket, "/run/c");
 	assert_int_equal(config->tariff_per_frame, 5);
@@ -89,7 +96,12 @@ static void every_key_arrives(void **state)
 	assert_true(config->classes[1].bid == 1.5);
 	assert_int_equal(config->classes[1].weight, 3);
 	assert_true(config->classes[1].pinned);
-	assert_int_equal(config->classes[1].rate_bits_per_second, 2500000);
+	assert_int_equal(config->classes[1].rate.bits_per_second, 2500000);
+	assert_int_equal(config->classes[1].rate.burst_bytes, 65536);
+	assert_true(config->classes[1].rate.layer1);
+	assert_int_equal(config->interfaces[0].rate.bits_per_second, 2500000);
+	assert_int_equal(config->interfaces[0].rate.burst_bytes, 65536);
+	assert_true(config->interfaces[0].rate.layer1);
 	assert_int_equal(config->classes[1].hold_ns, 10000000000);
 	assert_int_equal(config->classes[2].on_full, TP_ON_FULL_DROP);
 	assert_true(config->tenants[0].has_budget);
@@ -168,7 +180,14 @@ static void classes_are_checked(void **state)
 			"$.classes.gold.rate: found 2000 (number): a number without a unit; "
 			"accepted: a string of a number and one of bit/s, kbit/s"},
 		{CLASS("'bid':2,'rate':'fast'"), "$.classes.gold.rate: found \"fast\" (string)"},
-		{CLASS("'bid':2,'rate':'999bit/s'"), "accepted: 1000bit/s to"},
+		{CLASS("'bid':2,'rate':'12143bit/s'"),
+			"$.classes.gold.rate: found \"12143bit/s\" (string); accepted: one frame "
+			"of "
+			"1518 bytes a second or more: 12144bit/s to 100Tbit/s, or 1pps to"},
+		{CLASS("'bid':2,'rate':'0pps'"), "rate: found \"0pps\" (string); accepted: one"},
+		{CLASS("'bid':2,'rate':'0.5pps'"), "rate: found \"0.5pps\" (string): less than"},
+		{CLASS("'bid':2,'rate':'1001Mpps'"), "rate: found \"1001Mpps\" (string); accepted"},
+		{CLASS("'bid':2,'rate':'101Tbit/s'"), "rate: found \"101Tbit/s\""},
 		{CLASS("'bid':2,'rate':'99999999999999999999Tbit/s'"), "more than 64 bits hold"},
 		{CLASS("'bid':2,'on_full':'wait'"), "$.classes.gold.on_full: found \"wait\""},
 		{CLASS("'bid':2,'on_full':{}"), "$.classes.gold.on_full.hold: found nothing"},
@@ -176,7 +195,8 @@ static void classes_are_checked(void **state)
 		{CLASS("'bid':2,'on_full':{'hold':'11s'}"), "on_full.hold: found \"11s\""},
 		{CLASS("'bid':2,'on_full':{'hold':'0s'}"), "on_full.hold: found \"0s\""},
 		{CLASS("'bid':2,'bids':3"), "$.classes.gold.bids: found an unknown key; accepted "
-					    "keys: bid, weight, pinned, rate, on_full"},
+					    "keys: bid, weight, pinned, rate, burst, "
+					    "rate_layer, on_full"},
 		{FILE_OF("", ""), "$.classes: found 0 classes; accepted: 1 to 64"},
 		{FILE_OF("'':{'bid':2}", ""), "$.classes[\"\"]: found this name; accepted: "},
 		{FILE_OF("'a b':{'bid':2}", ""), "$.classes[\"a b\"]: found this name"},
@@ -280,6 +300,11 @@ static void the_rest_is_checked(void **state)
 		{"{'dataplane':{'stay_hot':2}" REST, "stay_hot: found 2"},
 		{"{'dataplane':{'stay_hot':'11s'}" REST, "stay_hot: found \"11s\""},
 		{"{'dataplane':{'idle_sleep':'no'}" REST, "idle_sleep: found \"no\""},
+		{"{'dataplane':{'sweep_budget':20}" REST, "sweep_budget: found 20 (number)"},
+		{"{'dataplane':{'sweep_budget':'999ns'}" REST,
+			"$.dataplane.sweep_budget: found \"999ns\" (string); accepted: 1000ns to "
+			"10000000ns"},
+		{"{'dataplane':{'sweep_budget':'10.001ms'}" REST, "sweep_budget: found \"10.001ms"},
 		{"{'dataplane':{'control_socket':'x'}" REST, "control_socket: found \"x\""},
 		{"{'tariff':{'per_frame':-1}" REST, "$.tariff.per_frame: found -1"},
 		{"{'tariff':{'per_frame':1000001}" REST, "$.tariff.per_frame: found 1000001"},
@@ -287,6 +312,98 @@ static void the_rest_is_checked(void **state)
 
 	(void)state;
 	refuse_all(refusals, sizeof(refusals) / sizeof(refusals[0]));
+}
+
+static void rates_are_inherited_and_replaced(void **state)
+{
+	struct tp_config *config = accepted(
+		"{'classes':{'slow':{'bid':2,'rate':'10Mbit/s','burst':'2ms','rate_layer':'l1'},"
+		"'free':{'bid':2}},'tenants':{'acme':{'interfaces':{"
+		"'a':{'mac':'02:00:00:00:00:01','class':'slow','socket':'/a'},"
+		"'b':{'mac':'02:00:00:00:00:02','class':'slow','socket':'/b','rate':'1Gbit/s'},"
+		"'c':{'mac':'02:00:00:00:00:03','class':'slow','socket':'/c','rate':'2kpps'},"
+		"'d':{'mac':'02:00:00:00:00:04','class':'slow','socket':'/d','burst':'1MiB'},"
+		"'e':{'mac':'02:00:00:00:00:05','class':'free','socket':'/e'},"
+		"'f':{'mac':'02:00:00:00:00:06','class':'free','socket':'/f%d','count':2,"
+		"'rate':'1pps','burst':'10s'}}}}}");
+	const struct tp_rate_config expected[] = {
+		{.bits_per_second = 10000000, .burst_ns = 2000000, .layer1 = true},
+		{.bits_per_second = 1000000000, .burst_ns = 2000000, .layer1 = true},
+		{.frames_per_second = 2000, .burst_ns = 2000000, .layer1 = true},
+		{.bits_per_second = 10000000, .burst_bytes = 1048576, .layer1 = true},
+		{0},
+		{.frames_per_second = 1, .burst_ns = 10000000000},
+		{.frames_per_second = 1, .burst_ns = 10000000000},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+		const struct tp_rate_config *found = &config->interfaces[i].rate;
+
+		assert_int_equal(found->bits_per_second, expected[i].bits_per_second);
+		assert_int_equal(found->frames_per_second, expected[i].frames_per_second);
+		assert_int_equal(found->burst_bytes, expected[i].burst_bytes);
+		assert_int_equal(found->burst_ns, expected[i].burst_ns);
+		assert_int_equal(found->layer1, expected[i].layer1);
+	}
+	tp_config_free(config);
+}
+
+#define RATE(body) CLASS("'bid':2," body)
+#define VM_OF(class, more)                                                                         \
+	FILE_OF("'gold':{'bid':2," class "}",                                                      \
+		"'vm1':{" MAC1 ",'class':'gold','socket':'/s'" more "}")
+
+static void rates_and_bursts_are_checked_together(void **state)
+{
+	static const struct refusal refusals[] = {
+		{RATE("'burst':'64KiB'"),
+			"$.classes.gold.burst: found \"64KiB\" (string); accepted: "
+			"only together with a \"rate\""},
+		{RATE("'rate':'1Gbit/s','burst':65536"),
+			"burst: found 65536 (number): a number without a unit; accepted: a string "
+			"of a number and one of B, KiB"},
+		{RATE("'rate':'1Gbit/s','burst':'64kB'"),
+			"burst: found \"64kB\" (string): not one"},
+		{RATE("'rate':'1Gbit/s','burst':'0B'"), "burst: found \"0B\""},
+		{RATE("'rate':'1Gbit/s','burst':'2GiB'"),
+			"accepted: one frame or more, up to 1GiB"},
+		{RATE("'rate':'1Gbit/s','burst':'11s'"), "burst: found \"11s\""},
+		{RATE("'rate':'1Gbit/s','burst':'1517B'"),
+			"$.classes.gold.burst: found \"1517B\" (string); accepted: a burst of one "
+			"frame or more: 1518B, which is 12144ns at this rate"},
+		{RATE("'rate':'10Mbit/s','burst':'1ms'"),
+			"found \"1ms\" (string); accepted: a burst of one frame or more: 1518B, "
+			"which is 1214400ns at this rate"},
+		{RATE("'rate':'3pps','burst':'333333333ns'"),
+			"accepted: a burst of one frame or more, which is 333333334ns"},
+		{RATE("'rate':'1kpps','burst':'64KiB'"),
+			"burst: found \"64KiB\" (string); accepted: a burst as a time"},
+		{RATE("'rate_layer':'l1'"), "$.classes.gold.rate_layer: found \"l1\" (string); "
+					    "accepted: only together with a \"rate\" in bits"},
+		{RATE("'rate':'1kpps','rate_layer':'l2'"), "rate_layer: found \"l2\""},
+		{RATE("'rate':'1Gbit/s','rate_layer':1"),
+			"rate_layer: found 1 (number); accepted: \"l1\" or \"l2\""},
+		{VM_OF("'weight':1", ",'rate':5"), PLACE ".rate: found 5 (number)"},
+		{VM_OF("'weight':1", ",'rate':'1bit/s'"), PLACE ".rate: found \"1bit/s\""},
+		{VM_OF("'weight':1", ",'burst':'5ms'"), PLACE ".burst: found \"5ms\" (string); "
+							      "accepted: only together with"},
+		{VM_OF("'rate':'1Gbit/s','burst':'13us'", ",'rate':'10Mbit/s'"),
+			PLACE ".rate: found \"10Mbit/s\" (string); accepted: a burst of one frame"},
+		{VM_OF("'rate':'1Gbit/s','burst':'13us'", ",'burst':'12us'"),
+			PLACE ".burst: found \"12us\""},
+		{VM_OF("'rate':'1Gbit/s','burst':'1MiB'", ",'rate':'5pps'"),
+			PLACE ".rate: found \"5pps\" (string); accepted: a burst as a time"},
+		{VM_OF("'rate':'1Gbit/s'", ",'rate_layer':'l1'"),
+			PLACE ".rate_layer: found an unknown key"},
+	};
+
+	(void)state;
+	refuse_all(refusals, sizeof(refusals) / sizeof(refusals[0]));
+	tp_config_free(accepted(RATE("'rate':'1Gbit/s','burst':'1518B'")));
+	tp_config_free(accepted(RATE("'rate':'10Mbit/s','burst':'1214400ns'")));
+	tp_config_free(accepted(RATE("'rate':'3pps','burst':'333333334ns'")));
+	tp_config_free(accepted(RATE("'rate':'1000Mpps','burst':'1ns'")));
 }
 
 int main(void)
@@ -300,6 +417,8 @@ int main(void)
 		cmocka_unit_test(one_mac_may_be_in_two_tenants),
 		cmocka_unit_test(classes_are_checked),
 		cmocka_unit_test(interfaces_are_checked),
+		cmocka_unit_test(rates_are_inherited_and_replaced),
+		cmocka_unit_test(rates_and_bursts_are_checked_together),
 		cmocka_unit_test(the_rest_is_checked),
 	};
 

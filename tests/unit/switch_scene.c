@@ -22,7 +22,7 @@
 #define SCENE_EVICT 0
 #endif
 
-static void start_eal_once(void)
+void scene_start_eal(void)
 {
 	char *arguments[] = {"unit", "--no-huge", "--no-pci", "--no-telemetry", "--no-shconf",
 		"-m96", "-l0", "--log-level=*:error", NULL};
@@ -59,6 +59,8 @@ static uint64_t mac_of(
 static uint16_t class_of(
 	const struct scene *scene, const struct scene_options *options, unsigned guest)
 {
+	if (options->weight[guest] > 0)
+		return (uint16_t)(SCENE_OWN + guest);
 	if (guest < options->pinned)
 		return SCENE_PINNED;
 	return guest >= scene->guests - options->dear ? SCENE_DEAR : SCENE_PLAIN;
@@ -72,20 +74,23 @@ struct tp_snapshot *scene_snapshot(struct scene *scene, const struct scene_optio
 	unsigned each = scene->guests / scene->tenants;
 
 	assert_non_null(snapshot);
+	snapshot->tariff = options->tariff;
+	if (options->tariff.per_frame == 0 && options->tariff.per_64_bytes == 0)
+		snapshot->tariff = (struct tp_tariff){.per_frame = 16, .per_64_bytes = 1};
 	for (unsigned c = 0; c < SCENE_CLASSES; c++)
 		snapshot->classes[c] = (struct tp_class){
 			.hold_cycles = (uint64_t)((double)hold_ns * rte_get_tsc_hz() / 1e9),
 			.drop_when_full = options->drop_when_full,
-			.pinned = c == SCENE_PINNED,
+			.pinned = c == SCENE_PINNED ||
+				  (c >= SCENE_OWN && c - SCENE_OWN < options->pinned),
 			.bid = c == SCENE_DEAR ? 64 * 16 : 2 * 16,
 			/* Rings are filled to the brim, whatever the bid, unless a test wants
 			 * prices. */
 			.threshold = tp_price_threshold(
 				options->prices ? (c == SCENE_DEAR ? 64 : 2) * TP_PRICE_ONE
 						: 1000 * TP_PRICE_ONE),
-			.weight = 1,
+			.weight = c >= SCENE_OWN ? options->weight[c - SCENE_OWN] : 1,
 		};
-	snapshot->tariff = (struct tp_tariff){.per_frame = 16, .per_64_bytes = 1};
 	snapshot->lowest_class = SCENE_PLAIN;
 	for (unsigned t = 0; t < scene->tenants; t++)
 		snapshot->tenants[t] = (struct tp_tenant){
@@ -101,6 +106,7 @@ struct tp_snapshot *scene_snapshot(struct scene *scene, const struct scene_optio
 			.tenant = tenant_of(scene, i),
 			.source_mac_check = !options->no_source_check,
 			.class = class_of(scene, options, i),
+			.shape = tp_shape_make(&options->rate[i], rte_get_tsc_hz()),
 		};
 	assert_int_equal(tp_snapshot_seal(snapshot, SOCKET_ID_ANY, NULL), 0);
 	return snapshot;
@@ -235,7 +241,10 @@ void scene_start(struct scene *scene, unsigned number, const struct scene_option
 	ring->generation++;
 	ring->unkicked = 0;
 	ring->rang = ring->armed;
-	ring->queued = ring->listed = false;
+	ring->queued = ring->listed = ring->blocked = ring->queues = false;
+	ring->seen_at = 0;
+	ring->deficit = 0;
+	atomic_store(&ring->residence, TP_RESIDENCE_COLD);
 	atomic_store(&ring->arming, false);
 	assert_int_equal(
 		tp_vring_start(&ring->tx, &guest->tx.setup, guest->memory.memory, &error), 0);
@@ -253,6 +262,7 @@ void scene_stop(struct scene *scene, unsigned number)
 	if (tp_ring_armed(&guest->context->pair[0]))
 		tp_doorbell_disarm(&scene->dataplane->worker[0].doorbell, &guest->arm);
 	tp_vring_stop(&guest->context->pair[0].tx);
+	atomic_store(&guest->context->pair[0].residence, TP_RESIDENCE_COLD);
 }
 
 void scene_begin(struct scene *scene, const struct scene_options *options)
@@ -261,7 +271,7 @@ void scene_begin(struct scene *scene, const struct scene_options *options)
 	uint16_t pairs[SCENE_GUESTS];
 	struct tp_error error;
 
-	start_eal_once();
+	scene_start_eal();
 	*scene = (struct scene){.guests = options->guests};
 	scene->tenants = options->tenants == 0 ? 1 : options->tenants;
 	for (unsigned i = 0; i < scene->guests; i++)
@@ -277,6 +287,8 @@ void scene_begin(struct scene *scene, const struct scene_options *options)
 		.hot_contexts = options->hot_contexts == 0 ? scene->guests : options->hot_contexts,
 		.stay_hot_ns = options->stay_hot_ns == 0 ? 10000000000 : options->stay_hot_ns,
 		.hot_cache = !options->dense,
+		.sweep_budget_ns = options->sweep_budget_ns > 0 ? options->sweep_budget_ns
+								: UINT64_C(10000000000),
 		.idle_sleep = true,
 		.socket = SOCKET_ID_ANY,
 	};

@@ -62,10 +62,18 @@ struct scene_options {
 	bool prices;           /* classes are refused above their bid: 2, the dear one 64 */
 	unsigned pinned;       /* so many guests, the first ones, are of a pinned class */
 	unsigned dear;         /* so many guests, the last ones, are of a class that bids most */
+	/* Guests with a weight are each of a class of its own, SCENE_OWN + guest. */
+	uint32_t weight[SCENE_GUESTS];
+	struct tp_rate rate[SCENE_GUESTS];
+	struct tp_tariff tariff;  /* all 0 stands for 16 and 1 */
+	uint64_t sweep_budget_ns; /* 0 stands for 10 s: bursts are whole on a busy machine too */
 };
 
 /* Classes of a scene. */
-enum { SCENE_PLAIN, SCENE_PINNED, SCENE_DEAR, SCENE_CLASSES };
+enum { SCENE_PLAIN, SCENE_PINNED, SCENE_DEAR, SCENE_OWN, SCENE_CLASSES = SCENE_OWN + SCENE_GUESTS };
+
+/** Start the EAL, unless it runs. */
+void scene_start_eal(void);
 
 /** Build the scene; receive buffers are posted, nothing is sent yet. */
 void scene_begin(struct scene *scene, const struct scene_options *options);

@@ -43,6 +43,28 @@ static void rates_are_in_bits_per_second(void **state)
 	assert_int_equal(parsed("1.5Tbit/s", &tp_units_rate), 1500000000000);
 }
 
+static void rates_may_count_frames(void **state)
+{
+	(void)state;
+	assert_int_equal(parsed("7pps", &tp_units_rate), 7);
+	assert_int_equal(parsed("1.5kpps", &tp_units_rate), 1500);
+	assert_int_equal(parsed("2 Mpps", &tp_units_rate), 2000000);
+	assert_true(tp_units_match("2 Mpps", &tp_units_frame_rate));
+	assert_false(tp_units_match("2Mbit/s", &tp_units_frame_rate));
+	assert_false(tp_units_match("Mpps", &tp_units_frame_rate));
+	assert_false(tp_units_match("2  Mpps", &tp_units_frame_rate));
+	assert_false(tp_units_match("", &tp_units_frame_rate));
+}
+
+static void bursts_are_sizes_or_times(void **state)
+{
+	(void)state;
+	assert_int_equal(parsed("64KiB", &tp_units_burst), 65536);
+	assert_int_equal(parsed("2ms", &tp_units_burst), 2000000);
+	assert_true(tp_units_match("64KiB", &tp_units_size));
+	assert_false(tp_units_match("2ms", &tp_units_size));
+}
+
 static void times_are_in_nanoseconds(void **state)
 {
 	(void)state;
@@ -124,6 +146,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rates_are_in_bits_per_second),
+		cmocka_unit_test(rates_may_count_frames),
+		cmocka_unit_test(bursts_are_sizes_or_times),
 		cmocka_unit_test(times_are_in_nanoseconds),
 		cmocka_unit_test(sizes_are_in_bytes),
 		cmocka_unit_test(zeros_change_nothing),

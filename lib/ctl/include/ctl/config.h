@@ -21,12 +21,21 @@
 enum tp_on_full { TP_ON_FULL_HOLD, TP_ON_FULL_DROP };
 enum tp_unknown_unicast { TP_UNKNOWN_UNICAST_DROP, TP_UNKNOWN_UNICAST_FLOOD };
 
+/** How an interface is shaped. */
+struct tp_rate_config {
+	uint64_t bits_per_second; /* one of these two; both 0: not shaped */
+	uint64_t frames_per_second;
+	uint64_t burst_bytes; /* one of these two, bytes only of a rate in bits; */
+	uint64_t burst_ns;    /* both 0: what 1 ms of the rate is, a frame at least */
+	bool layer1;          /* bits are counted as on the wire, 24 bytes more a frame */
+};
+
 struct tp_class_config {
 	char *name;
-	double bid;                    /* highest price it pays, > 1 */
-	uint32_t weight;               /* share of worker time, >= 1 */
-	bool pinned;                   /* never cold */
-	uint64_t rate_bits_per_second; /* 0: not shaped */
+	double bid;                 /* highest price it pays, > 1 */
+	uint32_t weight;            /* share of worker time, >= 1 */
+	bool pinned;                /* never cold */
+	struct tp_rate_config rate; /* of each of its interfaces that has none of its own */
 	enum tp_on_full on_full;
 	uint64_t hold_ns; /* longest hold of a refused frame */
 };
@@ -40,6 +49,7 @@ struct tp_interface_config {
 	uint16_t queue_pairs;  /* default 1, at most 8 */
 	uint32_t class_index;
 	uint32_t tenant_index;
+	struct tp_rate_config rate; /* its own or its class's */
 };
 
 struct tp_tenant_config {
@@ -56,12 +66,13 @@ struct tp_tenant_config {
 struct tp_config {
 	uint16_t worker_cores[TP_CONFIG_WORKERS_MAX]; /* CPU numbers, one worker each */
 	uint32_t worker_count;
-	int control_core;      /* CPU of the control plane, -1: not stated */
-	bool hot_cache;        /* default true; false: every ring is polled on every sweep */
-	uint32_t hot_contexts; /* source rings that a worker keeps hot */
-	uint64_t stay_hot_ns;  /* how long an idle ring stays hot */
-	bool idle_sleep;       /* default true; workers with nothing to poll sleep */
-	char *control_socket;  /* default /run/turnpike/control.sock */
+	int control_core;         /* CPU of the control plane, -1: not stated */
+	bool hot_cache;           /* default true; false: every ring is polled on every sweep */
+	uint32_t hot_contexts;    /* source rings that a worker keeps hot */
+	uint64_t stay_hot_ns;     /* how long an idle ring stays hot */
+	uint64_t sweep_budget_ns; /* how long a sweep may take */
+	bool idle_sleep;          /* default true; workers with nothing to poll sleep */
+	char *control_socket;     /* default /run/turnpike/control.sock */
 	uint64_t tariff_per_frame;
 	uint64_t tariff_per_64_bytes;
 	struct tp_class_config *classes;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -17,12 +18,14 @@ struct tp_unit {
 
 struct tp_unit_family {
 	const char *example;
-	struct tp_unit units[8]; /* smallest first, ended by a NULL name */
+	struct tp_unit units[10]; /* smallest first, ended by a NULL name */
 };
 
-extern const struct tp_unit_family tp_units_rate; /* value in bit/s */
-extern const struct tp_unit_family tp_units_time; /* value in ns */
-extern const struct tp_unit_family tp_units_size; /* value in bytes */
+extern const struct tp_unit_family tp_units_rate;       /* value in bit/s, or in frames a second */
+extern const struct tp_unit_family tp_units_frame_rate; /* of these, those in frames a second */
+extern const struct tp_unit_family tp_units_time;       /* value in ns */
+extern const struct tp_unit_family tp_units_size;       /* value in bytes */
+extern const struct tp_unit_family tp_units_burst;      /* value in bytes, or in ns */
 
 /**
  * Parse a number with its unit; one space may stand between the two.
@@ -36,6 +39,9 @@ extern const struct tp_unit_family tp_units_size; /* value in bytes */
  */
 int tp_units_parse(const char *text, const struct tp_unit_family *family, uint64_t *value,
 	struct tp_error *error);
+
+/** Is it a number with a unit of this family? Threading: any. */
+bool tp_units_match(const char *text, const struct tp_unit_family *family);
 
 /**
  * Write "reason; accepted: a number with one of bit/s, kbit/s, ..." into an error.

@@ -41,13 +41,14 @@ struct tp_ring_pair {
 	uint32_t served;         /* frames of tx completed; tx's worker: rw, control: r (relaxed) */
 
 	/* Whose turn it is; the tx ring's worker: rw, control: w before the start. */
-	uint32_t blocked_at; /* interface that it waits at */
+	uint32_t blocked_at; /* interface whose ring has refused its oldest frame */
 	uint64_t seen_at;    /* ... a TSC; 0: those seen are all taken (path/latency.h) */
 	int64_t deficit;     /* credits that it may spend, in 1/2^16 (path/scheduler.h) */
 	uint32_t swept;      /* the sweep that last found frames here */
 	uint32_t tried;      /* when its interface's rate last paid for it (path/shaper.h) */
 	uint16_t seen;       /* frames before this index were first seen at seen_at ... */
-	bool blocked;        /* waits at a full destination (path/turn.h) */
+	bool blocked;        /* a destination has refused its oldest frame (path/turn.h) */
+	bool queues;         /* for its turn there, or has just had it */
 } __attribute__((aligned(64)));
 
 static_assert(sizeof(struct tp_ring_pair) == 320, "two rings and one line beside them");
