@@ -162,13 +162,32 @@ static int spread_out(struct tp_appliance *appliance, uint32_t tenant)
 	return result;
 }
 
+static void hand_over(struct tp_port *port, uint32_t pair, unsigned worker)
+{
+	unsigned from = port->context->pair[pair].worker;
+
+	if (from == worker)
+		return;
+	take(port, pair);
+	tp_dataplane_leave(port->appliance->dataplane, from);
+	give(port, pair, worker);
+}
+
+/* What a rate has left is known to one worker. */
+static bool stays_together(const struct tp_port *port)
+{
+	const struct tp_snapshot *snapshot =
+		atomic_load_explicit(&port->appliance->dataplane->snapshot, memory_order_relaxed);
+
+	return tp_shaped(&snapshot->interfaces[port->index].shape);
+}
+
 int tp_spread_move(
 	struct tp_appliance *appliance, struct tp_port *port, uint32_t pair, unsigned worker)
 {
 	uint32_t tenant = tenant_of(port);
-	unsigned from = port->context->pair[pair].worker;
 
-	if (from == worker)
+	if (port->context->pair[pair].worker == worker)
 		return -EALREADY;
 	if (!tp_spread_is(appliance, tenant)) {
 		int result = spread_out(appliance, tenant);
@@ -176,8 +195,11 @@ int tp_spread_move(
 		if (result < 0)
 			return result;
 	}
-	take(port, pair);
-	tp_dataplane_leave(appliance->dataplane, from);
-	give(port, pair, worker);
+	if (!stays_together(port)) {
+		hand_over(port, pair, worker);
+		return 0;
+	}
+	for (uint32_t i = 0; i < port->context->pair_count; i++)
+		hand_over(port, i, worker);
 	return 0;
 }

@@ -20,7 +20,8 @@
 int tp_spread_gather(struct tp_appliance *appliance, uint32_t tenant, unsigned worker);
 
 /**
- * A worker serves one source ring of a tenant, which is spread from now on.
+ * A worker serves one source ring of a tenant, which is spread from now on. All rings of an
+ * interface that has a rate go with it.
  * @return 0; -EALREADY if that is so; -ENOMEM: there is no memory for what the workers share
  */
 int tp_spread_move(
