@@ -304,7 +304,9 @@ static void purge_table(const struct tp_worker *worker, struct tp_hot_table *tab
 			i++;
 			continue;
 		}
-		tp_hot_move(entry->ring, TP_RESIDENCE_COLD);
+		/* One that has started anew is marked by control. */
+		if (entry->generation == tp_hot_generation(entry->ring))
+			tp_hot_move(entry->ring, TP_RESIDENCE_COLD);
 		tp_hot_remove(table, i);
 	}
 }
