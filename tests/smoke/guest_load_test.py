@@ -120,6 +120,7 @@ class Honest(LoadScenario):
             self.assertAlmostEqual(group["from"]["mpps"] * 1e6 * run["seconds"],
                                    group["tx_frames"], delta=600)
             self.assertGreater(group["from"]["latency_us"]["p50"], 0)
+            self.assertLessEqual(group["from"]["waiting"], 256 * group["devices"])
         self.assertEqual(sum(group["from"]["latency_us"]["count"] for group in groups.values()),
                          run["latency_us"]["count"])
 
