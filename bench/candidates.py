@@ -4,84 +4,11 @@ import json
 import os
 import pathlib
 import re
-import select
 import signal
-import subprocess
 import time
 
 from machine import PACKAGES, Failure, run_tool
-
-
-class Process:
-    """A child in a session of its own, ended by its id."""
-
-    def __init__(self, command, log, **options):
-        self.name = log.stem
-        self.log = log
-        with log.open("ab") as file:
-            self.child = subprocess.Popen(
-                [str(part) for part in command], stdin=subprocess.PIPE, stderr=file,
-                stdout=options.pop("stdout", file), start_new_session=True, **options)
-
-    def signal(self, number):
-        if self.child.poll() is None:
-            os.kill(self.child.pid, number)
-
-    def expect_alive(self):
-        if self.child.poll() is not None:
-            raise Failure(f"{self.name} ended with {self.child.returncode}: {self.last_words()}")
-
-    def last_words(self):
-        return " / ".join(self.log.read_text(errors="replace").strip().splitlines()[-3:])
-
-    def stop(self, patience=5):
-        self.signal(signal.SIGCONT)
-        try:
-            self.child.stdin.close()
-        except OSError:
-            pass
-        for number in (None, signal.SIGTERM, signal.SIGKILL):
-            if number is not None:
-                self.signal(number)
-            try:
-                self.child.wait(patience if number else patience / 5)
-                return
-            except subprocess.TimeoutExpired:
-                pass
-
-
-class Load(Process):
-    """The guests: turnpike-guest, which answers each command with one line of JSON."""
-
-    def __init__(self, command, log):
-        super().__init__(command, log, stdout=subprocess.PIPE)
-        self.attached = self.answer(120)
-
-    def answer(self, timeout):
-        readable, _, _ = select.select([self.child.stdout], [], [], timeout)
-        line = self.child.stdout.readline() if readable else b""
-        if not line:
-            raise Failure(f"{self.name}: no answer within {timeout:.0f} s: {self.last_words()}")
-        found = json.loads(line)
-        if "error" in found:
-            raise Failure(f"{self.name}: {found['error']}")
-        return found
-
-    def ask(self, command, timeout=10):
-        self.child.stdin.write(f"{command}\n".encode())
-        self.child.stdin.flush()
-        return self.answer(timeout)
-
-    def set_up(self, case):
-        self.ask(f"set size {case.size}")
-        self.ask(f"set talking {case.talking}")
-        self.ask("set verify burst")
-
-    def run(self, seconds):
-        return self.ask(f"run {seconds}", seconds + 30)["run"]
-
-    def search(self, seconds):
-        return self.ask(f"search ndr {seconds}", 60 * (seconds + 2))["search"]
+from processes import Load, Process
 
 
 class Candidate:
@@ -136,9 +63,13 @@ class Candidate:
         self.settle()
         self.pause()
 
+    def set_up(self, case):
+        """Make the load that of a case."""
+        self.load.set(size=case.size, talking=case.talking, verify="burst")
+
     def settle(self):
         """A switch may set its ports up after the guests are there; let it, till frames flow."""
-        self.load.set_up(self.first_case)
+        self.set_up(self.first_case)
         for _ in range(20):
             time.sleep(self.settle_seconds)
             if self.load.run(0.1)["rx_frames"] > 0:
@@ -171,18 +102,26 @@ class Candidate:
                     own += int(line.split()[1]) * 1024
         return own
 
+    def look(self):
+        """What counts up: time, and what the switch shows."""
+        return {"seconds": time.monotonic(), "cpu_seconds": self.switch_seconds(),
+                "dropped": self.dropped()}
+
+    def since(self, before):
+        return {name: value - before[name] for name, value in self.look().items()}
+
     def measure(self, seconds, case):
         self.resume()
         try:
             time.sleep(0.05)
-            self.load.set_up(case)
-            drops = self.dropped()
-            start, before = time.monotonic(), self.switch_seconds()
+            self.set_up(case)
+            before = self.look()
             result = self.load.run(seconds)
-            share = (self.switch_seconds() - before) / (time.monotonic() - start)
+            switch = self.since(before)
+            share = switch["cpu_seconds"] / switch["seconds"]
             order = result["order"]
-            return {**result, "lost": order["lost"], "sent": order["sent"],
-                    "explained": self.dropped() - drops,
+            return {**result, "lost": order["lost"], "sent": order["sent"], "switch": switch,
+                    "explained": switch["dropped"], "load_cpu": result["cpu"],
                     "cpu": round(min(result["cpu"], share), 3)}
         finally:
             self.pause()
@@ -190,7 +129,7 @@ class Candidate:
     def search(self, seconds, case):
         self.resume()
         try:
-            self.load.set_up(case)
+            self.set_up(case)
             return self.load.search(seconds)
         finally:
             self.pause()
@@ -263,33 +202,44 @@ class Turnpike(Candidate):
     dataplane = {}  # of its configuration, beside the cores
     pinned = 0      # interfaces of a pinned class beside the guests
     hold = "1ms"    # of a frame whose destination is full
+    build = None    # whose switch it is; None: that of all
 
-    def start_switch(self):
-        config = {
-            "dataplane": {"worker_cores": [self.options.switch_core],
-                          "control_core": self.options.load_core,
-                          "control_socket": f"{self.directory}/control.sock", **self.dataplane},
-            "classes": {"gold": {"bid": 64, "weight": 8, "on_full": {"hold": self.hold}},
-                        "pinned": {"bid": 128, "pinned": True}},
-            "tenants": {"bench": {"interfaces": {"guest": {
-                "count": self.guests, "mac": "02:00:00:00:00:01", "class": "gold",
-                "socket": self.socket()}}}}}
+    def classes(self):
+        return {"gold": {"bid": 64, "weight": 8, "on_full": {"hold": self.hold}},
+                "pinned": {"bid": 128, "pinned": True}}
+
+    def interfaces(self):
+        return {"guest": {"count": self.guests, "mac": "02:00:00:00:00:01", "class": "gold",
+                          "socket": self.socket()}}
+
+    def configuration(self):
+        tenants = {"bench": {"interfaces": self.interfaces()}}
         if self.pinned:  # in a tenant of its own, on the same worker
-            config["tenants"]["pinned"] = {"interfaces": {"pin": {
+            tenants["pinned"] = {"interfaces": {"pin": {
                 "count": self.pinned, "mac": "02:01:00:00:00:01", "class": "pinned",
                 "socket": f"{self.directory}/pin%d.sock"}}}
+        return {"dataplane": {"worker_cores": [self.options.switch_core],
+                              "control_core": self.options.load_core,
+                              "control_socket": self.control, **self.dataplane},
+                "classes": self.classes(), "tenants": tenants}
+
+    def program(self, name):
+        return (self.build or self.options.build) / "app" / name / name
+
+    def start_switch(self):
         self.control = f"{self.directory}/control.sock"
+        config = self.configuration()
         path = self.directory / "turnpike.json"
         path.write_text(json.dumps(config, indent=2))
         # Names of its own: who starts while another is held must not ask it whether it lives.
-        process = self.spawn([self.options.build / "app/turnpiked/turnpiked",
+        process = self.spawn([self.program("turnpiked"),
                               f"--file-prefix={self.directory.parent.parent.name}-{self.name}-"
                               f"{self.guests}", "--", "--config", str(path)])
         self.wait_for(self.socket(self.guests - 1), process)
 
     def show(self, what):
-        return json.loads(run_tool([self.options.build / "app/turnpike/turnpike", "-s",
-                                    self.control, "show", what, "-j"]))
+        return json.loads(run_tool([self.program("turnpike"), "-s", self.control, "show", what,
+                                    "-j"]))
 
     def dropped(self):
         return sum(one["frames"] for one in self.show("drops"))
@@ -342,10 +292,14 @@ class OpenVSwitch(Candidate):
         if errors:
             raise Failure(f"OVS: {' '.join(errors)}")
         flows = self.directory / "flows"
-        flows.write_text("".join(f"in_port={guest + 1},actions=output:{(guest ^ 1) + 1}\n"
+        flows.write_text("".join(f"in_port={guest + 1},actions=output:{self.partner(guest) + 1}\n"
                                  for guest in range(self.guests)))
         run_tool(["ovs-ofctl", "add-flows", f"unix:{self.directory}/br0.mgmt", str(flows)],
                  env=self.environment)
+
+    def partner(self, guest):
+        """To whom its frames go."""
+        return guest ^ 1
 
     def dropped(self):
         text = run_tool(["ovs-ofctl", "dump-ports", f"unix:{self.directory}/br0.mgmt"],

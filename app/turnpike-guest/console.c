@@ -19,7 +19,9 @@ static const char help_text[] =
 	"set burst N                      most frames of a device in one go\n"
 	"set rate R | set arrival A       full, 1Mpps/total, ... | constant, poisson, "
 	"on-off:ON,OFF\n"
+	"set rate|arrival|size GROUP=...  of one group, until it is set for all\n"
 	"set talk T | set talking N | set churn S | set verify V\n"
+	"set deaf LIST|none | set slow LIST:FPS|none\n"
 	"show port stats all|N            counters and rates since the last show\n"
 	"show fwd stats all | show config fwd | show latency\n"
 	"clear port stats all|N           counters to zero (always all)\n"
@@ -83,19 +85,18 @@ static int do_start(struct command *command, struct tp_error *error)
 	return status;
 }
 
-static void show_run(struct guest *guest, const struct tp_engine_report *report)
+static void show_run(struct guest *guest)
 {
 	if (guest->options.json)
-		json_run(guest, report);
+		json_run(guest);
 	else
-		text_run(guest, report);
+		text_run(guest);
 }
 
 /* @return 1: the answer was given. */
 static int do_stop(struct command *command, struct tp_error *error)
 {
 	struct guest *guest = command->guest;
-	struct tp_engine_report report;
 	int status;
 
 	if (command->count > 1)
@@ -105,32 +106,40 @@ static int do_stop(struct command *command, struct tp_error *error)
 	status = run_stop(guest, error);
 	if (status < 0)
 		return status;
-	tp_engine_report(guest->engine, &report);
-	show_run(guest, &report);
+	run_look(guest);
+	show_run(guest);
 	return 1;
+}
+
+static int set_appetite(
+	struct guest *guest, const char *what, const char *text, struct tp_error *error)
+{
+	const struct tp_engine_device *devices = guest->guests.devices;
+	int status = what[0] == 'd' ? habits_set_deaf(&guest->guests, text, error)
+				    : habits_set_slow(&guest->guests, text, error);
+
+	for (unsigned i = 0; status == 0 && i < guest->guests.count; i++)
+		status = tp_engine_set_appetite(
+			guest->engine, i, devices[i].deaf, devices[i].slow, error);
+	return status;
 }
 
 static int do_set(struct command *command, struct tp_error *error)
 {
-	struct tp_engine_load *load = &command->guest->load;
+	struct guest *guest = command->guest;
+	struct tp_engine_load *load = &guest->load;
 	const char *what = command->count == 3 ? command->word[1] : "";
 	const char *text = command->count == 3 ? command->word[2] : "";
 	double number;
+	int status;
 
 	if (command->guest->running)
 		return tp_error_set(error, EBUSY, "Please stop forwarding first");
-	if (strcmp(what, "fwd") == 0)
-		return tp_mode_parse(text, &load->mode, error);
-	if (strcmp(what, "txpkts") == 0 || strcmp(what, "size") == 0)
-		return tp_size_parse(text, &load->size, error);
-	if (strcmp(what, "rate") == 0)
-		return tp_load_parse_rate(text, &load->load, error);
-	if (strcmp(what, "arrival") == 0)
-		return tp_load_parse_arrival(text, &load->load, error);
-	if (strcmp(what, "talk") == 0)
-		return tp_talk_parse(text, &load->talk, error);
-	if (strcmp(what, "verify") == 0)
-		return tp_verify_parse(text, &load->verify, error);
+	if (strcmp(what, "deaf") == 0 || strcmp(what, "slow") == 0)
+		return set_appetite(guest, what, text, error);
+	status = load_set(load, &guest->guests, what, text, error);
+	if (status != -ENOENT)
+		return status;
 	if (!read_number(command, 2, 0, &number))
 		return bad_arguments(command, error);
 	if (strcmp(what, "burst") == 0)
@@ -161,20 +170,20 @@ static bool read_port(const struct command *command, unsigned word, int *port)
 static int do_show(struct command *command, struct tp_error *error)
 {
 	struct guest *guest = command->guest;
+	const struct tp_engine_report *report = &guest->results.during.all;
 	bool json = guest->options.json;
-	struct tp_engine_report report;
 	int port;
 
-	tp_engine_report(guest->engine, &report);
+	run_look(guest);
 	if (is(command, 1, "port") && is(command, 2, "stats") && command->count == 4 &&
 		read_port(command, 3, &port)) {
 		json ? json_port_stats(guest, port) : text_port_stats(guest, port);
 	} else if (is(command, 1, "fwd") && is(command, 2, "stats") && is(command, 3, "all")) {
-		json ? json_run(guest, &report) : text_forward_stats(guest);
+		json ? json_run(guest) : text_forward_stats(guest);
 	} else if (is(command, 1, "config") && is(command, 2, "fwd") && command->count == 3) {
 		json ? json_config(guest) : text_config(guest);
 	} else if (is(command, 1, "latency") && command->count == 2) {
-		json ? json_latency(&report) : text_latency(&report);
+		json ? json_latency(report) : text_latency(report);
 	} else {
 		return bad_arguments(command, error);
 	}
@@ -195,7 +204,6 @@ static int do_clear(struct command *command, struct tp_error *error)
 static int do_run(struct command *command, struct tp_error *error)
 {
 	struct guest *guest = command->guest;
-	struct tp_engine_report report;
 	double seconds;
 	int status;
 
@@ -204,14 +212,14 @@ static int do_run(struct command *command, struct tp_error *error)
 	if (command->count > 3 || !read_number(command, 1, 0.001, &seconds))
 		return bad_arguments(command, error);
 	if (command->count == 3) {
-		status = tp_size_parse(command->word[2], &guest->load.size, error);
+		status = load_set(&guest->load, &guest->guests, "size", command->word[2], error);
 		if (status < 0)
 			return status;
 	}
-	status = run_measured(guest, seconds, true, &report, error);
+	status = run_measured(guest, seconds, true, error);
 	if (status < 0)
 		return status;
-	show_run(guest, &report);
+	show_run(guest);
 	return 1;
 }
 

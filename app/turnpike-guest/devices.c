@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* From options to devices. */
-#include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +8,8 @@
 #include "ctl/config.h"
 #include "guest.h"
 
-#define PLACE "%d"
+#define PLACE  "%d"
+#define OTHERS "others"
 
 static int add_device(struct guests *guests, const struct options *options, const char *path,
 	const uint8_t mac[6], struct tp_error *error)
@@ -77,14 +76,16 @@ static int add_tenant(struct guests *guests, const struct options *options,
 	for (uint32_t i = 0; status == 0 && i < tenant->interface_count; i++) {
 		const struct tp_interface_config *interface =
 			&config->interfaces[tenant->first_interface + i];
-		unsigned group = interface->class_index % TP_ENGINE_CLASSES_MAX;
+		unsigned group = interface->class_index % TP_ENGINE_GROUPS_MAX;
 
 		status = add_device(guests, options, interface->socket, interface->mac, error);
 		if (status < 0)
 			break;
 		guests->devices[guests->count - 1].group = group;
 		guests->devices[guests->count - 1].frontend.serve = interface->client;
-		guests->group_name[group] = config->classes[interface->class_index].name;
+		if (guests->group_name[group] == NULL)
+			guests->group_name[group] =
+				strdup(config->classes[interface->class_index].name);
 	}
 	return status;
 }
@@ -130,120 +131,74 @@ static int add_configured(
 	return status;
 }
 
-static bool read_whole(const char **text, unsigned *value)
-{
-	char *end;
-	unsigned long number;
-
-	if (!isdigit((unsigned char)**text))
-		return false;
-	number = strtoul(*text, &end, 10);
-	*text = end;
-	*value = (unsigned)number;
-	return number <= 1u << 30;
-}
-
-/* "0,3-5" up to the end or a colon: calls back for each. @return what stands behind it, or NULL. */
-static const char *read_list(const char *text, unsigned limit,
-	void (*take)(void *context, unsigned number), void *context)
-{
-	for (;;) {
-		unsigned from, to;
-
-		if (!read_whole(&text, &from))
-			return NULL;
-		to = from;
-		if (*text == '-') {
-			text++;
-			if (!read_whole(&text, &to))
-				return NULL;
-		}
-		if (from > to || to >= limit)
-			return NULL;
-		for (unsigned i = from; i <= to; i++)
-			take(context, i);
-		if (*text != ',')
-			return text;
-		text++;
-	}
-}
-
-/* What --deaf, --slow and --leave make of a device. */
-struct habit {
-	struct tp_engine_device *devices;
-	bool deaf;
-	double slow;
-	double away_every, away_for;
+/* The devices of one --group. */
+struct membership {
+	struct guests *guests;
+	unsigned group;
+	unsigned twice; /* a device of two groups, plus one */
 };
 
-static void take_habit(void *context, unsigned number)
+static void take_member(void *context, unsigned number)
 {
-	const struct habit *habit = context;
-	struct tp_engine_device *device = &habit->devices[number];
+	struct membership *membership = context;
+	struct tp_engine_device *device = &membership->guests->devices[number];
 
-	device->deaf |= habit->deaf;
-	if (habit->slow > 0)
-		device->slow = habit->slow;
-	if (habit->away_every > 0) {
-		device->away_every = habit->away_every;
-		device->away_for = habit->away_for;
-	}
+	if (device->group != 0)
+		membership->twice = number + 1;
+	device->group = membership->group;
 }
 
-static bool read_positive(const char **text, double *value)
+static bool is_group_name(const struct guests *guests, const char *text, size_t length)
 {
-	char *end;
-
-	*value = strtod(*text, &end);
-	if (end == *text || !isfinite(*value) || *value <= 0)
-		return false;
-	*text = end;
-	return true;
+	for (unsigned i = 0; i < TP_ENGINE_GROUPS_MAX; i++) {
+		if (guests->group_name[i] != NULL && strlen(guests->group_name[i]) == length &&
+			strncmp(guests->group_name[i], text, length) == 0)
+			return false;
+	}
+	return length > 0;
 }
 
-static int refuse(const char *option, const char *text, const char *accepted, unsigned count,
-	struct tp_error *error)
+static int set_group(
+	struct guests *guests, unsigned group, const char *text, struct tp_error *error)
 {
-	return tp_error_set(error, EINVAL, "--%s: found \"%s\"; accepted: %s, devices 0 to %u",
-		option, text, accepted, count - 1);
+	struct membership membership = {.guests = guests, .group = group};
+	const char *equals = strchr(text, '=');
+	const char *end = NULL;
+
+	if (equals != NULL && is_group_name(guests, text, (size_t)(equals - text)))
+		end = read_list(equals + 1, guests->count, take_member, &membership);
+	if (end == NULL || *end != '\0')
+		return tp_error_set(error, EINVAL,
+			"--group: found \"%s\"; accepted: NAME=LIST such as gold=0,3-5, each NAME "
+			"once, devices 0 to %u",
+			text, guests->count - 1);
+	if (membership.twice > 0)
+		return tp_error_set(error, EINVAL,
+			"--group: found \"%s\", but device %u is in "
+			"another group; accepted: one for each",
+			text, membership.twice - 1);
+	guests->group_name[group] = strndup(text, (size_t)(equals - text));
+	return guests->group_name[group] == NULL ? tp_error_set(error, ENOMEM, "no memory") : 0;
 }
 
-static int set_habits(struct guests *guests, const struct options *options, struct tp_error *error)
+/* Devices of no group are together in the first, which has a name if there is another. */
+static int set_groups(struct guests *guests, const struct options *options, struct tp_error *error)
 {
-	struct habit habit = {.devices = guests->devices};
-	const char *end;
+	bool others = false;
+	int status = 0;
 
-	if (options->deaf != NULL) {
-		habit.deaf = true;
-		end = read_list(options->deaf, guests->count, take_habit, &habit);
-		if (end == NULL || *end != '\0')
-			return refuse("deaf", options->deaf, "0,3-5", guests->count, error);
-		habit.deaf = false;
-	}
-	if (options->slow != NULL) {
-		const char *rate = strchr(options->slow, ':');
-
-		if (rate == NULL || (rate++, !read_positive(&rate, &habit.slow)) || *rate != '\0' ||
-			(end = read_list(options->slow, guests->count, take_habit, &habit)) ==
-				NULL ||
-			*end != ':')
-			return refuse("slow", options->slow, "0,3-5:FRAMES_A_SECOND", guests->count,
-				error);
-		habit.slow = 0;
-	}
-	if (options->leave != NULL) {
-		const char *times = strchr(options->leave, ':');
-
-		if (times == NULL || (times++, !read_positive(&times, &habit.away_every)) ||
-			*times++ != ',' || !read_positive(&times, &habit.away_for) ||
-			*times != '\0' ||
-			(end = read_list(options->leave, guests->count, take_habit, &habit)) ==
-				NULL ||
-			*end != ':')
-			return refuse("leave", options->leave, "0,3-5:EVERY,FOR in seconds",
-				guests->count, error);
-	}
-	return 0;
+	for (unsigned i = 0; status == 0 && i < options->group_count; i++)
+		status = set_group(guests, i + 1, options->groups[i], error);
+	for (unsigned i = 0; i < guests->count; i++)
+		others |= guests->devices[i].group == 0;
+	if (status < 0 || options->group_count == 0 || !others)
+		return status;
+	if (!is_group_name(guests, OTHERS, strlen(OTHERS)))
+		return tp_error_set(error, EINVAL,
+			"--group: \"" OTHERS
+			"\" is the name of all that are in no group, and some are");
+	guests->group_name[0] = strdup(OTHERS);
+	return guests->group_name[0] == NULL ? tp_error_set(error, ENOMEM, "no memory") : 0;
 }
 
 int guests_make(struct guests *guests, const struct options *options, struct tp_error *error)
@@ -254,13 +209,17 @@ int guests_make(struct guests *guests, const struct options *options, struct tp_
 		status = add_configured(guests, options, error);
 	for (unsigned i = 0; status == 0 && i < options->socket_count; i++)
 		status = add_pattern(guests, options, options->sockets[i], error);
-	return status < 0 ? status : set_habits(guests, options, error);
+	if (status == 0)
+		status = set_groups(guests, options, error);
+	return status < 0 ? status : habits_set(guests, options, error);
 }
 
 void guests_free(struct guests *guests)
 {
 	for (unsigned i = 0; i < guests->count; i++)
 		free(guests->paths[i]);
+	for (unsigned i = 0; i < TP_ENGINE_GROUPS_MAX; i++)
+		free(guests->group_name[i]);
 	free(guests->paths);
 	free(guests->devices);
 	tp_config_free(guests->config);

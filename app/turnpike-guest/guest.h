@@ -33,10 +33,14 @@ struct options {
 	const char *deaf;
 	const char *slow;
 	const char *leave;
+	const char **groups; /* of --group, as given */
+	unsigned group_count;
 	unsigned rxq, txq, rxd, txd;
 	unsigned threads;
 	/* load */
 	struct tp_engine_load load;
+	const char **parts; /* "rate", "gold=1Mpps", ...: for groups, whose numbers come later */
+	unsigned part_count;
 	/* run */
 	double seconds; /* 0: until interrupted */
 	double warm_up;
@@ -52,8 +56,15 @@ struct guests {
 	struct tp_engine_device *devices;
 	unsigned count;
 	char **paths;
-	const char *group_name[TP_ENGINE_CLASSES_MAX]; /* NULL: no device in it */
-	struct tp_config *config;                      /* behind the names, or NULL */
+	char *group_name[TP_ENGINE_GROUPS_MAX]; /* NULL: no device in it, or no groups */
+	struct tp_config *config;               /* of --config, or NULL */
+};
+
+/* What the last run has shown. */
+struct results {
+	struct tp_engine_reports during; /* when the time measured was over: throughput, latency */
+	struct tp_engine_reports after;  /* when the last frame had come: loss, faults */
+	struct tp_engine_counts *device; /* of each, when the time was over */
 };
 
 struct guest {
@@ -62,6 +73,7 @@ struct guest {
 	struct tp_engine *engine;
 	struct tp_engine_load load; /* for the next run; options.load at first */
 	bool running;
+	struct results results;
 	struct tp_engine_counts *shown; /* at the last show, per device */
 	double *shown_at;               /* seconds of CLOCK_MONOTONIC, 0: never */
 };
@@ -85,18 +97,47 @@ void guests_free(struct guests *guests);
 /** Put the CPU numbers of "1,3-4" into the settings. As guests_make. */
 int read_cores(const char *text, struct tp_engine_settings *settings, struct tp_error *error);
 
+/* --- list.c --- */
+/**
+ * Read "0,3-5", "1-9/2" (each second) up to the first character that does not belong to it.
+ * @param limit  numbers must be less
+ * @param take   called for each number; NULL: only check
+ * @return what stands behind the list, or NULL if it is none.
+ */
+const char *read_list(const char *text, unsigned limit,
+	void (*take)(void *context, unsigned number), void *context);
+
+/* --- habits.c: 0, or negative errno with *error set and nothing changed --- */
+/** What the command line says. */
+int habits_set(struct guests *guests, const struct options *options, struct tp_error *error);
+/** Which devices are deaf, or slow, from now on: a list as --deaf and --slow have it, or "none". */
+int habits_set_deaf(struct guests *guests, const char *text, struct tp_error *error);
+int habits_set_slow(struct guests *guests, const char *text, struct tp_error *error);
+
+/* --- load_words.c --- */
+/**
+ * Set one property of the load.
+ * @param what    "fwd", "rate", "arrival", "size" (or "txpkts"), "talk" or "verify"
+ * @param text    as the command line has it; rate, arrival and size may have "GROUP=" before it
+ * @param guests  whose groups these are; NULL: such a text is only checked, any GROUP is right
+ * @return 0, -ENOENT if `what` is another word, -EINVAL with *error set.
+ */
+int load_set(struct tp_engine_load *load, const struct guests *guests, const char *what,
+	const char *text, struct tp_error *error);
+bool load_names_group(const char *text);
+/** Has a group a rate of its own? */
+bool load_has_own_rates(const struct tp_engine_load *load);
+
 /* --- run.c --- */
 double now_seconds(void);
 /** Start what guest->load says. @return 0, or negative errno with *error set. */
 int run_start(struct guest *guest, uint64_t tx_first, struct tp_error *error);
 int run_stop(struct guest *guest, struct tp_error *error);
-/**
- * One measured run: warm-up, the time, and the frames on their way waited for.
- * @param seconds  0: until interrupted
- * @param report   throughput of the time measured; counts of loss after the last frame came
- */
-int run_measured(struct guest *guest, double seconds, bool show, struct tp_engine_report *report,
-	struct tp_error *error);
+/** One measured run into guest->results: warm-up, the time, and the frames on their way waited
+ * for. @param seconds  0: until interrupted */
+int run_measured(struct guest *guest, double seconds, bool show, struct tp_error *error);
+/** What is known at this moment into guest->results, as both during and after the run. */
+void run_look(struct guest *guest);
 /** The search for the highest rate without loss. */
 int run_search(struct guest *guest, const struct tp_search_goal *goal, double trial_seconds,
 	struct tp_search_result *result, struct tp_error *error);
@@ -105,14 +146,14 @@ int run_search(struct guest *guest, const struct tp_search_goal *goal, double tr
 void text_port_stats(struct guest *guest, int device); /* -1: all */
 void text_progress(struct guest *guest);
 void text_forward_stats(struct guest *guest);
-void text_run(struct guest *guest, const struct tp_engine_report *report);
+void text_run(struct guest *guest);
 void text_search(const struct tp_search_goal *goal, const struct tp_search_result *result);
 void text_latency(const struct tp_engine_report *report);
 void text_config(const struct guest *guest);
 
 /* --- stats_json.c: one line each on standard output --- */
 void json_attached(const struct guest *guest, uint64_t elapsed_ns);
-void json_run(struct guest *guest, const struct tp_engine_report *report);
+void json_run(const struct guest *guest);
 void json_search(const struct guest *guest, const struct tp_search_goal *goal,
 	const struct tp_search_result *result);
 void json_port_stats(struct guest *guest, int device);

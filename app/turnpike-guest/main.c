@@ -83,7 +83,8 @@ static int attach(struct guest *guest, struct tp_error *error)
 			guest->guests.count, (double)elapsed / 1e9);
 	guest->shown = calloc(guest->guests.count, sizeof(*guest->shown));
 	guest->shown_at = calloc(guest->guests.count, sizeof(*guest->shown_at));
-	if (guest->shown == NULL || guest->shown_at == NULL)
+	guest->results.device = calloc(guest->guests.count, sizeof(*guest->results.device));
+	if (guest->shown == NULL || guest->shown_at == NULL || guest->results.device == NULL)
 		return tp_error_set(error, ENOMEM, "no memory");
 	return 0;
 }
@@ -104,15 +105,14 @@ static int search(struct guest *guest, struct tp_error *error)
 
 static int measure(struct guest *guest, struct tp_error *error)
 {
-	struct tp_engine_report report;
-	int status = run_measured(guest, guest->options.seconds, true, &report, error);
+	int status = run_measured(guest, guest->options.seconds, true, error);
 
 	if (status < 0)
 		return status;
 	if (guest->options.json)
-		json_run(guest, &report);
+		json_run(guest);
 	else
-		text_run(guest, &report);
+		text_run(guest);
 	return 0;
 }
 
@@ -121,6 +121,9 @@ static int work(struct guest *guest)
 	struct tp_error error = {{0}};
 	int status = guests_make(&guest->guests, &guest->options, &error);
 
+	for (unsigned i = 0; status == 0 && i < guest->options.part_count; i += 2)
+		status = load_set(&guest->load, &guest->guests, guest->options.parts[i],
+			guest->options.parts[i + 1], &error);
 	if (status == 0)
 		status = attach(guest, &error);
 	if (status == 0 && guest->options.interactive) {
@@ -147,6 +150,9 @@ int main(int argc, char **argv)
 	tp_engine_free(guest.engine);
 	guests_free(&guest.guests);
 	free(guest.options.sockets);
+	free(guest.options.groups);
+	free(guest.options.parts);
+	free(guest.results.device);
 	free(guest.shown);
 	free(guest.shown_at);
 	return code;

@@ -32,6 +32,7 @@ enum key {
 	KEY_FIRST,
 	KEY_CONFIG,
 	KEY_TENANT,
+	KEY_GROUP,
 	KEY_MAC,
 	KEY_PACKED,
 	KEY_IN_ORDER,
@@ -75,6 +76,8 @@ static const struct argp_option option_list[] = {
 	{"server", 'S', NULL, 0, "Serve the sockets for a switch that connects", 1},
 	{"config", KEY_CONFIG, "FILE", 0, "Play the interfaces of a turnpike configuration", 1},
 	{"tenant", KEY_TENANT, "NAME", 0, "Of this tenant", 1},
+	{"group", KEY_GROUP, "NAME=LIST", 0,
+		"Devices counted together; their load may be their own; may be repeated", 1},
 	{"mac", KEY_MAC, "MAC", 0, "Of device 0, counted up (02:00:00:00:00:01)", 1},
 	{"packed", KEY_PACKED, NULL, 0, "Packed rings", 1},
 	{"in-order", KEY_IN_ORDER, NULL, 0, "Ask for buffers used in order", 1},
@@ -92,10 +95,13 @@ static const struct argp_option option_list[] = {
 	{"attach-one-by-one", KEY_ONE_BY_ONE, NULL, 0, "A handshake at a time", 1},
 	{"timeout", KEY_TIMEOUT, "S", 0, "Longest wait for the switch in each step (10)", 1},
 	{NULL, 0, NULL, 0, "Load:", 2},
-	{"rate", KEY_RATE, "R", 0, "full, or 100kpps, 1Mpps/total, 500Mbit/s/device (full)", 2},
-	{"arrival", KEY_ARRIVAL, "A", 0, "constant, poisson, on-off:10ms,90ms (constant)", 2},
-	{"size", KEY_SIZE, "BYTES", 0, "64, 64-1514, imix, or segments 64,128 (64)", 2},
-	{"talk", KEY_TALK, "T", 0, "pairs, star, all, random, random:SKEW (pairs)", 2},
+	{"rate", KEY_RATE, "R", 0,
+		"full, none, or 100kpps, 1Mpps/total, 500Mbit/s/device (full); [GROUP=] before it",
+		2},
+	{"arrival", KEY_ARRIVAL, "A", 0, "constant, poisson, on-off:10ms,90ms (constant); [GROUP=]",
+		2},
+	{"size", KEY_SIZE, "BYTES", 0, "64, 64-1514, imix, or segments 64,128 (64); [GROUP=]", 2},
+	{"talk", KEY_TALK, "T", 0, "pairs, star, all, wheel, random, random:SKEW (pairs)", 2},
 	{"talking", KEY_TALKING, "N", 0, "Devices that send at a time (all)", 2},
 	{"churn", KEY_CHURN, "S", 0, "Others send after S seconds", 2},
 	{"seed", KEY_SEED, "N", 0, "Of the random numbers (1)", 2},
@@ -165,15 +171,14 @@ static void read_goal(struct argp_state *state, const char *text, struct options
 	options->goal.percent = read_real(state, "search", text + 4, 0, 100);
 }
 
-static void add_socket(struct options *options, const char *path)
+/* @return the list, which may have moved. */
+static const char **add_text(const char **list, unsigned *count, const char *text)
 {
-	const char **sockets =
-		realloc(options->sockets, (options->socket_count + 1) * sizeof(*sockets));
-
-	if (sockets == NULL)
+	list = realloc(list, (*count + 1) * sizeof(*list));
+	if (list == NULL)
 		exit(EXIT_FAILED);
-	sockets[options->socket_count++] = path;
-	options->sockets = sockets;
+	list[(*count)++] = text;
+	return list;
 }
 
 static bool read_device_option(int key, char *text, struct argp_state *state)
@@ -183,7 +188,7 @@ static bool read_device_option(int key, char *text, struct argp_state *state)
 
 	switch (key) {
 	case 's':
-		add_socket(options, text);
+		options->sockets = add_text(options->sockets, &options->socket_count, text);
 		break;
 	case 'S':
 		frontend->serve = true;
@@ -199,6 +204,9 @@ static bool read_device_option(int key, char *text, struct argp_state *state)
 		break;
 	case KEY_TENANT:
 		options->tenant = text;
+		break;
+	case KEY_GROUP:
+		options->groups = add_text(options->groups, &options->group_count, text);
 		break;
 	case KEY_MAC:
 		read_mac(state, text, options->mac);
@@ -252,30 +260,36 @@ static bool read_device_option(int key, char *text, struct argp_state *state)
 	return true;
 }
 
-static void refuse(struct argp_state *state, int status, const struct tp_error *error)
+static void read_load_word(struct argp_state *state, const char *what, const char *text)
 {
-	if (status < 0)
-		argp_error(state, "%s", error->text);
+	struct options *options = state->input;
+	struct tp_error error = {{0}};
+
+	if (load_set(&options->load, NULL, what, text, &error) < 0)
+		argp_error(state, "%s", error.text);
+	if (!load_names_group(text))
+		return;
+	options->parts = add_text(options->parts, &options->part_count, what);
+	options->parts = add_text(options->parts, &options->part_count, text);
 }
 
 static bool read_load_option(int key, char *text, struct argp_state *state)
 {
 	struct options *options = state->input;
 	struct tp_engine_load *load = &options->load;
-	struct tp_error error = {{0}};
 
 	switch (key) {
 	case KEY_RATE:
-		refuse(state, tp_load_parse_rate(text, &load->load, &error), &error);
+		read_load_word(state, "rate", text);
 		break;
 	case KEY_ARRIVAL:
-		refuse(state, tp_load_parse_arrival(text, &load->load, &error), &error);
+		read_load_word(state, "arrival", text);
 		break;
 	case KEY_SIZE:
-		refuse(state, tp_size_parse(text, &load->size, &error), &error);
+		read_load_word(state, "size", text);
 		break;
 	case KEY_TALK:
-		refuse(state, tp_talk_parse(text, &load->talk, &error), &error);
+		read_load_word(state, "talk", text);
 		break;
 	case KEY_TALKING:
 		load->talk.talking = options_number(state, "talking", text, 0, 65536);
@@ -287,7 +301,7 @@ static bool read_load_option(int key, char *text, struct argp_state *state)
 		load->talk.seed = options_number(state, "seed", text, 0, UINT32_MAX);
 		break;
 	case KEY_VERIFY:
-		refuse(state, tp_verify_parse(text, &load->verify, &error), &error);
+		read_load_word(state, "verify", text);
 		break;
 	case KEY_DEAF:
 		options->deaf = text;
@@ -342,6 +356,11 @@ static void check(struct argp_state *state, const struct options *options)
 		argp_error(state, "found no device; accepted: --socket PATH, or --config FILE");
 	if (options->socket_count > 0 && options->config != NULL)
 		argp_error(state, "found both --socket and --config; accepted: one of them");
+	if (options->group_count > 0 && options->config != NULL)
+		argp_error(state, "found both --group and --config, whose classes are the groups");
+	if (options->group_count >= TP_ENGINE_GROUPS_MAX)
+		argp_error(state, "found %u --group; accepted: %d at most", options->group_count,
+			TP_ENGINE_GROUPS_MAX - 1);
 	if (options->tenant != NULL && options->config == NULL)
 		argp_error(state, "--tenant needs --config");
 }

@@ -80,10 +80,25 @@ static int wait_for(struct guest *guest, double seconds, bool show, struct tp_er
 	}
 }
 
-int run_measured(struct guest *guest, double seconds, bool show, struct tp_engine_report *report,
-	struct tp_error *error)
+static void look_during(struct guest *guest)
 {
-	struct tp_engine_report end;
+	struct results *results = &guest->results;
+
+	tp_engine_hold(guest->engine);
+	tp_engine_reports(guest->engine, &results->during);
+	for (unsigned i = 0; i < guest->guests.count; i++)
+		tp_engine_device_counts(guest->engine, i, &results->device[i]);
+	tp_engine_go_on(guest->engine);
+}
+
+void run_look(struct guest *guest)
+{
+	look_during(guest);
+	guest->results.after = guest->results.during;
+}
+
+int run_measured(struct guest *guest, double seconds, bool show, struct tp_error *error)
+{
 	int status = run_start(guest, guest->options.tx_first, error);
 
 	if (status < 0)
@@ -93,19 +108,13 @@ int run_measured(struct guest *guest, double seconds, bool show, struct tp_engin
 	tp_engine_clear(guest->engine);
 	if (status == 0)
 		status = wait_for(guest, seconds, show, error);
-	tp_engine_report(guest->engine, report);
+	look_during(guest);
 	if (status < 0) {
 		run_stop(guest, NULL);
 		return status;
 	}
 	status = run_stop(guest, error);
-	tp_engine_report(guest->engine, &end);
-	report->order = end.order;
-	report->jain = end.jain;
-	report->flows = end.flows;
-	report->counts.rx_strays = end.counts.rx_strays;
-	report->counts.rx_corrupt = end.counts.rx_corrupt;
-	report->counts.rx_wrong = end.counts.rx_wrong;
+	tp_engine_reports(guest->engine, &guest->results.after);
 	return status;
 }
 
@@ -119,23 +128,24 @@ static int run_trial(
 {
 	struct search_run *search = context;
 	struct guest *guest = search->guest;
-	struct tp_engine_report report;
+	const struct tp_engine_report *during = &guest->results.during.all;
+	const struct tp_engine_report *after = &guest->results.after.all;
 	int status;
 
 	guest->load.load.frames_per_second = trial->offered;
 	guest->load.load.bits_per_second = 0;
 	guest->load.load.total = true;
-	status = run_measured(guest, search->seconds, false, &report, error);
+	status = run_measured(guest, search->seconds, false, error);
 	if (status == 0 && guest_interrupted)
 		status = tp_error_set(error, EINTR, "interrupted");
-	trial->seconds = report.seconds;
-	trial->sent = report.order.sent;
-	trial->received = report.counts.rx_frames;
-	trial->lost = report.order.lost;
-	trial->missed = report.counts.tx_missed;
-	trial->stall = report.stall_longest;
+	trial->seconds = during->seconds;
+	trial->sent = after->order.sent;
+	trial->received = during->counts.rx_frames;
+	trial->lost = after->order.lost;
+	trial->missed = during->counts.tx_missed;
+	trial->stall = during->stall_longest;
 	if (latency != NULL)
-		*latency = report.latency;
+		*latency = during->latency;
 	if (!guest->options.json)
 		fprintf(stderr,
 			"  offered %.3f Mpps: sent %llu, lost %llu, not sent in time %llu\n",
@@ -153,6 +163,10 @@ int run_search(struct guest *guest, const struct tp_search_goal *goal, double tr
 
 	if (guest->load.mode != TP_MODE_FLOWGEN)
 		return tp_error_set(error, EINVAL, "a search needs the forwarding mode flowgen");
+	if (load_has_own_rates(&guest->load) || guest->load.load.silent)
+		return tp_error_set(error, EINVAL,
+			"a search sets the rate of all: no group may have one of its own, or be "
+			"silent");
 	status = tp_search(goal, run_trial, &search, result, error);
 	guest->load.load = load;
 	return status;

@@ -77,14 +77,8 @@ static json_t *device_objects(const struct guest *guest)
 {
 	json_t *array = json_array();
 
-	tp_engine_hold(guest->engine);
-	for (unsigned i = 0; i < guest->guests.count; i++) {
-		struct tp_engine_counts counts;
-
-		tp_engine_device_counts(guest->engine, i, &counts);
-		json_array_append_new(array, counts_object(&counts));
-	}
-	tp_engine_go_on(guest->engine);
+	for (unsigned i = 0; i < guest->guests.count; i++)
+		json_array_append_new(array, counts_object(&guest->results.device[i]));
 	return array;
 }
 
@@ -107,60 +101,99 @@ static json_t *flow_objects(const struct guest *guest)
 	return array;
 }
 
+/* Of the time measured, but for the faults, which may still come after it. */
+static json_t *counts_of(
+	const struct tp_engine_report *during, const struct tp_engine_report *after)
+{
+	struct tp_engine_counts counts = during->counts;
+
+	counts.rx_strays = after->counts.rx_strays;
+	counts.rx_corrupt = after->counts.rx_corrupt;
+	counts.rx_wrong = after->counts.rx_wrong;
+	return counts_object(&counts);
+}
+
+/* What became of the frames that the devices of a group send, or of those sent to them. */
+static void add_fate(
+	json_t *object, const struct tp_engine_report *during, const struct tp_engine_report *after)
+{
+	json_object_set_new(object, "order", order_object(&after->order));
+	json_object_set_new(object, "jain", json_real(after->jain));
+	json_object_set_new(object, "latency_us", latency_object(&during->latency));
+}
+
+static double per_second(uint64_t count, const struct tp_engine_report *during)
+{
+	return during->seconds > 0 ? (double)count / during->seconds : 0;
+}
+
 static json_t *group_objects(const struct guest *guest)
 {
+	const struct tp_engine_reports *during = &guest->results.during;
+	const struct tp_engine_reports *after = &guest->results.after;
 	json_t *array = json_array();
 
-	for (unsigned i = 0; i < TP_ENGINE_CLASSES_MAX; i++) {
-		struct tp_engine_report report;
-		json_t *object;
+	for (unsigned i = 0; i < during->groups; i++) {
+		json_t *object, *sent = json_object();
 
-		if (guest->guests.group_name[i] == NULL)
+		if (guest->guests.group_name[i] == NULL) {
+			json_decref(sent);
 			continue;
-		tp_engine_group_report(guest->engine, i, &report);
-		object = counts_object(&report.counts);
-		json_object_set_new(object, "class", json_string(guest->guests.group_name[i]));
-		json_object_set_new(object, "devices", json_integer(report.devices));
-		json_object_set_new(object, "order", order_object(&report.order));
-		json_object_set_new(object, "jain", json_real(report.jain));
-		json_object_set_new(object, "latency_us", latency_object(&report.latency));
+		}
+		object = counts_of(&during->to[i], &after->to[i]);
+		json_object_set_new(object, "name", json_string(guest->guests.group_name[i]));
+		json_object_set_new(object, "devices", json_integer(during->to[i].devices));
+		add_fate(object, &during->to[i], &after->to[i]);
+		json_object_set_new(sent, "mpps",
+			json_real(per_second(during->from[i].order.received, &during->all) / 1e6));
+		json_object_set_new(sent, "waiting",
+			json_integer((json_int_t)during->from[i].order.in_ring));
+		add_fate(sent, &during->from[i], &after->from[i]);
+		json_object_set_new(object, "from", sent);
 		json_array_append_new(array, object);
 	}
 	return array;
 }
 
-static void add_rates(json_t *run, const struct tp_engine_report *report)
+static void add_rates(json_t *run, const struct tp_engine_report *during)
 {
-	double seconds = report->seconds > 0 ? report->seconds : 1;
+	const struct tp_engine_counts *counts = &during->counts;
 
-	json_object_set_new(run, "seconds", json_real(report->seconds));
+	json_object_set_new(run, "seconds", json_real(during->seconds));
+	json_object_set_new(run, "mpps", json_real(per_second(counts->rx_frames, during) / 1e6));
+	json_object_set_new(run, "tx_mpps", json_real(per_second(counts->tx_frames, during) / 1e6));
 	json_object_set_new(
-		run, "mpps", json_real((double)report->counts.rx_frames / seconds / 1e6));
-	json_object_set_new(
-		run, "tx_mpps", json_real((double)report->counts.tx_frames / seconds / 1e6));
-	json_object_set_new(
-		run, "gbits", json_real(8 * (double)report->counts.rx_bytes / seconds / 1e9));
-	json_object_set_new(run, "cpu", json_real(report->cpu));
+		run, "gbits", json_real(8 * per_second(counts->rx_bytes, during) / 1e9));
+	json_object_set_new(run, "cpu", json_real(during->cpu));
 }
 
-void json_run(struct guest *guest, const struct tp_engine_report *report)
+static bool has_groups(const struct guests *guests)
 {
-	json_t *run = counts_object(&report->counts);
+	for (unsigned i = 0; i < TP_ENGINE_GROUPS_MAX; i++) {
+		if (guests->group_name[i] != NULL)
+			return true;
+	}
+	return false;
+}
+
+void json_run(const struct guest *guest)
+{
+	const struct tp_engine_report *during = &guest->results.during.all;
+	const struct tp_engine_report *after = &guest->results.after.all;
+	json_t *run = counts_of(during, after);
 	char size[80];
 
-	add_rates(run, report);
+	add_rates(run, during);
 	json_object_set_new(run, "mode", json_string(tp_mode_name(guest->load.mode)));
 	json_object_set_new(
 		run, "size", json_string(tp_size_text(&guest->load.size, size, sizeof(size))));
-	json_object_set_new(run, "devices", json_integer(report->devices));
-	json_object_set_new(run, "connected", json_integer(report->connected));
-	json_object_set_new(run, "reconnects", json_integer((json_int_t)report->reconnects));
-	json_object_set_new(run, "order", order_object(&report->order));
-	json_object_set_new(run, "jain", json_real(report->jain));
-	json_object_set_new(run, "flows", json_integer(report->flows));
-	json_object_set_new(run, "latency_us", latency_object(&report->latency));
-	json_object_set_new(run, "stalls", stalls_object(report));
-	if (guest->guests.config != NULL)
+	json_object_set_new(run, "devices", json_integer(during->devices));
+	json_object_set_new(run, "connected", json_integer(during->connected));
+	json_object_set_new(run, "reconnects", json_integer((json_int_t)during->reconnects));
+	json_object_set_new(run, "flows", json_integer(after->flows));
+	add_fate(run, during, after);
+	json_object_set_new(run, "stalls", stalls_object(during));
+	if (has_groups(&guest->guests))
 		json_object_set_new(run, "groups", group_objects(guest));
 	if (guest->options.per_device)
 		json_object_set_new(run, "per_device", device_objects(guest));

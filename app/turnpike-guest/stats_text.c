@@ -146,20 +146,31 @@ void text_latency(const struct tp_engine_report *report)
 	fflush(stdout);
 }
 
-static void group_lines(struct guest *guest)
+static void fate(const struct tp_engine_report *during, const struct tp_engine_report *after)
 {
-	for (unsigned i = 0; i < TP_ENGINE_CLASSES_MAX; i++) {
-		struct tp_engine_report report;
+	printf("received %" PRIu64 ", lost %" PRIu64 ", p50 %.1f us, p99 %.1f us, Jain %.3f\n",
+		after->order.received, after->order.lost,
+		(double)tp_histogram_quantile(&during->latency, 0.5) / 1e3,
+		(double)tp_histogram_quantile(&during->latency, 0.99) / 1e3, after->jain);
+}
 
-		if (guest->guests.group_name[i] == NULL)
+static void group_lines(const struct guest *guest)
+{
+	const struct tp_engine_reports *during = &guest->results.during;
+	const struct tp_engine_reports *after = &guest->results.after;
+	const char *kind = guest->guests.config != NULL ? "class" : "group";
+
+	for (unsigned i = 0; i < during->groups; i++) {
+		const char *name = guest->guests.group_name[i];
+
+		if (name == NULL)
 			continue;
-		tp_engine_group_report(guest->engine, i, &report);
-		printf("  class %-12s %u devices, received %" PRIu64 ", lost %" PRIu64
-		       ", p50 %.1f us, p99 %.1f us, Jain %.3f\n",
-			guest->guests.group_name[i], report.devices, report.counts.rx_frames,
-			report.order.lost,
-			(double)tp_histogram_quantile(&report.latency, 0.5) / 1e3,
-			(double)tp_histogram_quantile(&report.latency, 0.99) / 1e3, report.jain);
+		printf("  %s %-8s %u devices, ", kind, name, during->to[i].devices);
+		fate(&during->to[i], &after->to[i]);
+		if (after->from[i].order.sent == after->to[i].order.sent)
+			continue; /* it kept to itself */
+		printf("  from %s: ", name);
+		fate(&during->from[i], &after->from[i]);
 	}
 }
 
@@ -177,10 +188,12 @@ static void flow_lines(struct guest *guest)
 	}
 }
 
-void text_run(struct guest *guest, const struct tp_engine_report *report)
+void text_run(struct guest *guest)
 {
+	const struct tp_engine_report *report = &guest->results.during.all;
+	const struct tp_engine_report *after = &guest->results.after.all;
 	const struct tp_engine_counts *counts = &report->counts;
-	const struct tp_engine_order *order = &report->order;
+	const struct tp_engine_order *order = &after->order;
 	double seconds = report->seconds > 0 ? report->seconds : 1;
 
 	text_forward_stats(guest);
@@ -192,7 +205,7 @@ void text_run(struct guest *guest, const struct tp_engine_report *report)
 		(double)counts->rx_frames / seconds / 1e6,
 		8 * (double)counts->rx_bytes / seconds / 1e9,
 		(double)counts->tx_frames / seconds / 1e6);
-	if (report->flows > 0) {
+	if (after->flows > 0) {
 		printf("  frames         sent %" PRIu64 ", received %" PRIu64 ", lost %" PRIu64
 		       " (%.6f %%), still in our rings %" PRIu64 ", not sent in time %" PRIu64 "\n",
 			order->sent, order->received, order->lost,
@@ -201,9 +214,9 @@ void text_run(struct guest *guest, const struct tp_engine_report *report)
 		printf("  faults         duplicates %" PRIu64 ", reordered %" PRIu64
 		       ", late %" PRIu64 ", corrupt %" PRIu64 ", wrong device %" PRIu64
 		       ", strays %" PRIu64 "\n",
-			order->duplicates, order->reordered, order->late, counts->rx_corrupt,
-			counts->rx_wrong, counts->rx_strays);
-		printf("  fairness       Jain %.4f over %u flows\n", report->jain, report->flows);
+			order->duplicates, order->reordered, order->late, after->counts.rx_corrupt,
+			after->counts.rx_wrong, after->counts.rx_strays);
+		printf("  fairness       Jain %.4f over %u flows\n", after->jain, after->flows);
 		text_latency(report);
 	}
 	group_lines(guest);

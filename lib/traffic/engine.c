@@ -34,9 +34,9 @@ static int check(const struct tp_engine_settings *settings, const struct tp_engi
 	if (count == 0)
 		return tp_error_set(error, EINVAL, "no device");
 	for (unsigned i = 0; i < count; i++) {
-		if (devices[i].group >= TP_ENGINE_CLASSES_MAX)
+		if (devices[i].group >= TP_ENGINE_GROUPS_MAX)
 			return tp_error_set(error, EINVAL, "group %u: 0 to %u are possible",
-				devices[i].group, TP_ENGINE_CLASSES_MAX - 1);
+				devices[i].group, TP_ENGINE_GROUPS_MAX - 1);
 		if (devices[i].frontend.queue_pairs != devices[0].frontend.queue_pairs)
 			return tp_error_set(error, EINVAL,
 				"all devices must have as many queue pairs as the first");
@@ -135,18 +135,31 @@ int tp_engine_attach(struct tp_engine *engine, uint64_t *elapsed_ns, struct tp_e
 	return status;
 }
 
-static int check_load(
-	const struct tp_engine *engine, const struct tp_engine_load *load, struct tp_error *error)
+static int check_size(
+	const struct tp_engine *engine, const struct tp_size *size, struct tp_error *error)
 {
 	uint32_t buffer = engine->devices[0].frontend->settings.buffer_size;
 
+	if (size->least >= TP_SIZE_LEAST && size->most <= buffer)
+		return 0;
+	return tp_error_set(error, EINVAL, "frames of %u to %u bytes: %u to %u fit the buffers",
+		size->least, size->most, TP_SIZE_LEAST, buffer);
+}
+
+static int check_load(
+	const struct tp_engine *engine, const struct tp_engine_load *load, struct tp_error *error)
+{
+	int status = check_size(engine, &load->size, error);
+
+	for (unsigned i = 0; status == 0 && i < engine->groups; i++) {
+		if (load->part[i].own_size)
+			status = check_size(engine, &load->part[i].size, error);
+	}
+	if (status < 0)
+		return status;
 	if (load->burst > BURST_MAX)
 		return tp_error_set(error, EINVAL, "burst of %u frames: 1 to %u are possible",
 			load->burst, BURST_MAX);
-	if (load->size.least < TP_SIZE_LEAST || load->size.most > buffer)
-		return tp_error_set(error, EINVAL,
-			"frames of %u to %u bytes: %u to %u fit the buffers", load->size.least,
-			load->size.most, TP_SIZE_LEAST, buffer);
 	if (load->verify == TP_VERIFY_BURST && load->mode == TP_MODE_FLOWGEN &&
 		(load->talk.kind != TP_TALK_PAIRS || engine->queue_pairs > 1))
 		return tp_error_set(error, EINVAL,
@@ -157,11 +170,10 @@ static int check_load(
 
 static int cut_frames(struct tp_engine *engine, struct tp_error *error)
 {
-	const struct tp_size *size = &engine->load.size;
-	unsigned segments = size->segments > 1 ? size->segments : 1;
-
 	for (unsigned i = 0; i < engine->count; i++) {
 		struct tp_frontend *frontend = engine->devices[i].frontend;
+		const struct tp_size *size = engine->devices[i].size;
+		unsigned segments = size->segments > 1 ? size->segments : 1;
 
 		for (unsigned pair = 0; pair < engine->queue_pairs; pair++) {
 			int status = 0;
@@ -192,6 +204,7 @@ int tp_engine_set_load(
 	if (engine->load.burst == 0)
 		engine->load.burst = 32;
 	tp_engine_hold(engine);
+	tp_engine_share_load(engine);
 	status = cut_frames(engine, error);
 	if (status == 0)
 		status = tp_engine_make_flows(engine, error);
@@ -204,6 +217,17 @@ int tp_engine_set_load(
 const struct tp_engine_load *tp_engine_load(const struct tp_engine *engine)
 {
 	return &engine->load;
+}
+
+int tp_engine_set_appetite(
+	struct tp_engine *engine, unsigned device, bool deaf, double slow, struct tp_error *error)
+{
+	if (atomic_load(&engine->command) != COMMAND_IDLE)
+		return tp_error_set(error, EBUSY, "forwarding: stop first");
+	/* The polling threads read it after the next command, a release. */
+	engine->devices[device].given.deaf = deaf;
+	engine->devices[device].given.slow = slow;
+	return 0;
 }
 
 int tp_engine_start(struct tp_engine *engine, struct tp_error *error)

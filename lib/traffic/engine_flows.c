@@ -39,7 +39,60 @@ static void write_headers(struct tp_engine *engine)
 
 		tp_stamp_headers(&engine->headers[i], engine->devices[flow->from].given.mac,
 			engine->devices[flow->to].given.mac, flow->from, flow->to,
-			engine->load.size.least);
+			engine->devices[flow->from].size->least);
+	}
+}
+
+static void set_groups(struct tp_engine *engine)
+{
+	for (uint32_t i = 0; i < engine->flow_count; i++) {
+		uint32_t from = engine->talk.flows[i / engine->queue_pairs].from;
+
+		engine->seen[i].group = engine->devices[from].given.group;
+	}
+}
+
+static bool has_flows(const struct tp_engine *engine, unsigned device)
+{
+	return engine->talk.first[device] != engine->talk.first[device + 1];
+}
+
+static const struct tp_engine_part *part_of(
+	const struct tp_engine *engine, const struct device *device)
+{
+	return &engine->load.part[device->given.group];
+}
+
+/* Who shares a total rate. When fewer than all talk at a time, it is they who share that of all. */
+static void count_sources(struct tp_engine *engine)
+{
+	engine->sources = 0;
+	memset(engine->group_sources, 0, sizeof(engine->group_sources));
+	for (unsigned i = 0; i < engine->count; i++) {
+		const struct device *device = &engine->devices[i];
+
+		if (!has_flows(engine, i))
+			continue;
+		if (part_of(engine, device)->own_rate)
+			engine->group_sources[device->given.group]++;
+		else
+			engine->sources++;
+	}
+	if (engine->talk.settings.talking < engine->count)
+		engine->sources = engine->talk.settings.talking;
+}
+
+void tp_engine_share_load(struct tp_engine *engine)
+{
+	engine->one_size = engine->load.size.kind == TP_SIZE_FIXED;
+	for (unsigned i = 0; i < engine->count; i++) {
+		struct device *device = &engine->devices[i];
+		const struct tp_engine_part *part = part_of(engine, device);
+
+		device->size = part->own_size ? &part->size : &engine->load.size;
+		device->silent = part->own_rate ? part->rate.silent : engine->load.load.silent;
+		if (part->own_size)
+			engine->one_size = false;
 	}
 }
 
@@ -64,22 +117,24 @@ int tp_engine_make_flows(struct tp_engine *engine, struct tp_error *error)
 	}
 	engine->flow_count = (uint32_t)count;
 	write_headers(engine);
+	set_groups(engine);
+	count_sources(engine);
 	return 0;
 }
 
 void tp_engine_schedule(struct tp_engine *engine, struct device *device, uint64_t now)
 {
 	const struct tp_engine_load *load = &engine->load;
-	unsigned sources = engine->talk.settings.talking;
+	const struct tp_engine_part *part = part_of(engine, device);
+	unsigned sources =
+		part->own_rate ? engine->group_sources[device->given.group] : engine->sources;
 	double rate;
 
 	if (!tp_mode_generates(load->mode))
 		return;
-	/* With several to one, one of the devices has nobody to talk to. */
-	if (load->talk.kind == TP_TALK_STAR && sources == engine->count)
-		sources--;
-	rate = tp_load_rate(&load->load, sources > 0 ? sources : 1, load->size.mean);
+	rate = tp_load_rate(part->own_rate ? &part->rate : &load->load, sources > 0 ? sources : 1,
+		device->size->mean);
 	memset(&device->schedule, 0, sizeof(device->schedule));
-	tp_schedule_init(&device->schedule, &load->load, rate, engine->hz, now,
-		load->talk.seed * 0x9e3779b97f4a7c15ull + device->index + 1);
+	tp_schedule_init(&device->schedule, part->own_arrival ? &part->arrival : &load->load, rate,
+		engine->hz, now, load->talk.seed * 0x9e3779b97f4a7c15ull + device->index + 1);
 }

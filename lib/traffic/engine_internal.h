@@ -40,6 +40,8 @@ struct device {
 	unsigned index;
 	unsigned peer; /* its partner in the forwarding modes */
 	struct slot_memo *memo[TP_FRONTEND_QUEUE_PAIRS_MAX];
+	const struct tp_size *size; /* of its frames: in engine->load */
+	bool silent;                /* of this load: sends nothing */
 	struct tp_schedule schedule;
 	uint64_t talked_in;        /* last period of churn in which it was to send */
 	uint64_t sizes;            /* random numbers for the sizes of frames */
@@ -59,6 +61,7 @@ struct flow_sent {
 
 struct flow_seen {
 	uint32_t base;      /* numbers before this one were sent before the counts were cleared */
+	uint32_t group;     /* that it begins in */
 	uint64_t sent_base; /* as `base`, not wrapped */
 	struct tp_sequence sequence;
 };
@@ -82,11 +85,11 @@ struct thread {
 	unsigned next_own;
 	uint32_t *scratch; /* room for all devices' numbers */
 	struct tp_stall stall;
-	struct tp_histogram *latency; /* one a group */
+	struct tp_histogram *latency; /* one for each two groups: latency_between() */
 	uint64_t run_ns;              /* a run of frames with one stamp: their latency, */
-	uint32_t run_count;           /* and how many frames */
-	unsigned run_group;
-	double cpu_base; /* CPU seconds when the counts were cleared */
+	uint32_t run_count;           /* how many frames, */
+	unsigned run_between;         /* and between which groups */
+	double cpu_base;              /* CPU seconds when the counts were cleared */
 	uint8_t bytes[TP_SIZE_MOST + 64];
 	struct tp_burst_frame frames[BURST_MAX];
 };
@@ -100,12 +103,15 @@ struct tp_engine {
 	double hz; /* of the TSC */
 	struct tp_engine_load load;
 	bool loaded;
+	bool one_size; /* all frames of the load are of one size */
 	struct tp_talk talk;
 	uint32_t flow_first; /* stamped flow numbers: those of earlier loads are not used again */
 	uint32_t flow_count; /* talk.flow_count times queue_pairs */
 	struct flow_sent *sent;
 	struct flow_seen *seen;
 	struct tp_stamp_headers *headers; /* one a flow of `talk` */
+	unsigned sources; /* devices that share a total rate: those without one of their own, */
+	unsigned group_sources[TP_ENGINE_GROUPS_MAX]; /* and those of a group that has one */
 	struct thread *threads;
 	atomic_int command;
 	unsigned holds; /* nested */
@@ -131,6 +137,12 @@ static inline bool device_is_here(const struct device *device)
 	return atomic_load_explicit(&device->state, memory_order_acquire) != DEVICE_AWAY;
 }
 
+/* Number of a thread's histogram for flows between two groups. */
+static inline unsigned latency_between(const struct tp_engine *engine, unsigned from, unsigned to)
+{
+	return from * engine->groups + to;
+}
+
 static inline uint64_t cycles(const struct tp_engine *engine, double seconds)
 {
 	return (uint64_t)(seconds * engine->hz);
@@ -140,6 +152,8 @@ static inline uint64_t cycles(const struct tp_engine *engine, double seconds)
 int tp_engine_make_flows(struct tp_engine *engine, struct tp_error *error);
 void tp_engine_free_flows(struct tp_engine *engine);
 void tp_engine_forget_slots(struct device *device);
+/** Tell each device what the load has for its group. */
+void tp_engine_share_load(struct tp_engine *engine);
 void tp_engine_schedule(struct tp_engine *engine, struct device *device, uint64_t now);
 
 /* --- engine_thread.c --- */

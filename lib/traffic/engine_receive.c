@@ -30,23 +30,23 @@ void tp_engine_flush_latency(struct thread *thread)
 {
 	if (thread->run_count == 0)
 		return;
-	tp_histogram_add(&thread->latency[thread->run_group], thread->run_ns, thread->run_count);
+	tp_histogram_add(&thread->latency[thread->run_between], thread->run_ns, thread->run_count);
 	thread->run_count = 0;
 }
 
 /* Frames of a burst have one stamp: they are counted together. */
 static inline void count_latency(
-	struct thread *thread, unsigned group, uint64_t sent, uint64_t now, uint64_t *last_sent)
+	struct thread *thread, unsigned between, uint64_t sent, uint64_t now, uint64_t *last_sent)
 {
 	uint64_t age;
 
-	if (thread->run_count > 0 && sent == *last_sent && group == thread->run_group) {
+	if (thread->run_count > 0 && sent == *last_sent && between == thread->run_between) {
 		thread->run_count++;
 		return;
 	}
 	tp_engine_flush_latency(thread);
 	*last_sent = sent;
-	thread->run_group = group;
+	thread->run_between = between;
 	thread->run_count = 1;
 	/* Of the stamp's 48 bits; a stamp of the future is one of another CPU's clock. */
 	age = (now - sent) & TP_STAMP_TSC;
@@ -160,8 +160,8 @@ static inline void look_at(struct look *look, const struct tp_burst_frame *recei
 		tp_sequence_see(&seen->sequence, stamp.sequence);
 	else
 		tp_sequence_see_burst(&seen->sequence, stamp.sequence, count);
-	count_latency(
-		look->thread, look->device->given.group, stamp.tsc, look->now, &look->last_sent);
+	count_latency(look->thread, latency_between(engine, seen->group, look->device->given.group),
+		stamp.tsc, look->now, &look->last_sent);
 }
 
 /* The oldest frame of a burst, for its latency alone: that of the last is the least of all. */
@@ -177,8 +177,10 @@ static void look_at_oldest(struct look *look, const struct tp_burst_frame *oldes
 	number = stamp.flow - engine->flow_first;
 	if (number < engine->flow_count &&
 		(int32_t)(stamp.sequence - engine->seen[number].base) >= 0)
-		count_latency(look->thread, look->device->given.group, stamp.tsc, look->now,
-			&look->last_sent);
+		count_latency(look->thread,
+			latency_between(
+				engine, engine->seen[number].group, look->device->given.group),
+			stamp.tsc, look->now, &look->last_sent);
 }
 
 /* The last frame of a burst stands for all of it. @return as tp_burst_receive_sampled. */
@@ -241,7 +243,7 @@ static int receive_pair(struct thread *thread, struct device *device, unsigned p
 	if (load->mode != TP_MODE_FLOWGEN)
 		care = CARE_COUNT;
 	/* Frames of one size need not even be measured. */
-	if (care == CARE_ENDS && load->size.kind == TP_SIZE_FIXED && most == BURST_MAX)
+	if (care == CARE_ENDS && thread->engine->one_size && most == BURST_MAX)
 		count = receive_sampled(&look, error);
 	if (count == -EAGAIN)
 		count = receive_each(&look, most, care, error);

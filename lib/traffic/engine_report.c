@@ -4,8 +4,6 @@
 
 #include "engine_internal.h"
 
-#define ALL_GROUPS UINT32_MAX
-
 void tp_engine_hold(struct tp_engine *engine)
 {
 	int command = atomic_load(&engine->command);
@@ -47,41 +45,6 @@ static void add_counts(struct tp_engine_counts *to, const struct tp_engine_count
 	to->rx_wrong += from->rx_wrong;
 }
 
-static bool in_group(const struct tp_engine *engine, unsigned device, unsigned group)
-{
-	return group == ALL_GROUPS || engine->devices[device].given.group == group;
-}
-
-/* Frames of flows that end in the group which the back-end still has. Those sent before the counts
- * were cleared are not among them. */
-static uint64_t count_in_ring(const struct tp_engine *engine, unsigned device, unsigned group)
-{
-	const struct device *from = &engine->devices[device];
-	uint64_t count = 0;
-
-	for (unsigned pair = 0; pair < engine->queue_pairs; pair++) {
-		const struct tp_frontend_ring *ring = &from->frontend->ring[tp_transmit_ring(pair)];
-		unsigned out = tp_burst_out(ring);
-
-		for (unsigned i = 0; i < out; i++) {
-			unsigned slot =
-				ring->order[(uint16_t)(ring->used + i) & (ring->slots - 1u)];
-			uint32_t number = from->memo[pair][slot].flow - engine->flow_first;
-			const uint8_t *frame = tp_frontend_frame(from->frontend, ring, slot);
-			struct tp_stamp stamp;
-
-			if (number >= engine->flow_count)
-				continue;
-			tp_stamp_get(frame, &stamp);
-			count +=
-				(int32_t)(stamp.sequence - engine->seen[number].base) >= 0 &&
-				in_group(engine,
-					engine->talk.flows[number / engine->queue_pairs].to, group);
-		}
-	}
-	return count;
-}
-
 /* What is known of one flow by itself: not what of it is lost, and what still in a ring. */
 static struct tp_engine_order flow_order(const struct tp_engine *engine, uint32_t flow)
 {
@@ -96,9 +59,55 @@ static struct tp_engine_order flow_order(const struct tp_engine *engine, uint32_
 	};
 }
 
-static void add_flow(struct tp_engine_report *report, const struct tp_engine_order *flow,
-	double *sum, double *squares)
+/* A report in the making. */
+struct tally {
+	struct tp_engine_report *report;
+	double sum, squares; /* of what the flows received */
+};
+
+/* One of all, and, if the groups are wanted, one of each at either end. */
+struct tallies {
+	bool groups;
+	struct tally all;
+	struct tally to[TP_ENGINE_GROUPS_MAX];
+	struct tally from[TP_ENGINE_GROUPS_MAX];
+};
+
+static void start_tally(
+	struct tally *tally, struct tp_engine *engine, struct tp_engine_report *report)
 {
+	memset(report, 0, sizeof(*report));
+	report->reconnects = atomic_load(&engine->reconnects);
+	if (engine->measured_at != 0)
+		report->seconds = (double)((engine->stopped_at ? engine->stopped_at : __rdtsc()) -
+					   engine->measured_at) /
+				  engine->hz;
+	*tally = (struct tally){.report = report};
+}
+
+static void add_device(struct tally *tally, const struct device *device)
+{
+	tally->report->devices++;
+	tally->report->connected += device_is_here(device);
+	add_counts(&tally->report->counts, &device->counts);
+}
+
+static void add_devices(const struct tp_engine *engine, struct tallies *tallies)
+{
+	for (unsigned i = 0; i < engine->count; i++) {
+		const struct device *device = &engine->devices[i];
+
+		add_device(&tallies->all, device);
+		if (!tallies->groups)
+			continue;
+		add_device(&tallies->to[device->given.group], device);
+		add_device(&tallies->from[device->given.group], device);
+	}
+}
+
+static void add_flow(struct tally *tally, const struct tp_engine_order *flow)
+{
+	struct tp_engine_report *report = tally->report;
 	double received = (double)flow->received;
 
 	report->order.sent += flow->sent;
@@ -109,51 +118,92 @@ static void add_flow(struct tp_engine_report *report, const struct tp_engine_ord
 	if (flow->sent == 0)
 		return;
 	report->flows++;
-	*sum += received;
-	*squares += received * received;
+	tally->sum += received;
+	tally->squares += received * received;
 }
 
-static void add_order(struct tp_engine *engine, struct tp_engine_report *report, unsigned group)
+static void add_flows(const struct tp_engine *engine, struct tallies *tallies)
 {
-	struct tp_engine_order *order = &report->order;
-	double sum = 0, squares = 0;
-
-	if (engine->load.mode != TP_MODE_FLOWGEN)
-		return; /* nobody here takes what was sent */
 	for (uint32_t i = 0; i < engine->flow_count; i++) {
 		struct tp_engine_order flow = flow_order(engine, i);
+		uint32_t to = engine->talk.flows[i / engine->queue_pairs].to;
 
-		if (in_group(engine, engine->talk.flows[i / engine->queue_pairs].to, group))
-			add_flow(report, &flow, &sum, &squares);
+		add_flow(&tallies->all, &flow);
+		if (!tallies->groups)
+			continue;
+		add_flow(&tallies->to[engine->devices[to].given.group], &flow);
+		add_flow(&tallies->from[engine->seen[i].group], &flow);
 	}
-	for (unsigned i = 0; i < engine->count; i++)
-		order->in_ring += count_in_ring(engine, i, group);
-	if (order->sent > order->in_ring + order->received)
-		order->lost = order->sent - order->in_ring - order->received;
-	if (squares > 0)
-		report->jain = sum * sum / (report->flows * squares);
 }
 
-static void report_group(struct tp_engine *engine, struct tp_engine_report *report, unsigned group)
+/* Frames that the back-end still has. Those sent before the counts were cleared are not among
+ * them. */
+static void add_in_ring(const struct tp_engine *engine, const struct device *from, unsigned pair,
+	struct tallies *tallies)
 {
-	*report = (struct tp_engine_report){.reconnects = atomic_load(&engine->reconnects)};
-	if (engine->measured_at != 0)
-		report->seconds = (double)((engine->stopped_at ? engine->stopped_at : __rdtsc()) -
-					   engine->measured_at) /
-				  engine->hz;
-	for (unsigned i = 0; i < engine->count; i++) {
-		if (!in_group(engine, i, group))
+	const struct tp_frontend_ring *ring = &from->frontend->ring[tp_transmit_ring(pair)];
+	unsigned out = tp_burst_out(ring);
+
+	for (unsigned i = 0; i < out; i++) {
+		unsigned slot = ring->order[(uint16_t)(ring->used + i) & (ring->slots - 1u)];
+		uint32_t number = from->memo[pair][slot].flow - engine->flow_first;
+		struct tp_stamp stamp;
+		uint32_t to;
+
+		if (number >= engine->flow_count)
 			continue;
-		report->devices++;
-		report->connected += device_is_here(&engine->devices[i]);
-		add_counts(&report->counts, &engine->devices[i].counts);
+		tp_stamp_get(tp_frontend_frame(from->frontend, ring, slot), &stamp);
+		if ((int32_t)(stamp.sequence - engine->seen[number].base) < 0)
+			continue;
+		tallies->all.report->order.in_ring++;
+		if (!tallies->groups)
+			continue;
+		to = engine->talk.flows[number / engine->queue_pairs].to;
+		tallies->to[engine->devices[to].given.group].report->order.in_ring++;
+		tallies->from[from->given.group].report->order.in_ring++;
 	}
-	add_order(engine, report, group);
-	for (unsigned i = 0; i < engine->settings.threads; i++) {
-		for (unsigned j = 0; j < engine->groups; j++) {
-			if (group == ALL_GROUPS || group == j)
-				tp_histogram_merge(
-					&report->latency, &engine->threads[i].latency[j]);
+}
+
+static void finish_order(struct tally *tally)
+{
+	struct tp_engine_order *order = &tally->report->order;
+
+	if (order->sent > order->in_ring + order->received)
+		order->lost = order->sent - order->in_ring - order->received;
+	if (tally->squares > 0)
+		tally->report->jain =
+			tally->sum * tally->sum / (tally->report->flows * tally->squares);
+}
+
+static void add_order(const struct tp_engine *engine, struct tallies *tallies)
+{
+	if (engine->load.mode != TP_MODE_FLOWGEN)
+		return; /* nobody here takes what was sent */
+	add_flows(engine, tallies);
+	for (unsigned i = 0; i < engine->count; i++) {
+		for (unsigned pair = 0; pair < engine->queue_pairs; pair++)
+			add_in_ring(engine, &engine->devices[i], pair, tallies);
+	}
+	finish_order(&tallies->all);
+	for (unsigned i = 0; tallies->groups && i < engine->groups; i++) {
+		finish_order(&tallies->to[i]);
+		finish_order(&tallies->from[i]);
+	}
+}
+
+static void add_latency(
+	const struct tp_engine *engine, const struct thread *thread, struct tallies *tallies)
+{
+	for (unsigned from = 0; from < engine->groups; from++) {
+		for (unsigned to = 0; to < engine->groups; to++) {
+			const struct tp_histogram *latency =
+				&thread->latency[latency_between(engine, from, to)];
+
+			tp_histogram_merge(&tallies->all.report->latency, latency);
+			if (!tallies->groups)
+				continue;
+			tp_histogram_merge(&tallies->to[to].report->latency, latency);
+			tp_histogram_merge(&tallies->from[from].report->latency, latency);
 		}
 	}
 }
@@ -175,19 +225,38 @@ static void add_threads(struct tp_engine *engine, struct tp_engine_report *repor
 	}
 }
 
+/* All that was started, with the threads held. */
+static void fill(struct tp_engine *engine, struct tallies *tallies)
+{
+	add_devices(engine, tallies);
+	add_order(engine, tallies);
+	for (unsigned i = 0; i < engine->settings.threads; i++)
+		add_latency(engine, &engine->threads[i], tallies);
+	add_threads(engine, tallies->all.report);
+}
+
 void tp_engine_report(struct tp_engine *engine, struct tp_engine_report *report)
 {
+	struct tallies tallies = {.groups = false};
+
 	tp_engine_hold(engine);
-	report_group(engine, report, ALL_GROUPS);
-	add_threads(engine, report);
+	start_tally(&tallies.all, engine, report);
+	fill(engine, &tallies);
 	tp_engine_go_on(engine);
 }
 
-void tp_engine_group_report(
-	struct tp_engine *engine, unsigned group, struct tp_engine_report *report)
+void tp_engine_reports(struct tp_engine *engine, struct tp_engine_reports *reports)
 {
+	struct tallies tallies = {.groups = true};
+
 	tp_engine_hold(engine);
-	report_group(engine, report, group);
+	reports->groups = engine->groups;
+	start_tally(&tallies.all, engine, &reports->all);
+	for (unsigned i = 0; i < engine->groups; i++) {
+		start_tally(&tallies.to[i], engine, &reports->to[i]);
+		start_tally(&tallies.from[i], engine, &reports->from[i]);
+	}
+	fill(engine, &tallies);
 	tp_engine_go_on(engine);
 }
 
@@ -229,7 +298,8 @@ static void clear_all(struct tp_engine *engine)
 	for (unsigned i = 0; i < engine->settings.threads; i++) {
 		struct thread *thread = &engine->threads[i];
 
-		memset(thread->latency, 0, engine->groups * sizeof(*thread->latency));
+		memset(thread->latency, 0,
+			(size_t)engine->groups * engine->groups * sizeof(*thread->latency));
 		tp_stall_init(&thread->stall, engine->hz, STALL_US, now);
 		thread->run_count = 0;
 		thread->cpu_base = tp_engine_cpu_seconds(thread);

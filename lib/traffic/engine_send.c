@@ -63,7 +63,7 @@ static void fill_slot(struct thread *thread, struct device *device, const struct
 {
 	const struct tp_engine_load *load = &thread->engine->load;
 	uint8_t *frame = tp_frontend_frame(device->frontend, ring, slot);
-	uint32_t size = tp_size_draw(&load->size, random32(&device->sizes));
+	uint32_t size = tp_size_draw(device->size, random32(&device->sizes));
 
 	if (memo->pattern < size && load->verify != TP_VERIFY_PAYLOAD) {
 		tp_stamp_pattern(frame, size);
@@ -173,7 +173,7 @@ int tp_engine_send_first(struct thread *thread, struct device *device, struct tp
 	if (room <= 0)
 		return room;
 	tp_stamp_headers(&headers, device->given.mac, peer->given.mac, device->index, peer->index,
-		engine->load.size.least);
+		device->size->least);
 	tp_engine_forget_slots(device);
 	if ((unsigned)room > engine->load.burst)
 		room = (int)engine->load.burst;

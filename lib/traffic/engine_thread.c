@@ -44,6 +44,8 @@ static void choose_talkers(struct thread *thread)
 	for (unsigned i = 0; i < sources; i++) {
 		uint32_t source = thread->scratch[i];
 
+		if (engine->devices[source].silent)
+			continue;
 		if (engine->devices[source].thread == thread->number) {
 			thread->talkers[thread->talker_count++] = source;
 			begin_to_talk(thread, &engine->devices[source]);
@@ -229,7 +231,7 @@ static int make_lists(struct thread *thread)
 	thread->busy = calloc(count, sizeof(uint32_t));
 	thread->own = calloc(count, sizeof(uint32_t));
 	thread->scratch = calloc(count, sizeof(uint32_t) + 1);
-	thread->latency = calloc(engine->groups, sizeof(*thread->latency));
+	thread->latency = calloc((size_t)engine->groups * engine->groups, sizeof(*thread->latency));
 	if (thread->talkers == NULL || thread->busy == NULL || thread->own == NULL ||
 		thread->scratch == NULL || thread->latency == NULL)
 		return -ENOMEM;

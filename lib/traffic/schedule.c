@@ -33,8 +33,10 @@ static const struct unit *find_unit(
 static int refuse_rate(const char *text, struct tp_error *error)
 {
 	return tp_error_set(error, EINVAL,
-		"rate \"%s\": accepted: \"full\", or a number above 0 with pps, kpps, Mpps, bit/s, "
-		"kbit/s, Mbit/s or Gbit/s, then /device or /total, such as \"1.5Mpps/total\"",
+		"rate \"%s\": accepted: \"full\", \"none\", or a number above 0 with pps, kpps, "
+		"Mpps, "
+		"bit/s, kbit/s, Mbit/s or Gbit/s, then /device or /total, such as "
+		"\"1.5Mpps/total\"",
 		text);
 }
 
@@ -46,9 +48,10 @@ int tp_load_parse_rate(const char *text, struct tp_load *load, struct tp_error *
 	double value;
 	size_t length;
 
-	if (strcmp(text, "full") == 0) {
+	if (strcmp(text, "full") == 0 || strcmp(text, "none") == 0) {
 		load->frames_per_second = load->bits_per_second = 0;
 		load->total = false;
+		load->silent = text[0] == 'n';
 		return 0;
 	}
 	if (!tp_text_real(text, &value, &unit_text) || !(value > 0))
@@ -65,6 +68,7 @@ int tp_load_parse_rate(const char *text, struct tp_load *load, struct tp_error *
 	load->frames_per_second = unit->bits ? 0 : value * unit->factor;
 	load->bits_per_second = unit->bits ? value * unit->factor : 0;
 	load->total = total;
+	load->silent = false;
 	return 0;
 }
 

@@ -11,11 +11,11 @@
 
 int tp_talk_parse(const char *text, struct tp_talk_settings *settings, struct tp_error *error)
 {
-	static const char *const names[] = {"pairs", "star", "all", "random"};
+	static const char *const names[] = {"pairs", "star", "all", "wheel", "random"};
 	const char *end;
 	double skew = 1;
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(text, names[i]) == 0) {
 			settings->kind = (enum tp_talk_kind)i;
 			settings->skew = skew;
@@ -29,8 +29,8 @@ int tp_talk_parse(const char *text, struct tp_talk_settings *settings, struct tp
 		return 0;
 	}
 	return tp_error_set(error, EINVAL,
-		"talk \"%s\": accepted: \"pairs\", \"star\", \"all\", \"random\", or \"random:S\" "
-		"with a skew S of 0 to %g",
+		"talk \"%s\": accepted: \"pairs\", \"star\", \"all\", \"wheel\", \"random\", or "
+		"\"random:S\" with a skew S of 0 to %g",
 		text, SKEW_MAX);
 }
 
@@ -88,6 +88,8 @@ static unsigned flows_of(const struct tp_talk *talk, unsigned device)
 		return device > 0;
 	case TP_TALK_ALL:
 		return talk->devices - 1;
+	case TP_TALK_WHEEL:
+		return device > 0 ? 2 : 0;
 	default:
 		return talk->devices - 1 < TP_TALK_RANDOM ? talk->devices - 1 : TP_TALK_RANDOM;
 	}
@@ -132,6 +134,9 @@ static void lay_out(struct tp_talk *talk, struct draw *draw)
 			for (unsigned i = 0; i < count; i++)
 				flows[i] =
 					(struct tp_talk_flow){from, (from + 1 + i) % talk->devices};
+		} else if (talk->settings.kind == TP_TALK_WHEEL && count > 0) {
+			flows[0] = (struct tp_talk_flow){from, 0};
+			flows[1] = (struct tp_talk_flow){from, 1 + from % (talk->devices - 1)};
 		} else if (count > 0) {
 			flows[0] = (struct tp_talk_flow){
 				from, talk->settings.kind == TP_TALK_STAR ? 0 : from ^ 1};
@@ -143,9 +148,12 @@ static void lay_out(struct tp_talk *talk, struct draw *draw)
 
 static int check(const struct tp_talk_settings *settings, unsigned devices, struct tp_error *error)
 {
-	if (devices < 2)
+	unsigned least = settings->kind == TP_TALK_WHEEL ? 3 : 2;
+
+	if (devices < least)
 		return tp_error_set(error, EINVAL,
-			"%u device: at least 2 must be there to talk to each other", devices);
+			"%u device%s: at least %u must be there to talk to each other", devices,
+			devices == 1 ? "" : "s", least);
 	if (settings->talking > devices)
 		return tp_error_set(error, EINVAL, "%u devices shall talk, but there are only %u",
 			settings->talking, devices);

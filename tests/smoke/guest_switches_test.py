@@ -62,7 +62,7 @@ class Turnpike(Shapes):
         # The same by the names of the configuration.
         run = self.run_of(*LIGHT, "--config", appliance.config, to=False)
         self.expect_clean(run)
-        self.assertEqual([group["class"] for group in run["groups"]], ["gold"])
+        self.assertEqual([group["name"] for group in run["groups"]], ["gold"])
         appliance.stop()
 
 

@@ -78,7 +78,7 @@ static void rates_are_read(void **state)
 		const char *text;
 		double frames, bits;
 		bool total;
-	} good[] = {{"full", 0, 0, false}, {"100pps", 100, 0, false},
+	} good[] = {{"full", 0, 0, false}, {"none", 0, 0, false}, {"100pps", 100, 0, false},
 		{"1.5Mpps/total", 1.5e6, 0, true}, {"64kpps/device", 64e3, 0, false},
 		{"500Mbit/s", 0, 5e8, false}, {"10Gbit/s/total", 0, 1e10, true}};
 	static const char *const bad[] = {"", "0pps", "-1pps", "pps", "1", "1 pps", "1mpps",
@@ -92,6 +92,7 @@ static void rates_are_read(void **state)
 		assert_true(load.frames_per_second == good[i].frames);
 		assert_true(load.bits_per_second == good[i].bits);
 		assert_int_equal(load.total, good[i].total);
+		assert_int_equal(load.silent, strcmp(good[i].text, "none") == 0);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct tp_load load = {.frames_per_second = 7};
@@ -246,6 +247,13 @@ static void partners(void **state)
 	make(&talk, "all", 5);
 	assert_int_equal(talk.flow_count, 20);
 	tp_talk_free(&talk);
+	make(&talk, "wheel", 4);
+	assert_int_equal(talk.flow_count, 6);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(talk.flows[2 * i].to, 0);
+		assert_int_equal(talk.flows[2 * i + 1].to, 1 + (i + 1) % 3);
+	}
+	tp_talk_free(&talk);
 	make(&talk, "random:0", 3);
 	assert_int_equal(talk.flow_count, 6);
 	tp_talk_free(&talk);
@@ -291,6 +299,9 @@ static void impossible_talk_is_refused(void **state)
 	assert_int_equal(tp_talk_init(&talk, &settings, 3, &error), -EINVAL);
 	settings.talking = 0;
 	assert_int_equal(tp_talk_init(&talk, &settings, 1, &error), -EINVAL);
+	settings.kind = TP_TALK_WHEEL; /* it has a rim of two at least */
+	assert_int_equal(tp_talk_init(&talk, &settings, 2, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "at least 3"));
 	assert_int_equal(tp_talk_parse("random:-1", &settings, &error), -EINVAL);
 	assert_int_equal(tp_talk_parse("random:11", &settings, &error), -EINVAL);
 	assert_int_equal(tp_talk_parse("everybody", &settings, &error), -EINVAL);

@@ -27,17 +27,27 @@
  */
 
 #define TP_ENGINE_THREADS_MAX 16
-#define TP_ENGINE_CLASSES_MAX 32
+#define TP_ENGINE_GROUPS_MAX  32
 
 /** One device, as given. */
 struct tp_engine_device {
 	struct tp_frontend_settings frontend; /* path and all else */
 	uint8_t mac[6];
-	unsigned group;    /* 0..31: devices that are counted together, such as those of a class */
+	unsigned group;    /* 0..31: devices that are counted together and may have a load of their
+			      own, such as those of a class */
 	bool deaf;         /* never takes a frame from its receive rings */
 	double slow;       /* takes at most so many frames a second; 0: no limit */
 	double away_every; /* seconds: hangs up so often and comes back; 0: never */
 	double away_for;   /* seconds that it stays away */
+};
+
+/** What the devices of one group send, where that is not what all send. */
+struct tp_engine_part {
+	bool own_rate, own_arrival, own_size;
+	struct tp_load
+		rate; /* of it what tp_load_parse_rate sets; "total" is shared by the group */
+	struct tp_load arrival; /* of it what tp_load_parse_arrival sets */
+	struct tp_size size;
 };
 
 /** What may be changed while stopped. */
@@ -45,6 +55,7 @@ struct tp_engine_load {
 	enum tp_mode mode;
 	struct tp_size size;
 	struct tp_load load;
+	struct tp_engine_part part[TP_ENGINE_GROUPS_MAX]; /* by group; zeros: as all */
 	struct tp_talk_settings talk;
 	enum tp_verify verify;
 	unsigned burst;    /* most frames of a device in one go, 1..512; 0: 32 */
@@ -73,7 +84,7 @@ struct tp_engine_counts {
 	uint64_t rx_wrong;   /* right, but received by a device that it was not for */
 };
 
-/** What became of the stamped frames: of all flows, or of those that end at one device. */
+/** What became of the stamped frames: of all flows, or of those that begin or end in a group. */
 struct tp_engine_order {
 	uint64_t sent;     /* of these flows */
 	uint64_t in_ring;  /* of these, the back-end has not given the buffers back */
@@ -100,6 +111,17 @@ struct tp_engine_report {
 	double stall_longest;        /* seconds */
 };
 
+/**
+ * Reports of one moment, of all and of each group. The counts of a group are those of its devices;
+ * order, jain, flows and latency are of the flows that end there (to), or that begin there (from).
+ */
+struct tp_engine_reports {
+	struct tp_engine_report all;
+	unsigned groups; /* the highest number plus one: the rest of the arrays is unset */
+	struct tp_engine_report to[TP_ENGINE_GROUPS_MAX];
+	struct tp_engine_report from[TP_ENGINE_GROUPS_MAX];
+};
+
 struct tp_engine; /* opaque */
 
 /** @param devices  copied; the paths are not. @return NULL with *error set. Threading: one control
@@ -117,6 +139,13 @@ int tp_engine_set_load(
 
 /** The load as set. */
 const struct tp_engine_load *tp_engine_load(const struct tp_engine *engine);
+
+/**
+ * How a device takes frames from now on: as tp_engine_device has it.
+ * @return 0, or -EBUSY while running, with *error set.
+ */
+int tp_engine_set_appetite(
+	struct tp_engine *engine, unsigned device, bool deaf, double slow, struct tp_error *error);
 
 /** Start forwarding. Does not clear counts. @return 0 or negative errno with *error set. */
 int tp_engine_start(struct tp_engine *engine, struct tp_error *error);
@@ -149,10 +178,8 @@ void tp_engine_report(struct tp_engine *engine, struct tp_engine_report *report)
 void tp_engine_device_counts(
 	struct tp_engine *engine, unsigned device, struct tp_engine_counts *counts);
 
-/** As tp_engine_report, of the devices of one group: counts, order (flows that end there), latency,
- * jain. */
-void tp_engine_group_report(
-	struct tp_engine *engine, unsigned group, struct tp_engine_report *report);
+/** As tp_engine_report, also of each group: in one pass. @param reports  300 KiB */
+void tp_engine_reports(struct tp_engine *engine, struct tp_engine_reports *reports);
 
 /** Flows of the load that is set: each direction between two devices, on each queue pair. */
 unsigned tp_engine_flow_count(const struct tp_engine *engine);

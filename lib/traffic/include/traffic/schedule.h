@@ -21,6 +21,7 @@ struct tp_load {
 	double frames_per_second; /* 0: not given in frames */
 	double bits_per_second; /* of frames without FCS, preamble and gap; 0: not given in bits */
 	bool total;             /* shared evenly by all sources that talk; else each has it */
+	bool silent;            /* nothing is sent */
 	enum tp_arrival arrival;
 	double on_seconds;  /* ON_OFF: full given rate (or as fast as possible) for so long, */
 	double off_seconds; /* then silence */
@@ -28,8 +29,8 @@ struct tp_load {
 
 /**
  * Read a rate: a number with "pps", "kpps", "Mpps", "bit/s", "kbit/s", "Mbit/s", "Gbit/s" behind
- * it, then "/device" or "/total" ("/device" if neither); "full" for no limit. Sets
- * frames_per_second, bits_per_second and total alone.
+ * it, then "/device" or "/total" ("/device" if neither); "full" for no limit; "none" for nothing.
+ * Sets frames_per_second, bits_per_second, total and silent alone.
  * @return 0, or -EINVAL with *error set.
  */
 int tp_load_parse_rate(const char *text, struct tp_load *load, struct tp_error *error);

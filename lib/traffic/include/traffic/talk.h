@@ -12,8 +12,9 @@
  *   "pairs"       0 with 1, 2 with 3, ... both ways
  *   "star"        all to device 0
  *   "all"         each to each of the others, in turn
- *   "random:S"    each to up to TP_TALK_RANDOM others, drawn once; device k is drawn with a weight
- *                 of 1/(k+1)^S (Zipf; S 0 is even, "random" is "random:1")
+ *   "wheel"       each but device 0 to device 0 and to the next one on the rim, in turn: 1 to 2,
+ * ..., the last to 1 "random:S"    each to up to TP_TALK_RANDOM others, drawn once; device k is
+ * drawn with a weight of 1/(k+1)^S (Zipf; S 0 is even, "random" is "random:1")
  *
  * Only `talking` of the devices send at a time; with churn another set does every period: set e
  * begins at device e * talking, modulo the count.
@@ -22,7 +23,7 @@
 #define TP_TALK_RANDOM    16
 #define TP_TALK_FLOWS_MAX (1u << 20)
 
-enum tp_talk_kind { TP_TALK_PAIRS, TP_TALK_STAR, TP_TALK_ALL, TP_TALK_RANDOM_ZIPF };
+enum tp_talk_kind { TP_TALK_PAIRS, TP_TALK_STAR, TP_TALK_ALL, TP_TALK_WHEEL, TP_TALK_RANDOM_ZIPF };
 
 struct tp_talk_settings {
 	enum tp_talk_kind kind;
@@ -49,8 +50,9 @@ int tp_talk_parse(const char *text, struct tp_talk_settings *settings, struct tp
 
 /**
  * Lay out the flows.
- * @return 0, or negative errno with *error set: too few devices (2 at least; pairs: an odd one out
- * is idle), more talking than devices, more flows than TP_TALK_FLOWS_MAX. Free with tp_talk_free.
+ * @return 0, or negative errno with *error set: too few devices (2 at least, 3 for a wheel;
+ * pairs: an odd one out is idle), more talking than devices, more flows than TP_TALK_FLOWS_MAX.
+ * Free with tp_talk_free.
  */
 int tp_talk_init(struct tp_talk *talk, const struct tp_talk_settings *settings, unsigned devices,
 	struct tp_error *error);
