@@ -16,6 +16,7 @@
 #include "balance.h"
 #include "base/fault_guard.h"
 #include "base/log.h"
+#include "budget.h"
 #include "ctl/control_socket.h"
 
 #define TICK_MS      20  /* how long a new MAC or a doorbell may wait for the control plane */
@@ -216,6 +217,8 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 		result = tp_error_set(error, ENOMEM, "no memory");
 	if (result == 0)
 		result = make_dataplane(appliance, error);
+	if (result == 0 && tp_budgets_open(appliance) < 0)
+		result = tp_error_set(error, ENOMEM, "no memory");
 	if (result == 0)
 		result = tp_ports_open(appliance, error);
 	if (result < 0)
@@ -293,6 +296,7 @@ void tp_appliance_free(struct tp_appliance *appliance)
 	tp_control_close(appliance->control);
 	if (appliance->ports != NULL)
 		tp_ports_close(appliance);
+	tp_budgets_close(appliance);
 	tp_dataplane_free(appliance->dataplane);
 	tp_context_store_free(appliance->store);
 	tp_fault_guard_install(-1);

@@ -69,9 +69,10 @@ struct tp_appliance {
 	uint32_t next_to_check;     /* port whose rings are looked at next */
 	bool kick_again;            /* some doorbell had no room for something */
 	struct tp_balance balance;
-	struct tp_timer tick;    /* looks for broken rings, sightings and bells to arm */
-	struct tp_watch signals; /* SIGINT, SIGTERM */
-	struct tp_watch faults;  /* the fault guard replaced a mapping */
+	struct tp_budgets *budgets; /* budget.h; NULL: no tenant has one */
+	struct tp_timer tick;       /* looks for broken rings, sightings and bells to arm */
+	struct tp_watch signals;    /* SIGINT, SIGTERM */
+	struct tp_watch faults;     /* the fault guard replaced a mapping */
 	struct tp_control_socket *control;
 	uint64_t started_ms;
 };

@@ -5,6 +5,7 @@
 
 #include "balance.h"
 #include "base/log.h"
+#include "budget.h"
 #include "figures.h"
 
 /*
@@ -130,6 +131,19 @@ static json_t *show_interfaces(const struct tp_appliance *appliance)
 	return list;
 }
 
+/* Of who has none the table tells nothing. */
+static void set_budget(json_t *object, const struct tp_budget *budget)
+{
+	if (budget == NULL)
+		return;
+	set_count(object, "credits_per_second", budget->income / 16);
+	set_count(object, "burst", (uint64_t)budget->burst / 16);
+	json_object_set_new(object, "credit_sixteenths", json_integer(budget->credit));
+	json_object_set_new(object, "demoted", json_boolean(budget->out_of_credit));
+	set_count(object, "demotions", tp_counter_read(&budget->demotions));
+	json_object_set_new(object, "demoted_seconds", json_real((double)budget->demoted_ns / 1e9));
+}
+
 static json_t *show_tenants(const struct tp_appliance *appliance)
 {
 	json_t *list = json_array();
@@ -153,6 +167,7 @@ static json_t *show_tenants(const struct tp_appliance *appliance)
 		set_text(object, "unknown_unicast",
 			config->unknown_unicast == TP_UNKNOWN_UNICAST_FLOOD ? "flood" : "drop");
 		set_count(object, "worker", appliance->balance.tenant[t].worker);
+		set_budget(object, tp_budget_of(appliance, t));
 		set_figures(object, &sum);
 		json_array_append_new(list, object);
 	}
