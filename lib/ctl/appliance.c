@@ -16,6 +16,7 @@
 #include "balance.h"
 #include "base/fault_guard.h"
 #include "base/log.h"
+#include "billing.h"
 #include "budget.h"
 #include "ctl/control_socket.h"
 
@@ -221,6 +222,8 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 		result = tp_error_set(error, ENOMEM, "no memory");
 	if (result == 0)
 		result = tp_ports_open(appliance, error);
+	if (result == 0)
+		result = tp_billing_open(appliance, error);
 	if (result < 0)
 		return result;
 	appliance->control = tp_control_open(appliance->loop, &control, error);
@@ -293,6 +296,7 @@ void tp_appliance_free(struct tp_appliance *appliance)
 	if (appliance == NULL)
 		return;
 	tp_telemetry_stop();
+	tp_billing_close(appliance);
 	tp_control_close(appliance->control);
 	if (appliance->ports != NULL)
 		tp_ports_close(appliance);

@@ -70,6 +70,7 @@ struct tp_appliance {
 	bool kick_again;            /* some doorbell had no room for something */
 	struct tp_balance balance;
 	struct tp_budgets *budgets; /* budget.h; NULL: no tenant has one */
+	struct tp_ledger *ledger;   /* billing.h */
 	struct tp_timer tick;       /* looks for broken rings, sightings and bells to arm */
 	struct tp_watch signals;    /* SIGINT, SIGTERM */
 	struct tp_watch faults;     /* the fault guard replaced a mapping */

@@ -5,6 +5,7 @@
 
 #include "balance.h"
 #include "base/log.h"
+#include "billing.h"
 #include "budget.h"
 #include "figures.h"
 
@@ -409,11 +410,14 @@ json_t *tp_answer(void *owner, const char *command, const json_t *request, struc
 			appliance, json_string_value(json_object_get(request, "what")), error);
 	if (strcmp(command, "move") == 0)
 		return answer_move(appliance, request, error);
+	if (strcmp(command, "bill") == 0)
+		return tp_billing_answer(appliance, request, error);
 	if (strcmp(command, "stop") == 0) {
 		tp_log(TP_LOG_INFO, "stop command: stopping");
 		tp_loop_stop(appliance->loop);
 		return json_true();
 	}
-	tp_error_set(error, EINVAL, "found command \"%.40s\"; accepted: show, move, stop", command);
+	tp_error_set(error, EINVAL, "found command \"%.40s\"; accepted: show, move, bill, stop",
+		command);
 	return NULL;
 }
