@@ -125,6 +125,11 @@ void tp_forget_learned(struct tp_appliance *appliance, uint32_t interface);
 
 /* show.c */
 
+/** What `show` tells of something. @return a new reference, or NULL with *error set. */
+json_t *tp_show(const struct tp_appliance *appliance, const char *what, struct tp_error *error);
+
+/* answer.c */
+
 /** Answer a command of the control socket. @return a new reference, or NULL with *error set. */
 json_t *tp_answer(
 	void *appliance, const char *command, const json_t *request, struct tp_error *error);

@@ -3,14 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "balance.h"
-#include "base/log.h"
-#include "billing.h"
 #include "budget.h"
 #include "figures.h"
 
 /*
- * Answers to the commands of the control socket, as JSON.
+ * What `show` tells, as JSON.
  */
 
 static void set_count(json_t *object, const char *name, uint64_t value)
@@ -355,8 +352,7 @@ static const struct {
 	{"summary", show_summary},
 };
 
-static json_t *answer_show(
-	const struct tp_appliance *appliance, const char *what, struct tp_error *error)
+json_t *tp_show(const struct tp_appliance *appliance, const char *what, struct tp_error *error)
 {
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		if (what != NULL && strcmp(what, tables[i].what) == 0)
@@ -365,59 +361,5 @@ static json_t *answer_show(
 		"show: found \"%.40s\"; accepted: interfaces, tenants, classes, drops, workers, "
 		"cache, summary",
 		what == NULL ? "" : what);
-	return NULL;
-}
-
-static bool find_tenant(const struct tp_appliance *appliance, const char *name, uint32_t *tenant)
-{
-	for (uint32_t t = 0; name != NULL && t < appliance->config->tenant_count; t++)
-		if (strcmp(appliance->config->tenants[t].name, name) == 0) {
-			*tenant = t;
-			return true;
-		}
-	return false;
-}
-
-static json_t *answer_move(
-	struct tp_appliance *appliance, const json_t *request, struct tp_error *error)
-{
-	const char *name = json_string_value(json_object_get(request, "tenant"));
-	const json_t *worker = json_object_get(request, "worker");
-	json_int_t to = json_is_integer(worker) ? json_integer_value(worker) : -1;
-	uint32_t tenant;
-
-	if (!find_tenant(appliance, name, &tenant)) {
-		tp_error_set(error, EINVAL,
-			"move: tenant: found \"%.40s\"; accepted: a tenant's name",
-			name == NULL ? "" : name);
-		return NULL;
-	}
-	if (to < 0 || to >= appliance->config->worker_count) {
-		tp_error_set(error, EINVAL, "move: worker: accepted: a number from 0 to %u",
-			appliance->config->worker_count - 1);
-		return NULL;
-	}
-	tp_balance_move(appliance, tenant, (unsigned)to, "an operator wanted it");
-	return json_true();
-}
-
-json_t *tp_answer(void *owner, const char *command, const json_t *request, struct tp_error *error)
-{
-	struct tp_appliance *appliance = owner;
-
-	if (strcmp(command, "show") == 0)
-		return answer_show(
-			appliance, json_string_value(json_object_get(request, "what")), error);
-	if (strcmp(command, "move") == 0)
-		return answer_move(appliance, request, error);
-	if (strcmp(command, "bill") == 0)
-		return tp_billing_answer(appliance, request, error);
-	if (strcmp(command, "stop") == 0) {
-		tp_log(TP_LOG_INFO, "stop command: stopping");
-		tp_loop_stop(appliance->loop);
-		return json_true();
-	}
-	tp_error_set(error, EINVAL, "found command \"%.40s\"; accepted: show, move, bill, stop",
-		command);
 	return NULL;
 }
