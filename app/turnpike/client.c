@@ -18,6 +18,7 @@ struct conversation {
 	const char *path;
 	struct tp_error *error;
 	int fd;
+	unsigned limit; /* seconds */
 	long long deadline_ms;
 	char *text;
 	size_t length;
@@ -43,7 +44,7 @@ static int refuse_nobody(struct conversation *talk)
 static int refuse_silence(struct conversation *talk)
 {
 	return tp_error_set(talk->error, ETIMEDOUT,
-		"the appliance on %s did not answer within %d s", talk->path, TP_ANSWER_MS / 1000);
+		"the appliance on %s did not answer within %u s", talk->path, talk->limit);
 }
 
 static int wait_for(struct conversation *talk, short events)
@@ -174,43 +175,54 @@ static json_t *read_answer(struct conversation *talk)
 	return result;
 }
 
-static char *write_request(const char *command, const char *what)
+/* Takes the reference of request. */
+static char *write_request(json_t *request)
 {
-	json_t *request = json_pack("{s:s, s:s*}", "command", command, "what", what);
 	char *text = request != NULL ? json_dumps(request, JSON_COMPACT) : NULL;
 
 	json_decref(request);
 	return text;
 }
 
-static json_t *converse(struct conversation *talk, const char *command, const char *what)
+static json_t *converse(struct conversation *talk, json_t *request)
 {
-	char *request = write_request(command, what);
+	char *text = write_request(request);
 	int result;
 
-	if (request == NULL) {
+	if (text == NULL) {
 		tp_error_set(talk->error, EINVAL, "the request is not UTF-8");
 		return NULL;
 	}
 	result = dial(talk);
 	if (result == 0)
-		result = say(talk, request, strlen(request));
+		result = say(talk, text, strlen(text));
 	if (result == 0)
 		result = say(talk, "\n", 1);
 	if (result == 0)
 		result = listen_to(talk);
-	free(request);
+	free(text);
 	return result == 0 ? read_answer(talk) : NULL;
 }
 
-json_t *tp_ask(const char *path, const char *command, const char *what, struct tp_error *error)
+json_t *tp_ask_request(const char *path, json_t *request, unsigned limit, struct tp_error *error)
 {
 	struct conversation talk = {
-		.path = path, .error = error, .fd = -1, .deadline_ms = now_ms() + TP_ANSWER_MS};
-	json_t *result = converse(&talk, command, what);
+		.path = path,
+		.error = error,
+		.fd = -1,
+		.limit = limit,
+		.deadline_ms = now_ms() + limit * 1000LL,
+	};
+	json_t *result = converse(&talk, request);
 
 	if (talk.fd >= 0)
 		close(talk.fd);
 	free(talk.text);
 	return result;
+}
+
+json_t *tp_ask(const char *path, const char *command, const char *what, struct tp_error *error)
+{
+	return tp_ask_request(path, json_pack("{s:s, s:s*}", "command", command, "what", what),
+		TP_ANSWER_LIMIT, error);
 }

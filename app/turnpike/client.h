@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 
-/** How long an appliance may take for an answer. */
-#define TP_ANSWER_MS 5000
+/** How long an appliance may take for an answer, in seconds. */
+#define TP_ANSWER_LIMIT 5
 
 /**
  * Ask the appliance once: connect, send the request, take the answer.
@@ -18,3 +18,11 @@
  * @return the result, a new reference, or NULL with *error set. Threading: any one thread.
  */
 json_t *tp_ask(const char *path, const char *command, const char *what, struct tp_error *error);
+
+/**
+ * The same with a request of any kind.
+ *
+ * @param request  an object, whose reference is taken; NULL: some text of it is not UTF-8
+ * @param limit    how long it may take for an answer, in seconds
+ */
+json_t *tp_ask_request(const char *path, json_t *request, unsigned limit, struct tp_error *error);

@@ -11,9 +11,13 @@
 
 struct tp_options {
 	const char *socket; /* of the appliance's control socket */
-	bool json;          /* show, plan: the answer as JSON */
+	bool json;          /* show, plan, bill: the answer as JSON */
 	unsigned tables;    /* top: tables to show, 0: until interrupted */
 	double delay;       /* top: seconds between two tables */
+	bool csv;           /* bill: the answer as CSV */
+	const char *from;   /* bill: TIME, NULL: from the first interval on */
+	const char *to;     /* bill: TIME, NULL: up to now */
+	const char *by;     /* bill: "tenant", "class" or "interface" */
 };
 
 /** Read and check a configuration file, without the appliance. */
@@ -32,6 +36,12 @@ int tp_command_show(const struct tp_options *options, const char *what);
 
 /** Show rates, computed from two samples, again and again. */
 int tp_command_top(const struct tp_options *options);
+
+/** Is it something that a bill can be divided by? */
+bool tp_command_can_bill(const char *by);
+
+/** Show what was charged. */
+int tp_command_bill(const struct tp_options *options);
 
 /** Ask the appliance to end. */
 int tp_command_stop(const struct tp_options *options);

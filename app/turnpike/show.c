@@ -35,6 +35,8 @@ static const struct tp_column tenants[] = {
 	{"INTERFACES", "interfaces", tp_format_number},
 	{"RUNNING", "running", tp_format_number},
 	{"LEARNED-MACS", "learned_macs", tp_format_number},
+	{"CREDIT", "credit_sixteenths", tp_format_credits},
+	{"DEMOTED", "demoted", tp_format_yes},
 	TRAFFIC,
 	{NULL, NULL, NULL},
 };

@@ -101,6 +101,20 @@ void tp_format_time(const json_t *value, char *cell, size_t size)
 		snprintf(cell, size, "-");
 }
 
+/* Two decimals, rounded; no sixteenth is rounded up to a whole. */
+void tp_format_credits(const json_t *value, char *cell, size_t size)
+{
+	json_int_t sixteenths = json_integer_value(value);
+	unsigned long long amount =
+		sixteenths < 0 ? -(unsigned long long)sixteenths : (unsigned long long)sixteenths;
+
+	if (json_is_integer(value))
+		snprintf(cell, size, "%s%llu.%02llu", sixteenths < 0 ? "-" : "", amount / 16,
+			(amount % 16 * 100 + 8) / 16);
+	else
+		snprintf(cell, size, "-");
+}
+
 /* What a terminal shows of it, for UTF-8 of one column a character. */
 static int width_of(const char *text)
 {

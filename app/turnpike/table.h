@@ -25,6 +25,7 @@ void tp_format_percent(const json_t *value, char *cell, size_t size);    /* of a
 void tp_format_bit_rate(const json_t *value, char *cell, size_t size);   /* of bit/s, 0: "-" */
 void tp_format_frame_rate(const json_t *value, char *cell, size_t size); /* of frames/s, 0: "-" */
 void tp_format_scaled(const json_t *value, char *cell, size_t size);     /* 1.23 M */
+void tp_format_credits(const json_t *value, char *cell, size_t size);    /* of sixteenths */
 void tp_format_time(const json_t *value, char *cell, size_t size);       /* of ns, 0: "-" */
 
 /**

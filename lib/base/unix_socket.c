@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/parents.h"
 #include "base/unix_socket.h"
 
 int tp_unix_check_path(const char *path, struct tp_error *error)
@@ -27,21 +28,6 @@ static struct sockaddr_un address_of(const char *path)
 
 	memcpy(address.sun_path, path, strlen(path));
 	return address;
-}
-
-static int make_parents(const char *path, struct tp_error *error)
-{
-	struct sockaddr_un parent = address_of(path);
-
-	for (char *slash = strchr(parent.sun_path + 1, '/'); slash != NULL;
-		slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(parent.sun_path, 0755) < 0 && errno != EEXIST)
-			return tp_error_set(error, errno, "directory %s for socket %s: %s",
-				parent.sun_path, path, strerror(errno));
-		*slash = '/';
-	}
-	return 0;
 }
 
 static int new_socket(struct tp_error *error)
@@ -125,10 +111,13 @@ int tp_unix_listen(const char *path, const struct tp_unix_listen *how, struct st
 	int result = tp_unix_check_path(path, error);
 	int fd;
 
-	if (result == 0)
-		result = make_parents(path, error);
 	if (result < 0)
 		return result;
+	result = tp_make_parents(path, error);
+	if (result < 0) {
+		tp_error_prefix(error, "socket %s", path);
+		return result;
+	}
 	fd = new_socket(error);
 	if (fd < 0)
 		return fd;

@@ -16,6 +16,8 @@
 #include "balance.h"
 #include "base/fault_guard.h"
 #include "base/log.h"
+#include "billing.h"
+#include "budget.h"
 #include "ctl/control_socket.h"
 
 #define TICK_MS      20  /* how long a new MAC or a doorbell may wait for the control plane */
@@ -217,8 +219,12 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 		result = tp_error_set(error, ENOMEM, "no memory");
 	if (result == 0)
 		result = make_dataplane(appliance, error);
+	if (result == 0 && tp_budgets_open(appliance) < 0)
+		result = tp_error_set(error, ENOMEM, "no memory");
 	if (result == 0)
 		result = tp_ports_open(appliance, error);
+	if (result == 0)
+		result = tp_billing_open(appliance, error);
 	if (result < 0)
 		return result;
 	appliance->control = tp_control_open(appliance->loop, &control, error);
@@ -291,9 +297,11 @@ void tp_appliance_free(struct tp_appliance *appliance)
 	if (appliance == NULL)
 		return;
 	tp_telemetry_stop();
+	tp_billing_close(appliance);
 	tp_control_close(appliance->control);
 	if (appliance->ports != NULL)
 		tp_ports_close(appliance);
+	tp_budgets_close(appliance);
 	tp_dataplane_free(appliance->dataplane);
 	tp_context_store_free(appliance->store);
 	tp_fault_guard_install(-1);

@@ -72,9 +72,11 @@ struct tp_appliance {
 	uint32_t next_to_check;     /* port whose rings are looked at next */
 	bool kick_again;            /* some doorbell had no room for something */
 	struct tp_balance balance;
-	struct tp_timer tick;    /* looks for broken rings, sightings and bells to arm */
-	struct tp_watch signals; /* SIGINT, SIGTERM */
-	struct tp_watch faults;  /* the fault guard replaced a mapping */
+	struct tp_budgets *budgets; /* budget.h; NULL: no tenant has one */
+	struct tp_ledger *ledger;   /* billing.h */
+	struct tp_timer tick;       /* looks for broken rings, sightings and bells to arm */
+	struct tp_watch signals;    /* SIGINT, SIGTERM */
+	struct tp_watch faults;     /* the fault guard replaced a mapping */
 	struct tp_control_socket *control;
 	uint64_t started_ms;
 };
@@ -125,6 +127,11 @@ void tp_learn_sightings(struct tp_appliance *appliance);
 void tp_forget_learned(struct tp_appliance *appliance, uint32_t interface);
 
 /* show.c */
+
+/** What `show` tells of something. @return a new reference, or NULL with *error set. */
+json_t *tp_show(const struct tp_appliance *appliance, const char *what, struct tp_error *error);
+
+/* answer.c */
 
 /** Answer a command of the control socket. @return a new reference, or NULL with *error set. */
 json_t *tp_answer(

@@ -68,10 +68,9 @@ static int read_control_core(
 	return result;
 }
 
-/* A path that is written in one way only, so that equal sockets have equal strings. */
-bool tp_config_is_socket_path(const char *path)
+bool tp_config_is_path(const char *path, size_t most)
 {
-	if (path[0] != '/' || strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+	if (path[0] != '/' || strlen(path) > most)
 		return false;
 	while (*path == '/') {
 		size_t length = strcspn(path + 1, "/");
@@ -82,6 +81,11 @@ bool tp_config_is_socket_path(const char *path)
 		path += 1 + length;
 	}
 	return true;
+}
+
+bool tp_config_is_socket_path(const char *path)
+{
+	return tp_config_is_path(path, sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
 }
 
 static int read_control_socket(

@@ -11,6 +11,7 @@
 #define DEFAULT_SWEEP_BUDGET   20000
 #define DEFAULT_PER_FRAME      16
 #define DEFAULT_PER_64_BYTES   1
+#define DEFAULT_INTERVAL_NS    60000000000
 #define DEFAULT_CONTROL_SOCKET "/run/turnpike/control.sock"
 #define COST_MAX               1000000
 
@@ -53,6 +54,7 @@ static const struct tp_json_key root_keys[] = {
 	{"$schema", read_schema, 0, 0, 0, false},
 	{"dataplane", tp_config_read_dataplane, 0, 0, 0, false},
 	{"tariff", read_tariff, 0, 0, 0, false},
+	{"billing", tp_config_read_billing, 0, 0, 0, false},
 	{"classes", tp_config_read_classes, 0, 0, 0, true},
 	{"uplinks", refuse_uplinks, 0, 0, 0, false},
 	{"tenants", tp_config_read_tenants, 0, 0, 0, true},
@@ -100,6 +102,7 @@ static struct tp_config *new_config(void)
 	config->sweep_budget_ns = DEFAULT_SWEEP_BUDGET;
 	config->tariff_per_frame = DEFAULT_PER_FRAME;
 	config->tariff_per_64_bytes = DEFAULT_PER_64_BYTES;
+	config->billing_interval_ns = DEFAULT_INTERVAL_NS;
 	config->control_socket = strdup(DEFAULT_CONTROL_SOCKET);
 	if (config->control_socket == NULL) {
 		free(config);
@@ -171,6 +174,7 @@ void tp_config_free(struct tp_config *config)
 	free(config->classes);
 	free(config->tenants);
 	free(config->interfaces);
+	free(config->billing_directory);
 	free(config->control_socket);
 	free(config);
 }

@@ -26,13 +26,18 @@ bool tp_config_is_name(const char *name);
 /** Copy a string into *field. @return 0, or -ENOMEM with the error set. */
 int tp_config_copy(const struct tp_json_value *value, const char *text, char **field);
 
-/** Is it an absolute path, without "", "." and ".." as parts, that fits a UNIX socket's address? */
+/** Is it an absolute path of at most so many bytes, without "", "." and ".." as parts? Such a path
+ * is written in one way only, so that equal ones have equal strings. */
+bool tp_config_is_path(const char *path, size_t most);
+
+/** The same, if it fits a UNIX socket's address. */
 bool tp_config_is_socket_path(const char *path);
 #define TP_CONFIG_SOCKET_ACCEPTED                                                                  \
 	"an absolute path of at most 107 bytes, without empty, \".\" or \"..\" parts"
 
 /* Readers of the keys of the root. */
 int tp_config_read_dataplane(const struct tp_json_value *, const struct tp_json_key *, void *);
+int tp_config_read_billing(const struct tp_json_value *, const struct tp_json_key *, void *);
 int tp_config_read_classes(const struct tp_json_value *, const struct tp_json_key *, void *);
 int tp_config_read_tenants(const struct tp_json_value *, const struct tp_json_key *, void *);
 

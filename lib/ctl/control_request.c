@@ -42,6 +42,11 @@ char *tp_control_refusal(const char *reason)
 	return to_line(json_pack("{s:b, s:o}", "ok", 0, "error", to_json_string(reason)));
 }
 
+char *tp_control_result(json_t *result)
+{
+	return to_line(json_pack("{s:b, s:o}", "ok", 1, "result", result));
+}
+
 static char *do_request(const struct tp_control_settings *settings, const json_t *request)
 {
 	const char *command = json_string_value(json_object_get(request, "command"));
@@ -53,7 +58,7 @@ static char *do_request(const struct tp_control_settings *settings, const json_t
 	result = settings->handle(settings->owner, command, request, &error);
 	if (result == NULL)
 		return tp_control_refusal(error.text);
-	return to_line(json_pack("{s:b, s:o}", "ok", 1, "result", result));
+	return tp_control_result(result);
 }
 
 char *tp_control_answer(const struct tp_control_settings *settings, const char *line, size_t length)

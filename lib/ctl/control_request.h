@@ -15,5 +15,10 @@
 char *tp_control_answer(
 	const struct tp_control_settings *settings, const char *line, size_t length);
 
+/** The answer that gives a result, whose reference is taken; as a line, to be freed; NULL: no
+ * memory.
+ */
+char *tp_control_result(json_t *result);
+
 /** The answer that refuses, as a line, to be freed; NULL: no memory. */
 char *tp_control_refusal(const char *reason);

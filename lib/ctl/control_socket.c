@@ -15,8 +15,9 @@
 /*
  * A client is read until a line is whole; then its answer is written; then the next line is looked
  * at. While an answer waits nothing is read, so that a client that does not read cannot make more
- * answers. A further line that is already here waits for the next step of the loop (the socket is
- * writable then), so that a flood of requests takes turns with everything else on the loop.
+ * answers. The same holds while an answer is promised. A further line that is already here waits
+ * for the next step of the loop (the socket is writable then), so that a flood of requests takes
+ * turns with everything else on the loop.
  */
 struct client {
 	struct tp_watch watch;
@@ -27,8 +28,9 @@ struct client {
 	char *answer; /* NULL: none waits */
 	size_t answer_length;
 	size_t answer_sent;
-	uint32_t events; /* watched now */
-	bool last;       /* nothing is read any more: hang up after the answers */
+	uint64_t promise; /* of an answer; 0: none */
+	uint32_t events;  /* watched now */
+	bool last;        /* nothing is read any more: hang up after the answers */
 };
 
 struct tp_control_socket {
@@ -38,6 +40,8 @@ struct tp_control_socket {
 	struct tp_watch watch;
 	struct tp_timer pause;
 	struct client *clients[TP_CONTROL_CLIENTS_MAX]; /* NULL: free */
+	struct client *handled; /* whose request is being handled, NULL: none */
+	uint64_t promises;      /* given so far */
 };
 
 static void end_client(struct client *client)
@@ -94,14 +98,19 @@ static int send_answer(struct client *client)
 	return be_patient(client);
 }
 
+static void set_answer(struct client *client, char *answer)
+{
+	client->answer = answer;
+	client->answer_length = strlen(answer);
+	client->answer_sent = 0;
+}
+
 /* Takes the answer. */
 static int give_answer(struct client *client, char *answer)
 {
 	if (answer == NULL)
 		return -ENOMEM;
-	client->answer = answer;
-	client->answer_length = strlen(answer);
-	client->answer_sent = 0;
+	set_answer(client, answer);
 	if (be_patient(client) < 0)
 		return -ENOMEM;
 	return send_answer(client);
@@ -116,16 +125,31 @@ static int refuse_length(struct client *client)
 				   "shorter ones"));
 }
 
+/* What a handler returned beside its promise is no answer. The promise may be kept already. */
+static int wait_for_promise(struct client *client, char *answer)
+{
+	free(answer);
+	if (client->promise == 0)
+		return client->answer != NULL ? send_answer(client) : -ENOMEM;
+	tp_loop_disarm(client->control->loop, &client->patience);
+	return 0;
+}
+
 static int do_line(struct client *client)
 {
 	size_t length = line_length(client);
+	uint64_t promises = client->control->promises;
 	char *answer;
 
 	if (length == 0)
 		return client->request_length == TP_CONTROL_REQUEST_MAX ? refuse_length(client) : 0;
+	client->control->handled = client;
 	answer = tp_control_answer(&client->control->settings, client->request, length - 1);
+	client->control->handled = NULL;
 	client->request_length -= length;
 	memmove(client->request, client->request + length, client->request_length);
+	if (client->control->promises != promises)
+		return wait_for_promise(client, answer);
 	return give_answer(client, answer);
 }
 
@@ -145,6 +169,9 @@ static int serve(struct client *client)
 {
 	int result = 0;
 
+	/* It asked for nothing to be told: it has hung up. */
+	if (client->promise != 0)
+		return -ESHUTDOWN;
 	if (client->answer != NULL)
 		return send_answer(client);
 	if (!client->last && line_length(client) == 0)
@@ -157,7 +184,9 @@ static int choose_events(struct client *client)
 	bool to_do = client->answer != NULL || line_length(client) > 0;
 	uint32_t events = to_do ? EPOLLOUT : EPOLLIN;
 
-	if (client->last && !to_do)
+	if (client->promise != 0)
+		events = 0;
+	else if (client->last && !to_do)
 		return -ESHUTDOWN;
 	if (events == client->events)
 		return 0;
@@ -172,6 +201,40 @@ static void client_ready(struct tp_watch *watch, uint32_t events)
 
 	(void)events;
 	if (serve(client) < 0 || choose_events(client) < 0)
+		end_client(client);
+}
+
+uint64_t tp_control_promise(struct tp_control_socket *control)
+{
+	control->handled->promise = ++control->promises;
+	return control->promises;
+}
+
+static struct client *find_promised(const struct tp_control_socket *control, uint64_t promise)
+{
+	for (unsigned i = 0; i < TP_CONTROL_CLIENTS_MAX; i++)
+		if (control->clients[i] != NULL && control->clients[i]->promise == promise)
+			return control->clients[i];
+	return NULL;
+}
+
+void tp_control_keep(
+	struct tp_control_socket *control, uint64_t promise, json_t *result, const char *reason)
+{
+	struct client *client = find_promised(control, promise);
+	char *answer;
+
+	if (client == NULL) {
+		json_decref(result);
+		return;
+	}
+	answer = result != NULL ? tp_control_result(result) : tp_control_refusal(reason);
+	client->promise = 0;
+	if (answer != NULL)
+		set_answer(client, answer);
+	/* While its request is handled the rest follows by itself. */
+	if (client != control->handled &&
+		(answer == NULL || be_patient(client) < 0 || choose_events(client) < 0))
 		end_client(client);
 }
 

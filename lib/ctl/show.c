@@ -3,12 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "balance.h"
-#include "base/log.h"
+#include "budget.h"
 #include "figures.h"
 
 /*
- * Answers to the commands of the control socket, as JSON.
+ * What `show` tells, as JSON.
  */
 
 static void set_count(json_t *object, const char *name, uint64_t value)
@@ -146,6 +145,19 @@ static json_t *show_interfaces(const struct tp_appliance *appliance)
 	return list;
 }
 
+/* Of who has none the table tells nothing. */
+static void set_budget(json_t *object, const struct tp_budget *budget)
+{
+	if (budget == NULL)
+		return;
+	set_count(object, "credits_per_second", budget->income / 16);
+	set_count(object, "burst", (uint64_t)budget->burst / 16);
+	json_object_set_new(object, "credit_sixteenths", json_integer(budget->credit));
+	json_object_set_new(object, "demoted", json_boolean(budget->out_of_credit));
+	set_count(object, "demotions", tp_counter_read(&budget->demotions));
+	json_object_set_new(object, "demoted_seconds", json_real((double)budget->demoted_ns / 1e9));
+}
+
 static json_t *show_tenants(const struct tp_appliance *appliance)
 {
 	json_t *list = json_array();
@@ -171,6 +183,7 @@ static json_t *show_tenants(const struct tp_appliance *appliance)
 		set_count(object, "worker", appliance->balance.tenant[t].worker);
 		json_object_set_new(
 			object, "spread", json_boolean(appliance->balance.tenant[t].spread));
+		set_budget(object, tp_budget_of(appliance, t));
 		set_figures(object, &sum);
 		json_array_append_new(list, object);
 	}
@@ -376,8 +389,7 @@ static const struct {
 	{"summary", show_summary},
 };
 
-static json_t *answer_show(
-	const struct tp_appliance *appliance, const char *what, struct tp_error *error)
+json_t *tp_show(const struct tp_appliance *appliance, const char *what, struct tp_error *error)
 {
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		if (what != NULL && strcmp(what, tables[i].what) == 0)
@@ -386,23 +398,5 @@ static json_t *answer_show(
 		"show: found \"%.40s\"; accepted: interfaces, tenants, classes, drops, workers, "
 		"cache, latency, summary",
 		what == NULL ? "" : what);
-	return NULL;
-}
-
-json_t *tp_answer(void *owner, const char *command, const json_t *request, struct tp_error *error)
-{
-	struct tp_appliance *appliance = owner;
-
-	if (strcmp(command, "show") == 0)
-		return answer_show(
-			appliance, json_string_value(json_object_get(request, "what")), error);
-	if (strcmp(command, "move") == 0)
-		return tp_answer_move(appliance, request, error);
-	if (strcmp(command, "stop") == 0) {
-		tp_log(TP_LOG_INFO, "stop command: stopping");
-		tp_loop_stop(appliance->loop);
-		return json_true();
-	}
-	tp_error_set(error, EINVAL, "found command \"%.40s\"; accepted: show, move, stop", command);
 	return NULL;
 }

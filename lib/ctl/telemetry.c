@@ -6,6 +6,7 @@
 
 #include <rte_telemetry.h>
 
+#include "budget.h"
 #include "figures.h"
 
 /*
@@ -35,13 +36,25 @@ static void interface_name(
 		config->name);
 }
 
-/* What may be asked for: its command, how many there are, its n-th name, its sum. */
+static void add_budget(struct rte_tel_data *data, uint32_t tenant)
+{
+	const struct tp_budget *budget = tp_budget_of(served, tenant);
+
+	if (budget == NULL)
+		return;
+	rte_tel_data_add_dict_u64(data, "out_of_credit",
+		__atomic_load_n(&served->dataplane->out_of_credit[tenant], __ATOMIC_RELAXED));
+	rte_tel_data_add_dict_u64(data, "demotions", tp_counter_read(&budget->demotions));
+}
+
+/* What may be asked for: its command, how many there are, its n-th name, its sum, what else. */
 struct subject {
 	const char *list;
 	const char *one;
 	uint32_t (*count)(const struct tp_appliance *appliance);
 	void (*name)(const struct tp_appliance *appliance, uint32_t index, char *name, size_t size);
 	void (*sum)(struct tp_counters *sum, const struct tp_appliance *appliance, uint32_t index);
+	void (*more)(struct rte_tel_data *data, uint32_t index); /* or NULL */
 };
 
 static uint32_t interface_count(const struct tp_appliance *appliance)
@@ -79,9 +92,10 @@ static void class_name(
 
 static const struct subject subjects[] = {
 	{"/turnpike/interfaces", "/turnpike/interface", interface_count, interface_name,
-		interface_sum},
-	{"/turnpike/tenants", "/turnpike/tenant", tenant_count, tenant_name, tp_sum_tenant},
-	{"/turnpike/classes", "/turnpike/class", class_count, class_name, tp_sum_class},
+		interface_sum, NULL},
+	{"/turnpike/tenants", "/turnpike/tenant", tenant_count, tenant_name, tp_sum_tenant,
+		add_budget},
+	{"/turnpike/classes", "/turnpike/class", class_count, class_name, tp_sum_class, NULL},
 };
 
 static const struct subject *find_subject(const char *command)
@@ -118,6 +132,8 @@ static int one_sum(const struct subject *subject, const char *wanted, struct rte
 		subject->sum(&sum, served, i);
 		rte_tel_data_start_dict(data);
 		add_counters(data, &sum);
+		if (subject->more != NULL)
+			subject->more(data, i);
 		return 0;
 	}
 	return -1;

@@ -27,9 +27,9 @@ ALLOWED = {
     "ctl": {"state", "vhost", "vring", "base"},
 }
 WITHOUT_DPDK = ("base", "vring", "vhost", "frontend", "traffic")
-# The configuration and the control socket are libraries of their own within lib/ctl, with less.
-PARTS = {"config": "ctl", "control": "ctl"}
-PARTS_ALLOWED = {"config": {"base"}, "control": {"base"}}
+# The configuration, the control socket and the ledger are libraries of their own within lib/ctl, with less.
+PARTS = {"config": "ctl", "control": "ctl", "billing": "ctl"}
+PARTS_ALLOWED = {"config": {"base"}, "control": {"base"}, "billing": {"base"}}
 
 
 def compiler_commands(build):

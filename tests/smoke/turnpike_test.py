@@ -30,7 +30,9 @@ ANSWERS = {
          "counters": {"no_route": 5}, "colour": "red", **TRAFFIC},
         {"tenant": "acme", "name": "vm2", "class": "gold", "state": "listening",
          "reason": "bad \x1b[31m\u009b thing", **TRAFFIC}],
-    "tenants": [{"name": "acme", "interfaces": 2, "running": 1, "learned_macs": 77, **TRAFFIC}],
+    "tenants": [{"name": "acme", "interfaces": 2, "running": 1, "learned_macs": 77,
+                 "credit_sixteenths": -25, "demoted": True, **TRAFFIC},
+                {"name": "umbra", "interfaces": 0, **TRAFFIC}],
     "classes": [{"name": "gold", "bid": 1.5, "weight": 8, "pinned": True,
                  "rate_bits_per_second": 2500000000, "rate_frames_per_second": 1500,
                  "on_full": "hold", "hold_ns": 100000,
@@ -46,8 +48,22 @@ ANSWERS = {
                 "config": "/etc/demo.json"},
 }
 
+BILL = {
+    "from": None, "to": None, "begin": "2026-11-03T14:30:00Z", "end": "2026-11-03T14:32:00.250Z",
+    "intervals": 2, "interval_seconds": 60.0, "directory": "/var/lib/turnpike",
+    "notes": ["something to \x1b[31m know"],
+    "charges": [
+        {"tenant": tenant, "interface": interface, "class": kind, "frames": frames,
+         "bytes": 64 * frames, "sixteenths": sixteenths}
+        for tenant, interface, kind, frames, sixteenths in (
+            ("umbra", "vm1", "bronze", 4, 15), ("acme", "pod10", "bronze", 10, 160),
+            ("acme", "pod2", "bronze", 7, 1), ("acme", "vm1", "gold", 100, 1609),
+            ("acme", "vm1", "bronze", 1, 2**60))]}
+
 
 def answer(request):
+    if request["command"] == "bill":
+        return {"ok": True, "result": BILL}
     if request["command"] == "stop":
         return {"ok": True, "result": {}}
     return {"ok": True, "result": ANSWERS[request["what"]]}
@@ -152,7 +168,9 @@ class Command(unittest.TestCase):
                           ("show", "cars"), ("stop", "now"),
                           ("top", "-n", "0"), ("top", "-n", "x"), ("top", "-d", "0"),
                           ("top", "-d", "nan"), ("stop", "-j"), ("show", "drops", "-n", "2"),
-                          ("check", "a", "b"), ("--fly",)):
+                          ("check", "a", "b"), ("--fly",), ("bill", "now"), ("bill", "-n", "1"),
+                          ("bill", "-j", "--csv"), ("show", "drops", "--csv"),
+                          ("top", "--from", "-1h"), ("stop", "--by", "class")):
             ran = self.run_command(*arguments)
             self.assertEqual((ran.returncode, ran.stdout), (2, ""), ran)
             self.assertIn("turnpike: ", ran.stderr)
@@ -172,7 +190,8 @@ class Command(unittest.TestCase):
 
     def test_other_tables(self):
         self.serve()
-        self.assertEqual(self.table("tenants")[1][:4], ["acme", "2", "1", "77"])
+        self.assertEqual(self.table("tenants")[1][:6], ["acme", "2", "1", "77", "-1.56", "yes"])
+        self.assertEqual(self.table("tenants")[2][:6], ["umbra", "0", "-", "-", "-", "-"])
         self.assertEqual(
             self.table("classes")[1][:8],
             ["gold", "1.5", "8", "yes", "2.5 Gbit/s", "1.5 kpps", "hold", "100 us"])
@@ -189,6 +208,96 @@ class Command(unittest.TestCase):
         for what, expected in ANSWERS.items():
             ran = self.run_command("show", what, "-j")
             self.assertEqual(json.loads(ran.stdout), expected)
+
+    def bill(self, *arguments):
+        ran = self.run_command("bill", *arguments)
+        self.assertEqual(ran.returncode, 0, ran)
+        return ran
+
+    def bill_rows(self, *arguments):
+        lines = self.bill(*arguments).stdout.splitlines()
+        return [re.split(r"  +", line.strip()) for line in lines[:-2]]
+
+    def test_bill_by_tenant(self):
+        self.serve()
+        self.assertEqual(self.bill_rows(), [
+            ["TENANT", "INTERFACES", "FRAMES", "BYTES", "CREDITS"],
+            ["acme", "3", "118", "7552", "72057594037928046.63"],
+            ["umbra", "1", "4", "256", "0.94"],
+            ["total", "4", "122", "7808", "72057594037928047.56"]])
+        self.assertEqual(self.bill_rows("--by", "tenant"), self.bill_rows())
+        lines = self.bill().stdout.splitlines()
+        self.assertEqual(lines[-2],
+                         "from 2026-11-03T14:30:00Z to 2026-11-03T14:32:00.250Z, intervals: 2")
+        self.assertEqual(lines[-1], "note: something to ?[31m know")
+
+    def test_bill_by_class(self):
+        self.serve()
+        self.assertEqual(self.bill_rows("--by", "class"), [
+            ["CLASS", "INTERFACES", "FRAMES", "BYTES", "CREDITS"],
+            ["bronze", "4", "22", "1408", "72057594037927947.00"],
+            ["gold", "1", "100", "6400", "100.56"],
+            ["total", "4", "122", "7808", "72057594037928047.56"]])
+
+    def test_bill_by_interface(self):
+        self.serve()
+        self.assertEqual([row[:4] for row in self.bill_rows("--by=interface")], [
+            ["TENANT", "INTERFACE", "CLASS", "FRAMES"], ["acme", "pod2", "bronze", "7"],
+            ["acme", "pod10", "bronze", "10"], ["acme", "vm1", "bronze", "1"],
+            ["acme", "vm1", "gold", "100"], ["umbra", "vm1", "bronze", "4"],
+            ["total", "-", "-", "122"]])
+
+    def test_bill_as_csv(self):
+        self.serve()
+        ran = self.bill("--csv", "--by", "interface")
+        self.assertEqual(ran.stdout.splitlines(), [
+            "tenant,interface,class,frames,bytes,sixteenths,credits",
+            "acme,pod2,bronze,7,448,1,0.0625", "acme,pod10,bronze,10,640,160,10.0000",
+            f"acme,vm1,bronze,1,64,{2**60},{2**56}.0000",
+            "acme,vm1,gold,100,6400,1609,100.5625", "umbra,vm1,bronze,4,256,15,0.9375"])
+        self.assertEqual(ran.stderr, "note: something to ?[31m know\n")
+        self.assertEqual(self.bill("--csv").stdout.splitlines()[2],
+                         "umbra,1,4,256,15,0.9375")
+
+    def test_bill_as_json(self):
+        self.serve()
+        bill = json.loads(self.bill("-j", "--by", "class").stdout)
+        self.assertEqual(bill["by"], "class")
+        self.assertEqual(bill["rows"][1], {"class": "gold", "interfaces": 1, "frames": 100,
+                                           "bytes": 6400, "sixteenths": 1609})
+        self.assertEqual(bill["total"], {"interfaces": 4, "frames": 122, "bytes": 7808,
+                                         "sixteenths": 2**60 + 1785})
+        for key in set(BILL) - {"charges"}:
+            self.assertEqual(bill[key], BILL[key])
+
+    def test_bill_of_nothing(self):
+        empty = {**BILL, "begin": None, "end": None, "notes": [], "charges": [], "intervals": 0}
+        self.serve(lambda request: json.dumps({"ok": True, "result": empty}).encode() + b"\n")
+        self.assertEqual(self.bill().stdout.splitlines()[1:], [
+            "total            0       0      0     0.00", "nothing was charged in that time"])
+        self.assertEqual(self.bill("--csv").stdout,
+                         "tenant,interfaces,frames,bytes,sixteenths,credits\n")
+
+    def test_bill_of_a_time(self):
+        appliance = self.serve()
+        for arguments in (("--from", "-1h"), ("--to", "2026-11-03"),
+                          ("--from", "2026-11-03T14:30", "--to", "2026-11-03T14:30:01Z")):
+            self.bill(*arguments)
+        self.assertEqual(appliance.requests, [
+            {"command": "bill", "from": "-1h"}, {"command": "bill", "to": "2026-11-03"},
+            {"command": "bill", "from": "2026-11-03T14:30", "to": "2026-11-03T14:30:01Z"}])
+
+    def test_bill_of_a_bad_time(self):
+        for words, arguments in (
+                ('--from: found "yesterday"; accepted: a date or a date and time in UTC, '
+                 '"2026-11-03"', ("--from", "yesterday")),
+                ('--to: found "2026-02-30"; accepted: ', ("--to=2026-02-30",)),
+                ('--to: found "-2h", which is not after "-1h"; accepted: a time after --from',
+                 ("--from", "-1h", "--to", "-2h")),
+                ('--by: found "guest"; accepted: tenant, class, interface', ("--by", "guest"))):
+            ran = self.run_command("bill", *arguments)
+            self.assertEqual((ran.returncode, ran.stdout), (2, ""), ran)
+            self.assertIn(words, ran.stderr)
 
     def test_stop(self):
         appliance = self.serve()
@@ -222,9 +331,11 @@ class Command(unittest.TestCase):
     def test_odd_results(self):
         current = []
         self.serve(lambda request: b'{"ok":true,"result":' + current[0] + b"}\n")
-        for result in (b"7", b"null", b"[]", b"[7]", b'[{"name":7,"rx_frames":"x"}]', b"{}"):
+        for result in (b"7", b"null", b"[]", b"[7]", b'[{"name":7,"rx_frames":"x"}]', b"{}",
+                       b'{"charges":[7,{},{"tenant":7,"frames":"x"}],"notes":[7],"begin":7}'):
             current[:] = [result]
-            for arguments in (("show", "drops"), ("show", "summary"),
+            for arguments in (("show", "drops"), ("show", "summary"), ("bill",),
+                              ("bill", "--csv"), ("bill", "-j"),
                               ("top", "-n", "1", "-d", "0.1")):
                 self.assertEqual(self.run_command(*arguments).returncode, 0, result)
 

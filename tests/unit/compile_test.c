@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "config_support.h"
+#include "eal_support.h"
 
-#include <rte_eal.h>
 #include <rte_memory.h>
 
 #include "appliance_private.h"
@@ -68,10 +68,6 @@ int main(void)
 		cmocka_unit_test(tariff_bids_and_weights_arrive),
 		cmocka_unit_test(the_lowest_class_is_found),
 	};
-	char *arguments[] = {"unit", "--no-huge", "--no-pci", "--no-telemetry", "--no-shconf",
-		"-m64", "-l0", "--log-level=*:error", NULL};
 
-	if (rte_eal_init(8, arguments) < 0)
-		return EXIT_FAILURE;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return start_eal() ? cmocka_run_group_tests(tests, NULL, NULL) : EXIT_FAILURE;
 }

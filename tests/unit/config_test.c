@@ -17,6 +17,7 @@ static void defaults_are_filled_in(void **state)
 	assert_string_equal(config->control_socket, "/run/turnpike/control.sock");
 	assert_int_equal(config->tariff_per_frame, 16);
 	assert_int_equal(config->tariff_per_64_bytes, 1);
+	assert_null(config->billing_directory);
 	assert_int_equal(config->class_count, 1);
 	assert_int_equal(config->classes[0].weight, 1);
 	assert_false(config->classes[0].pinned);
@@ -70,6 +71,7 @@ static void every_key_arrives(void **state)
 		"'sweep_budget':'1ms',"
 		"'control_socket':'/run/c'},"
 		"'tariff':{'per_frame':5,'per_64_bytes':0},"
+		"'billing':{'directory':'/var/x','interval':'90s'},"
 		"'tenants':{'acme':{'budget':{'credits_per_second':9,'burst':8},"
 		"'mac_learning':true,'unknown_unicast':'flood','interfaces':{"
 		"'vm1':{'mac':'aA:00:00:00:00:fF','class':'b','socket':'/s','mode':'client',"
@@ -93,6 +95,8 @@ static void every_key_arrives(void **state)
 	assert_string_equal(config->control_socket, "/run/c");
 	assert_int_equal(config->tariff_per_frame, 5);
 	assert_int_equal(config->tariff_per_64_bytes, 0);
+	assert_string_equal(config->billing_directory, "/var/x");
+	assert_int_equal(config->billing_interval_ns, 90000000000);
 	assert_true(config->classes[1].bid == 1.5);
 	assert_int_equal(config->classes[1].weight, 3);
 	assert_true(config->classes[1].pinned);
@@ -114,6 +118,17 @@ static void every_key_arrives(void **state)
 	assert_true(config->interfaces[0].client);
 	assert_int_equal(config->interfaces[0].queue_pairs, 8);
 	assert_false(config->interfaces[0].source_mac_check);
+	tp_config_free(config);
+}
+
+static void a_billing_section_has_defaults(void **state)
+{
+	struct tp_config *config =
+		accepted("{'billing':{},'classes':{'gold':{'bid':2}},'tenants':{'acme':{}}}");
+
+	(void)state;
+	assert_string_equal(config->billing_directory, "/var/lib/turnpike");
+	assert_int_equal(config->billing_interval_ns, 60000000000);
 	tp_config_free(config);
 }
 
@@ -306,6 +321,11 @@ static void the_rest_is_checked(void **state)
 			"10000000ns"},
 		{"{'dataplane':{'sweep_budget':'10.001ms'}" REST, "sweep_budget: found \"10.001ms"},
 		{"{'dataplane':{'control_socket':'x'}" REST, "control_socket: found \"x\""},
+		{"{'billing':{'interval':'0s'}" REST, "$.billing.interval: found \"0s\""},
+		{"{'billing':{'interval':60}" REST, "$.billing.interval: found 60"},
+		{"{'billing':{'directory':'x/y'}" REST, "$.billing.directory: found \"x/y\""},
+		{"{'billing':{'file':'/x'}" REST,
+			"$.billing.file: found an unknown key; accepted keys: directory, interval"},
 		{"{'tariff':{'per_frame':-1}" REST, "$.tariff.per_frame: found -1"},
 		{"{'tariff':{'per_frame':1000001}" REST, "$.tariff.per_frame: found 1000001"},
 	};
@@ -413,6 +433,7 @@ int main(void)
 		cmocka_unit_test(the_default_worker_core_is_on_this_machine),
 		cmocka_unit_test(a_core_that_is_not_there_is_told_by_the_machine_check_only),
 		cmocka_unit_test(every_key_arrives),
+		cmocka_unit_test(a_billing_section_has_defaults),
 		cmocka_unit_test(a_count_makes_consecutive_interfaces),
 		cmocka_unit_test(one_mac_may_be_in_two_tenants),
 		cmocka_unit_test(classes_are_checked),

@@ -30,6 +30,18 @@ static struct tp_control_socket *control;
 static char directory[] = "/tmp/control_test.XXXXXX";
 static char path[64];
 static unsigned handled;
+static uint64_t promise; /* given last */
+
+static inline json_t *big_string(void)
+{
+	char *text = malloc(BIG);
+	json_t *string;
+
+	memset(text, 'b', BIG);
+	string = json_stringn(text, BIG);
+	free(text);
+	return string;
+}
 
 static inline json_t *handle(
 	void *owner, const char *command, const json_t *request, struct tp_error *error)
@@ -38,14 +50,13 @@ static inline json_t *handle(
 	handled++;
 	if (strcmp(command, "echo") == 0)
 		return json_incref(json_object_get(request, "what"));
-	if (strcmp(command, "big") == 0) {
-		char *text = malloc(BIG);
-		json_t *string;
-
-		memset(text, 'b', BIG);
-		string = json_stringn(text, BIG);
-		free(text);
-		return string;
+	if (strcmp(command, "big") == 0)
+		return big_string();
+	if (strcmp(command, "promise") == 0) {
+		promise = tp_control_promise(control);
+		if (json_object_get(request, "at_once") != NULL)
+			tp_control_keep(control, promise, big_string(), NULL);
+		return json_object_get(request, "with_result") != NULL ? json_integer(8) : NULL;
 	}
 	tp_error_set(error, EINVAL, "found %s\xff; accepted: echo, big", command);
 	return NULL;

@@ -75,6 +75,8 @@ struct tp_config {
 	char *control_socket;     /* default /run/turnpike/control.sock */
 	uint64_t tariff_per_frame;
 	uint64_t tariff_per_64_bytes;
+	char *billing_directory;      /* where bills are kept; NULL: in memory only */
+	uint64_t billing_interval_ns; /* how often a record is written */
 	struct tp_class_config *classes;
 	uint32_t class_count;
 	struct tp_tenant_config *tenants;

@@ -16,6 +16,9 @@
  * What a client can cost is bounded: 32 clients, 64 KiB a request, one answer waiting for each, one
  * request a client and step of the loop. A client that has not finished its request, or not taken
  * its answer, 10 s after its last one was done is ended.
+ *
+ * An answer that takes longer than a step of the loop may is promised (tp_control_promise) and kept
+ * later; until then nothing more is read from its client.
  */
 
 #define TP_CONTROL_CLIENTS_MAX 32
@@ -31,7 +34,8 @@ struct tp_control_settings {
 	 * @param error    to set when NULL is returned
 	 * @return the result, a new reference; NULL: refused. The answer is written, as far as the
 	 * client's socket takes it, before control returns to the loop: a handler may call
-	 * tp_loop_stop. It may not call tp_control_close.
+	 * tp_loop_stop. It may not call tp_control_close. What it returns after
+	 * tp_control_promise has no meaning (NULL is right).
 	 */
 	json_t *(*handle)(
 		void *owner, const char *command, const json_t *request, struct tp_error *error);
@@ -53,6 +57,20 @@ struct tp_control_socket *tp_control_open(
 
 /** Hang up on all clients, remove the socket file if it is still ours, free. NULL is allowed. */
 void tp_control_close(struct tp_control_socket *control);
+
+/**
+ * Promise an answer to the request that is being handled; for handlers, once a request.
+ * @return the promise's number.
+ */
+uint64_t tp_control_promise(struct tp_control_socket *control);
+
+/**
+ * Keep a promise. Nothing happens if its client is gone.
+ * @param result  the result, a reference that is taken; NULL: refused
+ * @param reason  why, when it is refused
+ */
+void tp_control_keep(
+	struct tp_control_socket *control, uint64_t promise, json_t *result, const char *reason);
 
 /** How many clients are connected. */
 unsigned tp_control_clients(const struct tp_control_socket *control);

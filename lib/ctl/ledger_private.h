@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include "bill.h"
+#include "errand.h"
+#include "ledger.h"
+#include "ledger_files.h"
+
+/* What the files of the running ledger share: ledger.c keeps and writes, ledger_ask.c makes bills.
+ */
+
+struct tp_question {
+	struct tp_question *next;
+	int64_t from, to;
+	uint64_t ticket;
+};
+
+/** A bill being made; from its start to its end the errand's thread has all but the last two. */
+struct tp_asking {
+	struct tp_errand errand;
+	struct tp_bill *bill;
+	struct tp_record running; /* the interval that is under way */
+	int result;
+	struct tp_error error;
+	struct tp_ledger *ledger;  /* of which only path and run are looked at */
+	atomic_bool stop;          /* loop: w, errand: r (relaxed) */
+	struct tp_question *first; /* the one that is being answered, and those that wait */
+};
+
+/** Something being written; from its start to its end the errand's thread has it. */
+struct tp_writing {
+	struct tp_errand errand;
+	struct tp_ledger_files *files;
+	struct tp_record record;
+	uint32_t *accounts; /* of the record's charges */
+	bool whole;         /* append to the ledger; else renew the current file */
+	int64_t next_begin; /* of the record after this one */
+	int result;
+	struct tp_error error;
+};
+
+struct tp_ledger {
+	struct tp_ledger_settings settings;
+	bool on_disk;
+	struct tp_ledger_files files;
+	struct tp_amounts *base; /* of each account, up to the record before */
+	struct tp_amounts *now;  /* as read last */
+	uint64_t number;         /* of the record under way */
+	int64_t begin;
+	bool moved;    /* something did since the current file was renewed */
+	uint32_t next; /* account that is read next */
+	struct tp_timer timer;
+	uint64_t told_ms; /* when trouble was told last; 0: there is none */
+	struct tp_writing writing;
+	struct tp_asking asking;
+};
+
+/** Read an account; notes whether it moved. */
+void tp_ledger_read_account(struct tp_ledger *ledger, uint32_t account);
+
+/**
+ * Make the record of what was charged since the one before.
+ * @param accounts  set to the accounts of the charges, to be freed; NULL: not wanted
+ * @return 0, or -ENOMEM.
+ */
+int tp_ledger_make_record(
+	const struct tp_ledger *ledger, int64_t end, struct tp_record *record, uint32_t **accounts);
+
+/* ledger_ask.c */
+int tp_ledger_asking_open(struct tp_ledger *ledger, struct tp_error *error);
+void tp_ledger_asking_close(struct tp_ledger *ledger);
