@@ -41,6 +41,7 @@ struct tp_burst {
 	uint32_t pair_index;
 	unsigned count;    /* frames peeked */
 	unsigned accepted; /* of these, how many from the first on are ready to be completed */
+	bool broken;       /* a ring was found broken, and control has not been told yet */
 
 	uint64_t destination_mac[TP_BURST];
 	uint32_t destination[TP_BURST];  /* interface, or TP_TO_MANY */

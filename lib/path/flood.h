@@ -18,10 +18,13 @@ static inline bool tp_flood_copy(
 	struct tp_burst *burst = &worker->burst;
 	const struct tp_view *view = &burst->views.view[i];
 	struct tp_place *place = &burst->places.place[i];
+	enum tp_reserve result;
 	uint16_t buffers;
 
 	burst->places.pieces_used = 0;
-	if (tp_split_reserve(ring, view->length, &burst->places, place) != TP_RESERVE_ACCEPTED)
+	result = tp_split_reserve(ring, view->length, &burst->places, place);
+	burst->broken |= result == TP_RESERVE_BROKEN;
+	if (result != TP_RESERVE_ACCEPTED)
 		return false;
 	ring->deaf = false;
 	tp_copy_frame(&burst->views, view, burst->head[i], &burst->places, place);

@@ -32,8 +32,10 @@ unsigned TP_FORWARD(struct tp_worker *worker, const struct tp_poll *poll)
 
 	begin(worker, poll);
 	burst->count = tp_split_peek(&burst->pair->tx, &burst->views, TP_BURST);
-	if (burst->count == 0)
+	if (burst->count == 0) {
+		burst->broken = tp_vring_fault(&burst->pair->tx) != TP_VRING_SOUND;
 		return 0;
+	}
 	tp_classify(burst);
 	tp_lookup(worker);
 	tp_reserve(burst);

@@ -83,6 +83,7 @@ TP_FAST bool tp_reserve_one(struct tp_burst *burst, unsigned i, bool *held)
 		view->drop = TP_DROP_DESTINATION_TOO_SMALL;
 		break;
 	case TP_RESERVE_BROKEN:
+		burst->broken = true;
 		view->drop = TP_DROP_DESTINATION_DOWN;
 		break;
 	case TP_RESERVE_REFUSED:

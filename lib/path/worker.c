@@ -118,6 +118,14 @@ static void take_snapshot(struct tp_worker *worker)
 	empty_cache(worker);
 }
 
+/* Control looks for it, and ends its connection. */
+static void tell_of_broken(struct tp_worker *worker)
+{
+	worker->burst.broken = false;
+	/* release: partner is control's acquire load before it looks at the rings' faults */
+	__atomic_store_n(&worker->share->broken, worker->share->broken + 1, __ATOMIC_RELEASE);
+}
+
 /* A burst of a ring that shows frames. @return frames completed. */
 static unsigned serve(struct tp_worker *worker, struct tp_hot_entry *entry)
 {
@@ -127,6 +135,8 @@ static unsigned serve(struct tp_worker *worker, struct tp_hot_entry *entry)
 		return 0;
 	tp_hot_use(&worker->hot, entry, &worker->snapshot->classes[entry->class]);
 	frames = worker->forward(worker, &entry->poll);
+	if (TP_UNLIKELY(worker->burst.broken))
+		tell_of_broken(worker);
 	entry->next_avail = entry->ring->tx.next_avail;
 	if (frames > 0)
 		tp_counter_add(&worker->share->cache[entry->class].hits, 1);
