@@ -2,7 +2,6 @@
 """The candidates of the comparison: how each switch is started and how guests get to it."""
 import json
 import os
-import pathlib
 import re
 import signal
 import time
@@ -86,12 +85,9 @@ class Candidate:
             process.signal(signal.SIGCONT)
 
     def switch_seconds(self):
-        """CPU time of the switch so far."""
-        ticks = 0
-        for process in self.switch:
-            stat = pathlib.Path(f"/proc/{process.child.pid}/stat").read_text()
-            ticks += sum(map(int, stat.rpartition(")")[2].split()[11:13]))
-        return ticks / os.sysconf("SC_CLK_TCK")
+        """CPU time of the switch so far, to the nanosecond: what is idle runs for less than a
+        tick of /proc/PID/stat. The clock of a process is that of clock_getcpuclockid(3)."""
+        return sum(time.clock_gettime(~process.child.pid << 3 | 2) for process in self.switch)
 
     def memory(self):
         """Bytes of the switch that are its own: anonymous, and huge pages (guests' are small)."""

@@ -20,15 +20,15 @@
 #include "budget.h"
 #include "ctl/control_socket.h"
 
-#define TICK_MS      20  /* how long a new MAC or a doorbell may wait for the control plane */
-#define PORTS_A_TICK 256 /* looked at for broken rings: thousands of quiet ones cost little */
+/* How long a broken ring, a new MAC or a doorbell may wait for the control plane. */
+#define TICK_MS 20
 
 static void on_tick(struct tp_timer *timer)
 {
 	struct tp_appliance *appliance = tp_container_of(timer, struct tp_appliance, tick);
 
 	tp_learn_sightings(appliance);
-	tp_ports_condemn_broken(appliance, PORTS_A_TICK);
+	tp_ports_look(appliance);
 	tp_kicks_arm(appliance);
 	tp_balance_look(appliance);
 	tp_loop_arm(appliance->loop, timer, TICK_MS);
@@ -52,8 +52,7 @@ static void on_fault(struct tp_watch *watch, uint32_t events)
 
 	(void)events;
 	if (read(watch->fd, &count, sizeof(count)) == sizeof(count))
-		tp_ports_condemn_broken(
-			tp_container_of(watch, struct tp_appliance, faults), UINT32_MAX);
+		tp_ports_condemn_broken(tp_container_of(watch, struct tp_appliance, faults));
 }
 
 static sigset_t handled_signals(void)

@@ -69,7 +69,7 @@ struct tp_appliance {
 	struct tp_context_store *store;
 	struct tp_port *ports;      /* one an interface of config */
 	struct tp_port_kick *kicks; /* of all ports */
-	uint32_t next_to_check;     /* port whose rings are looked at next */
+	uint64_t broken;            /* rings that workers had found broken when last looked at */
 	bool kick_again;            /* some doorbell had no room for something */
 	struct tp_balance balance;
 	struct tp_budgets *budgets; /* budget.h; NULL: no tenant has one */
@@ -98,11 +98,11 @@ int tp_ports_open(struct tp_appliance *appliance, struct tp_error *error);
 /** Close them, in reverse order. */
 void tp_ports_close(struct tp_appliance *appliance);
 
-/**
- * End the connections whose rings a worker found broken, or whose memory file shrank.
- * @param most  ports to look at, from where the last call stopped
- */
-void tp_ports_condemn_broken(struct tp_appliance *appliance, uint32_t most);
+/** End the connections whose rings a worker found broken, or whose memory file shrank. */
+void tp_ports_condemn_broken(struct tp_appliance *appliance);
+
+/** The same, if a worker has found a ring broken since the last call: quiet ports cost nothing. */
+void tp_ports_look(struct tp_appliance *appliance);
 
 /* kicks.c */
 

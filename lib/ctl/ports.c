@@ -198,13 +198,15 @@ void tp_ports_close(struct tp_appliance *appliance)
 	}
 }
 
-/* Why a port cannot go on, or NULL. */
+/* Why a port cannot go on, or NULL. Its memory may have shrunk while its rings were stopping. */
 static const char *broken_because(const struct tp_port *port, char *text, size_t size)
 {
 	const struct tp_guest_memory *memory = tp_vhost_memory(port->endpoint);
 
 	if (memory != NULL && tp_guest_memory_condemned(memory))
 		return "guest memory file shrank while it was mapped";
+	if (port->rings_running == 0)
+		return NULL;
 	for (unsigned n = 0; n < 2 * port->context->pair_count; n++) {
 		enum tp_vring_fault fault = tp_vring_fault(ring_of(port, n));
 
@@ -217,19 +219,28 @@ static const char *broken_because(const struct tp_port *port, char *text, size_t
 	return NULL;
 }
 
-void tp_ports_condemn_broken(struct tp_appliance *appliance, uint32_t most)
+void tp_ports_condemn_broken(struct tp_appliance *appliance)
 {
-	uint32_t count = appliance->config->interface_count;
-
-	for (uint32_t n = 0; n < most && n < count; n++) {
-		struct tp_port *port = &appliance->ports[appliance->next_to_check++ % count];
+	for (uint32_t i = 0; i < appliance->config->interface_count; i++) {
+		struct tp_port *port = &appliance->ports[i];
 		char text[128];
-		const char *reason;
+		const char *reason = broken_because(port, text, sizeof(text));
 
-		if (port->rings_running == 0)
-			continue;
-		reason = broken_because(port, text, sizeof(text));
 		if (reason != NULL)
 			tp_vhost_condemn(port->endpoint, reason);
 	}
+}
+
+void tp_ports_look(struct tp_appliance *appliance)
+{
+	uint64_t broken = 0;
+
+	/* acquire: partner is the release store of a worker that noted a fault before it */
+	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++)
+		broken +=
+			__atomic_load_n(&appliance->dataplane->worker[w].broken, __ATOMIC_ACQUIRE);
+	if (broken == appliance->broken)
+		return;
+	appliance->broken = broken;
+	tp_ports_condemn_broken(appliance);
 }

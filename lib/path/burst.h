@@ -57,6 +57,7 @@ struct tp_burst {
 	unsigned count;    /* frames peeked, without those that have to wait */
 	unsigned accepted; /* of these, how many from the first on are ready to be completed */
 	uint8_t age;       /* see tp_claim_begin */
+	bool broken;       /* a ring was found broken, and control has not been told yet */
 	uint64_t charge;   /* for what was accepted so far, in sixteenths of a credit */
 
 	unsigned affordable; /* of those peeked */

@@ -68,8 +68,10 @@ unsigned TP_FORWARD(
 	begin(worker, poll);
 	burst->drained = false;
 	peeked = burst->count = tp_split_peek(&burst->pair->tx, &burst->views, limit->frames);
-	if (burst->count == 0)
+	if (burst->count == 0) {
+		burst->broken = tp_vring_fault(&burst->pair->tx) != TP_VRING_SOUND;
 		return 0;
+	}
 	all = saw_all(burst, limit);
 	tp_afford(burst, limit);
 	tp_classify(burst);

@@ -157,6 +157,7 @@ static inline enum tp_reserve tp_reserve_some(struct tp_burst *burst, unsigned *
 			tp_counter_add_if(&burst->context->counters.value[TP_COUNTER_RETRIES], 1,
 				burst->context->spread);
 	}
+	burst->broken |= result == TP_RESERVE_BROKEN;
 	return result;
 }
 

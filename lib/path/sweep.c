@@ -110,6 +110,14 @@ static void charge_rate(struct tp_worker *worker, const struct visit *visit, uns
 	tp_shaper_charge(&visit->source->shape, bucket, worker->now, frames, worker->burst.bytes);
 }
 
+/* Control looks for it, and ends its connection. */
+static void tell_of_broken(struct tp_worker *worker)
+{
+	worker->burst.broken = false;
+	/* release: partner is control's acquire load before it looks at the rings' faults */
+	__atomic_store_n(&worker->share->broken, worker->share->broken + 1, __ATOMIC_RELEASE);
+}
+
 /* One burst. @return frames completed. */
 static unsigned take_burst(struct tp_worker *worker, const struct visit *visit)
 {
@@ -124,6 +132,8 @@ static unsigned take_burst(struct tp_worker *worker, const struct visit *visit)
 	if (TP_UNLIKELY(tp_shaped(&visit->source->shape)))
 		limit_by_rate(worker, visit, &limit);
 	frames = worker->forward(worker, &visit->entry->poll, &limit);
+	if (TP_UNLIKELY(burst->broken))
+		tell_of_broken(worker);
 	if (TP_UNLIKELY(tp_shaped(&visit->source->shape)))
 		charge_rate(worker, visit, frames);
 	worker->now = rte_rdtsc();

@@ -40,6 +40,33 @@ static void shrinks_its_memory(void **state)
 	end_well(scene);
 }
 
+static void stop_ring(struct tp_frontend *guest, unsigned number)
+{
+	struct vhost_user_message message = {
+		.header = {.request = VHOST_USER_GET_VRING_BASE,
+			.size = sizeof(message.payload.state)},
+		.payload.state = {.index = number},
+	};
+
+	assert_int_equal(tp_frontend_ask(guest, &message, NULL, 0, NULL), 0);
+}
+
+/* It is the switch's last word to the last ring that finds the memory gone: no ring runs then. */
+static void shrinks_its_memory_and_stops(void **state)
+{
+	struct scene *scene = with_neighbours(state);
+
+	for (int i = 0; i < 5; i++) {
+		struct tp_frontend *guest = come(scene, NULL);
+
+		stop_ring(guest, tp_transmit_ring(0));
+		assert_int_equal(ftruncate(guest->memory_fd, 0), 0);
+		stop_ring(guest, tp_receive_ring(0));
+		wait_thrown_out(scene, "shrank");
+	}
+	end_well(scene);
+}
+
 /* hostile cases 33, 34 */
 static void breaks_its_transmit_ring(void **state)
 {
@@ -59,6 +86,42 @@ static void breaks_its_transmit_ring(void **state)
 			jump ? "moved by more than the ring's size" : "beyond the ring's size");
 	}
 	end_well(scene);
+}
+
+static int earlier(const void *a, const void *b)
+{
+	uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;
+
+	return first < second ? -1 : first > second;
+}
+
+/* However many other interfaces there are. */
+static void is_thrown_out_at_once_among_thousands(void **state)
+{
+	enum { TIMES = 11 };
+	uint64_t took[TIMES];
+	struct scene *scene = *state;
+
+	scene_start(scene, NULL,
+		"'acme': {'interfaces': {" INTERFACE("bad", "03",
+			"") "}}, 'crowd': {'interfaces': "
+			    "{'one': {'count': 4000, 'mac': '02:01:00:00:00:00', 'class': 'gold', "
+			    "'socket': '@/one%d.sock'}}}");
+	for (int i = 0; i < TIMES; i++) {
+		struct tp_frontend *guest = come(scene, NULL);
+		struct tp_frontend_ring *ring = &guest->ring[tp_transmit_ring(0)];
+		uint64_t began = tp_now_ns();
+
+		ring->available += 257;
+		tp_frontend_publish(guest, ring);
+		assert_int_equal(tp_channel_wait_closed(guest->socket, 5000), 0);
+		took[i] = tp_now_ns() - began;
+		scene_hang_up(scene, BAD);
+	}
+	qsort(took, TIMES, sizeof(took[0]), earlier);
+	/* 20 ms at most; half of the times may fall on a machine that is busy otherwise. */
+	assert_in_range(took[TIMES / 2], 0, 60000000);
+	scene_end(scene);
 }
 
 /* A receive ring is looked at when a frame comes for it. */
@@ -161,7 +224,9 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		SCENARIO(shrinks_its_memory),
+		SCENARIO(shrinks_its_memory_and_stops),
 		SCENARIO(breaks_its_transmit_ring),
+		SCENARIO(is_thrown_out_at_once_among_thousands),
 		SCENARIO(breaks_its_receive_ring),
 		SCENARIO(posts_bad_frames),
 		SCENARIO(sends_to_a_deaf_guest),

@@ -59,6 +59,23 @@ class ManyInterfaces(LoadScenario):
         self.expect_clean(lines_of(guest.text())[-1]["run"])
         appliance.stop()
 
+    def test_quiet_ones_cost_next_to_nothing(self):
+        """Of one core, over all threads. The least of some looks: a busy machine costs more."""
+        appliance = self.many(COUNT)
+        guest = self.start("guest", [GUEST, "--socket", self.sockets, "--json", "--count", COUNT,
+                                     "--timeout", 60, "--", "-i"])
+        guest.wait_text('"attached"')
+        self.wait_until("all cold", lambda: self.standing(appliance)["cold"] == COUNT)
+        clock = ~appliance.process.child.pid << 3 | 2  # as clock_getcpuclockid(3) makes it
+        shares = []
+        while len(shares) < 10 and min(shares, default=1) >= 0.005:
+            before, start = time.clock_gettime(clock), time.monotonic()
+            time.sleep(2)
+            shares.append((time.clock_gettime(clock) - before) / (time.monotonic() - start))
+        self.assertLess(min(shares), 0.005, shares)
+        self.assertEqual(guest.stop(), 0)
+        appliance.stop()
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -388,6 +388,46 @@ static void test_broken_guest_leaves_its_neighbours_alone(void **state)
 	end();
 }
 
+static uint64_t broken(void)
+{
+	return __atomic_load_n(&scene.dataplane->worker[0].broken, __ATOMIC_ACQUIRE);
+}
+
+/* Control looks for broken rings only when the count has grown. */
+static void test_each_broken_ring_is_told_once(void **state)
+{
+	const struct scene_options options = {.guests = 4, .flood_unknown = true};
+
+	(void)state;
+	begin(&options);
+	scene_send_number(&scene.guest[0], scene.guest[1].mac, 0, 60);
+	scene_sweep(&scene);
+	assert_int_equal(broken(), 0);
+
+	scene.guest[1].tx.avail->idx += SCENE_RING + 1; /* a source */
+	scene_sweep(&scene);
+	assert_int_equal(broken(), 1);
+
+	scene.guest[2].rx.desc[0].addr = 0; /* a destination */
+	scene_send_number(&scene.guest[0], scene.guest[2].mac, 1, 60);
+	scene_sweep(&scene);
+	assert_int_equal(broken(), 2);
+
+	scene.guest[3].rx.desc[0].len = 11; /* one of many */
+	scene_send_number(&scene.guest[0], broadcast, 2, 60);
+	scene_sweep(&scene);
+	assert_int_equal(broken(), 3);
+
+	for (unsigned n = 0; n < 10; n++) {
+		for (unsigned to = 1; to < 4; to++)
+			scene_send_number(&scene.guest[0], scene.guest[to].mac, n, 60);
+		scene_send_number(&scene.guest[0], broadcast, n, 60);
+		scene_sweep(&scene);
+	}
+	assert_int_equal(broken(), 3);
+	end();
+}
+
 static void test_learning_reports_new_sources(void **state)
 {
 	const struct scene_options options = {
@@ -482,6 +522,7 @@ int main(void)
 		cmocka_unit_test(test_hold_ends_and_the_destination_is_deaf),
 		cmocka_unit_test(test_class_that_drops_does_not_hold),
 		cmocka_unit_test(test_broken_guest_leaves_its_neighbours_alone),
+		cmocka_unit_test(test_each_broken_ring_is_told_once),
 		cmocka_unit_test(test_learning_reports_new_sources),
 		cmocka_unit_test(test_only_what_may_be_learned_is_reported),
 		cmocka_unit_test(test_sums_hold_under_a_random_guest),

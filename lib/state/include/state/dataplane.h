@@ -64,6 +64,9 @@ struct tp_worker_share {
 	uint64_t sightings_missed; /* the ring to control was full */
 	uint64_t hot;              /* rings polled on every sweep, the pinned ones among them */
 	uint64_t sleeps;
+	/* Rings that it found broken, counted after their fault is noted; worker: rw (release),
+	 * control: r (acquire) */
+	uint64_t broken;
 	struct tp_cache_counters cache[TP_CLASSES_MAX] __attribute__((aligned(64)));
 	/* What this worker has charged each tenant (settings.tenants of them), in sixteenths of a
 	 * credit; worker: rw, control: r (relaxed) */
