@@ -40,6 +40,12 @@ struct tp_target {
 	uint16_t put; /* of these, filled */
 };
 
+/** What frames add up to. */
+struct tp_sizes {
+	uint32_t bytes;
+	uint32_t blocks; /* of 64 bytes begun, see cost.h */
+};
+
 struct tp_cached_mac {
 	uint64_t key;
 	uint32_t interface;
@@ -60,7 +66,9 @@ struct tp_burst {
 	bool broken;       /* a ring was found broken, and control has not been told yet */
 	uint64_t charge;   /* for what was accepted so far, in sixteenths of a credit */
 
-	unsigned affordable; /* of those peeked */
+	unsigned affordable;   /* of those peeked */
+	struct tp_sizes sizes; /* of the affordable ones */
+	unsigned sent;         /* of those accepted, how many go to one destination */
 
 	/* what became of it */
 	unsigned dropped;    /* of the frames completed */

@@ -27,9 +27,9 @@ static inline void tp_return_frames(
 	burst->bytes += bytes;
 }
 
-static inline void tp_complete(struct tp_worker *worker)
+/* Some were dropped, or not all that were looked at are accepted. @return bytes of all. */
+TP_RARE uint64_t tp_count_drops(struct tp_burst *burst)
 {
-	struct tp_burst *burst = &worker->burst;
 	struct tp_counters *counters = &burst->context->counters;
 	uint64_t bytes = 0;
 
@@ -37,11 +37,22 @@ static inline void tp_complete(struct tp_worker *worker)
 		const struct tp_view *view = &burst->views.view[i];
 
 		bytes += view->length;
-		if (TP_UNLIKELY(view->drop != TP_DROP_NONE)) {
+		if (view->drop != TP_DROP_NONE) {
 			tp_counter_add_if(&counters->drop[view->drop], 1, burst->context->spread);
 			burst->dropped++;
 		}
 	}
+	return bytes;
+}
+
+static inline void tp_complete(struct tp_worker *worker)
+{
+	struct tp_burst *burst = &worker->burst;
+	struct tp_counters *counters = &burst->context->counters;
+	uint64_t bytes = burst->sizes.bytes;
+
+	if (TP_UNLIKELY(burst->sent != burst->affordable))
+		bytes = tp_count_drops(burst);
 	tp_return_frames(worker, 0, burst->accepted, bytes);
 	tp_charge(worker);
 	tp_counter_add_if(&counters->value[TP_COUNTER_DELIVERED], burst->accepted - burst->dropped,

@@ -3,6 +3,7 @@
 
 #include <rte_cycles.h>
 
+#include "afford.h"
 #include "burst.h"
 #include "charge.h"
 
@@ -54,18 +55,19 @@ TP_FAST void tp_accept(
 	struct tp_target *target = tp_target_of(burst, i, claim);
 	uint8_t index = (uint8_t)(target - burst->target);
 	struct tp_vring *ring = target->ring;
+	struct tp_sizes sizes = burst->sizes;
 
-	uint32_t blocks = 0;
-
+	if (TP_UNLIKELY(end - i != burst->affordable))
+		sizes = tp_sizes_of(&burst->views, i, end);
 	target->frames += end - i;
+	target->bytes += sizes.bytes;
 	target->buffers += claim->buffers;
+	burst->sent += end - i;
 	for (unsigned n = i; n < end; n++) {
-		target->bytes += burst->views.view[n].length;
-		blocks += tp_blocks(burst->views.view[n].length);
 		burst->target_of[n] = index;
 		__builtin_prefetch(burst->places.place[n].data, 1);
 	}
-	tp_charge_attempt(burst, end - i, blocks, claim->price);
+	tp_charge_attempt(burst, end - i, sizes.blocks, claim->price);
 	if (TP_UNLIKELY(__atomic_load_n(&ring->deaf_below, __ATOMIC_RELAXED) > burst->class->bid))
 		__atomic_store_n(&ring->deaf_below, (uint16_t)burst->class->bid, __ATOMIC_RELAXED);
 }
@@ -195,6 +197,7 @@ static inline void tp_reserve(struct tp_burst *burst)
 	unsigned i = 0;
 
 	burst->targets = 0;
+	burst->sent = 0;
 	burst->places.pieces_used = 0;
 	while (i < burst->count && tp_reserve_next(burst, &i, &held))
 		;
