@@ -95,8 +95,6 @@ class PolicedOpenVSwitch(MixedOpenVSwitch):
     is dropped at once costs least."""
     name, title = "ovs-policed", "OVS-DPDK, flood policed"
     flood, favoured = "bronze", "gold"
-    command = "ovs-vsctl set Interface {port} ingress_policing_rate={rate} " \
-              "ingress_policing_burst={burst}"
 
     def settle(self):
         super().settle()
@@ -106,9 +104,14 @@ class PolicedOpenVSwitch(MixedOpenVSwitch):
         self.set_up({"rate": ["none", f"{self.favoured}=full"]})
         frames = 1e6 * self.load.run(0.3)["mpps"] * share
         self.policing = max(1, round(frames * LAYER_3 * 8 / 1000))  # kbit/s
+        words = []
         for guest in self.scene.guests(self.flood):
-            self.vsctl(*self.command.format(port=f"g{guest}", rate=self.policing,
-                                            burst=max(1, self.policing // 10)).split()[1:])
+            words += ["--", *self.shown_command(f"g{guest}").split()[1:]]
+        self.vsctl(*words[1:])
+
+    def shown_command(self, port):
+        return (f"ovs-vsctl set Interface {port} ingress_policing_rate={self.policing} "
+                f"ingress_policing_burst={max(1, self.policing // 10)}")
 
 
 def mac(number):

@@ -68,8 +68,7 @@ class Gold(Case):
         if "busy_ns" in run["switch"]:
             figures["busy"] = run["switch"]["busy_ns"] / 1e9 / run["switch"]["seconds"]
         if hasattr(candidate, "policing"):
-            figures["command"] = candidate.command.format(
-                port="gN", rate=candidate.policing, burst=max(1, candidate.policing // 10))
+            figures["command"] = candidate.shown_command("gN")
         self.add(number, candidate, f"{way}, {side}", run, **figures)
         return sent["mpps"]
 

@@ -146,8 +146,8 @@ static json_t *group_objects(const struct guest *guest)
 		add_fate(object, &during->to[i], &after->to[i]);
 		json_object_set_new(sent, "mpps",
 			json_real(per_second(during->from[i].order.received, &during->all) / 1e6));
-		json_object_set_new(sent, "waiting",
-			json_integer((json_int_t)during->from[i].order.in_ring));
+		json_object_set_new(
+			sent, "waiting", json_integer((json_int_t)during->from[i].order.in_ring));
 		add_fate(sent, &during->from[i], &after->from[i]);
 		json_object_set_new(object, "from", sent);
 		json_array_append_new(array, object);

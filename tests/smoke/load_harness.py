@@ -15,6 +15,11 @@ def lines_of(text):
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
+def offered(counts):
+    """Frames that were due: what a busy machine keeps from being sent in time is counted."""
+    return counts["tx_frames"] + counts["missed"]
+
+
 class LoadScenario(Scenario):
     """Has a back-end, and guests that are run to their end."""
 
@@ -44,6 +49,14 @@ class LoadScenario(Scenario):
 
     def run_of(self, *arguments, **options):
         return self.guest("--json", *arguments, **options)[-1]["run"]
+
+    def talk(self, lines, *arguments, status=0):
+        """Commands for the console; what it prints on standard output and standard error."""
+        done = subprocess.run(
+            WITH_US + [str(GUEST), "--socket", self.sockets, *map(str, arguments), "--", "-i"],
+            input="\n".join(lines) + "\n", timeout=60, text=True, capture_output=True, check=False)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done.stdout, done.stderr
 
     def expect_clean(self, run):
         """Something went through, all of it, whole and in order."""
