@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "scheduler.h"
 
-#define MOST     (TP_BURST * TP_ALLOTMENT)
-#define LEAST    TP_ALLOTMENT
-#define HOPELESS (4 * TP_ALLOTMENT)
+#define MOST  (TP_BURST * TP_ALLOTMENT)
+#define LEAST TP_ALLOTMENT
 
 #define FRAMES_FOR_MEAN 256 /* after so many the mean cost is reckoned anew */
-#define HOPELESS_SWEEPS 256 /* until shorter bursts are tried again */
+#define SWEEPS_TO_TRY   256 /* until shorter bursts are tried again that did not pay */
 
 void tp_scheduler_open(struct tp_scheduler *scheduler, uint64_t budget)
 {
@@ -47,12 +46,53 @@ void tp_scheduler_price(struct tp_scheduler *scheduler, const struct tp_tariff *
 	reckon_quantum(scheduler, scheduler->heaviest);
 }
 
-/* Even bursts of one frame make a sweep too long: too many rings are busy for this budget. Longer
- * ones cost each frame less, and are little slower to come round. */
-static void give_up_hope(struct tp_scheduler *scheduler)
+static void note_length(struct tp_scheduler *scheduler)
 {
-	scheduler->least = scheduler->allotment = HOPELESS;
-	scheduler->hope_at = scheduler->sweep + HOPELESS_SWEEPS;
+	scheduler->noted = (struct tp_noted){
+		.allotment = scheduler->allotment,
+		.bursts = scheduler->bursts,
+		.served = scheduler->served,
+	};
+}
+
+/*
+ * Is a burst now so little shorter in time than the noted one that half of that, or more, was spent
+ * on other things than frames? (F: time of a burst without frames, f: time of a frame, a and b:
+ * frames now and then. (F + a f) / (F + b f) >= (1/2 b + a) / (3/2 b) where F >= b f / 2.)
+ */
+static bool pays_little(const struct tp_scheduler *scheduler)
+{
+	const struct tp_noted *noted = &scheduler->noted;
+
+	return 3 * scheduler->served * noted->bursts * noted->allotment >=
+	       noted->served * scheduler->bursts * (noted->allotment + 2 * scheduler->allotment);
+}
+
+/* Shorter bursts cost more time than they save: too many rings are busy for this budget. The noted
+ * length it is, until it is time to try again, from further up. */
+static bool give_up(struct tp_scheduler *scheduler)
+{
+	if (scheduler->allotment >= scheduler->noted.allotment) {
+		note_length(scheduler);
+		return false;
+	}
+	if (4 * scheduler->allotment > 3 * scheduler->noted.allotment)
+		return false;
+	if (!pays_little(scheduler)) {
+		note_length(scheduler);
+		return false;
+	}
+	scheduler->least = scheduler->allotment = scheduler->noted.allotment;
+	scheduler->try_at = scheduler->sweep + SWEEPS_TO_TRY;
+	return true;
+}
+
+static void try_again(struct tp_scheduler *scheduler)
+{
+	if (scheduler->least == LEAST || (int32_t)(scheduler->sweep - scheduler->try_at) < 0)
+		return;
+	scheduler->least = LEAST;
+	scheduler->allotment *= 2;
 }
 
 static void shorten(struct tp_scheduler *scheduler, uint64_t target)
@@ -66,13 +106,6 @@ static void shorten(struct tp_scheduler *scheduler, uint64_t target)
 		allotment > scheduler->least ? (uint32_t)allotment : scheduler->least;
 }
 
-static void lengthen(struct tp_scheduler *scheduler)
-{
-	scheduler->allotment += scheduler->allotment / 8;
-	if (scheduler->allotment > scheduler->most)
-		scheduler->allotment = scheduler->most;
-}
-
 /*
  * Bursts may take what the rest of a sweep (polls of idle rings, for the most part) leaves of the
  * budget, or as long as that rest if it leaves less: half of the time at least is for frames.
@@ -82,14 +115,15 @@ static void adapt(struct tp_scheduler *scheduler, uint64_t took)
 	uint64_t rest = took > scheduler->served ? took - scheduler->served : 0;
 	uint64_t target = scheduler->budget > 2 * rest ? scheduler->budget - rest : rest;
 
-	if ((int32_t)(scheduler->sweep - scheduler->hope_at) >= 0)
-		scheduler->least = LEAST;
-	if (scheduler->served > target && scheduler->allotment == LEAST)
-		give_up_hope(scheduler);
-	else if (scheduler->served > target)
+	if (give_up(scheduler))
+		return;
+	if (scheduler->served > target)
 		shorten(scheduler, target);
 	else if (scheduler->served < target - target / 8)
-		lengthen(scheduler);
+		scheduler->allotment += scheduler->allotment / 8;
+	try_again(scheduler);
+	if (scheduler->allotment > scheduler->most)
+		scheduler->allotment = scheduler->most;
 }
 
 void tp_scheduler_begin(struct tp_scheduler *scheduler, uint64_t took)
@@ -102,7 +136,7 @@ void tp_scheduler_begin(struct tp_scheduler *scheduler, uint64_t took)
 		scheduler->frames = scheduler->cost = 0;
 	}
 	adapt(scheduler, took);
-	scheduler->served = 0;
+	scheduler->served = scheduler->bursts = 0;
 	reckon_quantum(scheduler,
 		scheduler->heaviest_now > 0 ? scheduler->heaviest_now : scheduler->heaviest);
 	scheduler->heaviest_now = 0;

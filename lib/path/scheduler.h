@@ -25,6 +25,13 @@
 #define TP_DEFICIT_BITS 16
 #define TP_ALLOTMENT    16 /* stand for one frame in an allotment */
 
+/** A sweep that later ones are compared with. */
+struct tp_noted {
+	uint32_t allotment;
+	uint64_t bursts;
+	uint64_t served; /* TSC cycles that these took */
+};
+
 struct tp_scheduler {
 	struct tp_tariff tariff;
 	uint64_t cheapest;   /* credits that a frame costs at least, 1 or more */
@@ -37,12 +44,14 @@ struct tp_scheduler {
 	uint32_t allotment; /* sixteenths of a frame that the heaviest weight gets */
 	uint32_t least;     /* allotment */
 	uint32_t most;      /* allotment */
-	uint32_t hope_at;   /* sweep in which less than TP_ALLOTMENT_HOPELESS is tried again */
+	uint32_t try_at;    /* sweep in which less than that is tried again */
 	uint64_t mean;      /* credits that a frame costs of late */
 	uint64_t frames;    /* since it was reckoned last */
 	uint64_t cost;      /* of these */
 	uint64_t budget;    /* TSC cycles of a sweep */
 	uint64_t served;    /* TSC cycles of this sweep that went into bursts */
+	uint64_t bursts;    /* of this sweep */
+	struct tp_noted noted;
 };
 
 /** @param budget  TSC cycles that a sweep may take */
@@ -136,6 +145,7 @@ static inline void tp_scheduler_charge(struct tp_scheduler *scheduler, struct tp
 {
 	/* Whatever the tariff says, a frame is not for nothing. */
 	cost = cost < frames ? frames : cost;
+	scheduler->bursts++;
 	scheduler->frames += frames;
 	scheduler->cost += cost;
 	ring->deficit -= (int64_t)(cost << TP_DEFICIT_BITS);
