@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import time
 
 from machine import PACKAGES, Failure, run_tool
@@ -232,6 +233,15 @@ class Turnpike(Candidate):
                               f"--file-prefix={self.directory.parent.parent.name}-{self.name}-"
                               f"{self.guests}", "--", "--config", str(path)])
         self.wait_for(self.socket(self.guests - 1), process)
+
+    def ask(self, **request):
+        """A command of the control socket that the program `turnpike` does not have."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
+            control.connect(self.control)
+            control.sendall(json.dumps(request).encode() + b"\n")
+            answer = json.loads(control.makefile().readline())
+        if not answer["ok"]:
+            raise Failure(f"{request}: {answer}")
 
     def show(self, what):
         return json.loads(run_tool([self.program("turnpike"), "-s", self.control, "show", what,
