@@ -11,7 +11,7 @@ struct tp_appliance;
  * of credit it is served as the lowest class, and charged on, until it has credit again.
  *
  *   credit <= 0                 out of credit
- *   credit >= burst / 100       back, so that it does not go to and fro with every frame
+ *   credit >= burst / 100       back, so that it does not go back and forth with every frame
  *   credit <= burst             more is not saved up
  *   credit >= -most owed        what was spent too much between two looks is paid back; but no more
  *                               than a burst or a second's income is owed, whichever is more, so

@@ -3,13 +3,14 @@
 
 /* Answers that are promised and kept later. */
 
-#define PROMISE "{\"command\":\"promise\"}\n"
-#define ECHO    "{\"command\":\"echo\",\"what\":1}\n"
+#define PROMISE  "{\"command\":\"promise\"}\n"
+#define HASTY_MS 700
+#define ECHO     "{\"command\":\"echo\",\"what\":1}\n"
 
 static int open_hasty(void **state)
 {
 	(void)state;
-	open_server(200);
+	open_server(HASTY_MS);
 	return 0;
 }
 
@@ -107,12 +108,12 @@ static void waiting_for_it_needs_no_patience(void **state)
 
 	(void)state;
 	say(fd, PROMISE);
-	for (uint64_t end = tp_loop_now_ms() + 500; tp_loop_now_ms() < end;)
+	for (uint64_t end = tp_loop_now_ms() + 2 * HASTY_MS; tp_loop_now_ms() < end;)
 		tp_loop_step(loop, 20);
 	assert_int_equal(tp_control_clients(control), 1);
 	keep(promise, json_integer(1), NULL);
 	hears(fd, "\"result\":1}\n");
-	for (uint64_t end = tp_loop_now_ms() + 500; tp_loop_now_ms() < end;)
+	for (uint64_t end = tp_loop_now_ms() + 2 * HASTY_MS; tp_loop_now_ms() < end;)
 		tp_loop_step(loop, 20);
 	assert_int_equal(tp_control_clients(control), 0);
 	close(fd);
@@ -128,7 +129,7 @@ static void who_does_not_take_it_is_ended(void **state)
 	say(later, PROMISE);
 	keep(promise, big_string(), NULL);
 	assert_int_equal(tp_control_clients(control), 2);
-	for (uint64_t end = tp_loop_now_ms() + 500; tp_loop_now_ms() < end;)
+	for (uint64_t end = tp_loop_now_ms() + 2 * HASTY_MS; tp_loop_now_ms() < end;)
 		tp_loop_step(loop, 20);
 	assert_int_equal(tp_control_clients(control), 0);
 	close(at_once);
