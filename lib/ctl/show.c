@@ -227,6 +227,7 @@ static json_t *show_classes(const struct tp_appliance *appliance)
 		set_count(object, "interfaces", interfaces);
 		set_count(object, "running", running);
 		set_figures(object, &sum);
+		json_object_set_new(object, "counters", all_counters(&sum));
 		json_array_append_new(list, object);
 	}
 	return list;

@@ -44,8 +44,9 @@ class LinuxGuests(harness.Scenario):
         for bit, key in ((29, "event_idx"), (15, "mrg_rxbuf")):
             self.assertEqual(features[bit], "1" if device[key] == "on" else "0", key)
 
-    def transfer(self, source, sink):
-        source.run(f"dd if=/dev/urandom of=/tmp/data bs=1M count={SIZE >> 20} 2>/dev/null")
+    def transfer(self, source, sink, size=SIZE):
+        """@return how long it took, in seconds."""
+        source.run(f"dd if=/dev/urandom of=/tmp/data bs=1M count={size >> 20} 2>/dev/null")
         # busybox nc ends with its own input, so a program reads the connection instead.
         sink.run("nc -l -p 5000 -e sh -c 'sha256sum >/tmp/sum' >/dev/null 2>&1 & "
                  "until netstat -ltn | grep -q :5000; do usleep 20000; done")
@@ -55,7 +56,8 @@ class LinuxGuests(harness.Scenario):
         received = sink.run("while pidof nc; do usleep 20000; done >/dev/null; cat /tmp/sum")
         sent = source.run("sha256sum /tmp/data; rm /tmp/data")
         self.assertEqual(received.split()[0], sent.split()[0], "checksum of what arrived")
-        self.progress(f"{source.name} to {sink.name}: {SIZE >> 20} MiB in {seconds:.1f} s")
+        self.progress(f"{source.name} to {sink.name}: {size >> 20} MiB in {seconds:.1f} s")
+        return seconds
 
     def check_unseen(self, stranger, guests):
         seen = stranger.run("kill $(cat /tmp/sniff); usleep 300000; cat /tmp/seen")
@@ -86,6 +88,28 @@ class LinuxGuests(harness.Scenario):
                       guest.run("ping -c 2 -i 0.2 -W 5 -s 1400 10.0.0.77"))
         self.assertEqual(answerer.stop(harness.signal.SIGINT), 0)
         self.assertIn("RX-packets: ", answerer.text())
+
+    def test_tcp_keeps_to_the_rate(self):
+        """A guest's TCP through an interface with a rate: as fast as that, no faster, nothing
+        lost."""
+        rate, size = 10e6, 8 << 20
+        alice = self.interface("acme", "alice", 1, rate="10Mbit/s")
+        bob = self.interface("acme", "bob", 2)
+        appliance = self.appliance([alice, bob])
+        device = {"event_idx": "on", "mrg_rxbuf": "on"}
+        a = LinuxGuest(self, "alice", alice, "10.0.0.1", device)
+        b = LinuxGuest(self, "bob", bob, "10.0.0.2", device)
+        a.ready()
+        b.ready()
+        self.transfer(a, b, 1 << 20)  # caches of both are warm
+        sent = appliance.counters()["acme/alice"]["tx_bytes"]
+        seconds = self.transfer(a, b, size)
+        sent = appliance.counters()["acme/alice"]["tx_bytes"] - sent
+        error = sent * 8 / seconds / rate - 1
+        self.progress(f"{sent * 8 / seconds / 1e6:.2f} Mbit/s of 10: {100 * error:+.2f} %")
+        self.assertLess(error, 0.01)
+        self.assertGreater(error, -0.2)  # emulated guests may be slower now and then
+        self.assertEqual(sum(row["frames"] for row in appliance.show("drops")), 0)
 
     def test_event_index_mergeable(self):
         self.check_cell(event_idx="on", mrg_rxbuf="on")
