@@ -69,7 +69,7 @@ static inline int64_t tp_scheduler_portion(const struct tp_scheduler *scheduler,
 /* What a ring had is gone when it was found empty, and a debt is paid as time goes by. */
 static inline int64_t tp_scheduler_after_idling(int64_t deficit, int64_t portion, uint32_t sweeps)
 {
-	if (deficit > 0 || sweeps > 1000)
+	if (sweeps > 1000)
 		return 0;
 	deficit += portion * sweeps;
 	return deficit < 0 ? deficit : 0;

@@ -6,11 +6,10 @@
 
 typedef unsigned __int128 wide;
 
-/* a x b / c, to the nearest. What is beyond 64 bits is as good as the most that fits. */
+/* a x b / c. What is beyond 64 bits is as good as the most that fits. */
 static uint64_t times_over(wide a, uint64_t b, uint64_t c)
 {
-	wide product = a * b;
-	wide result = product / c + (product % c >= c - product % c);
+	wide result = a * b / c;
 
 	return result > UINT64_MAX ? UINT64_MAX : (uint64_t)result;
 }

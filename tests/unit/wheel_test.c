@@ -191,16 +191,22 @@ static void test_purge(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < RINGS; i++)
-		assert_true(add(i, now + ((uint64_t)TICK << i % 36), now));
+		assert_true(add(i, now + ((uint64_t)TICK << i % 21), now));
 	now += 3 * TICK;
-	ring = take(now); /* the rest of its tick is ready */
-	assert_true(ring != UINT32_MAX);
+	ring = take(now); /* the three others of its tick are ready */
+	assert_int_equal(ring % 21, 0);
 	seen = UINT64_C(1) << ring;
 	tp_wheel_purge(&wheel, is_odd, &wheel);
 	now += (uint64_t)TICK << 40;
 	while ((ring = take(now)) != UINT32_MAX)
 		seen |= UINT64_C(1) << ring;
-	assert_true((seen | 0x3) == (UINT64_C(0x5555555555555555) | 0x3));
+	assert_true(seen == (UINT64_C(0x5555555555555555) | seen >> 63 << 63));
+	add(1, now + 10 * TICK, now);
+	add(2, now + 100 * TICK, now);
+	tp_wheel_purge(&wheel, is_odd, &wheel);
+	assert_true(tp_wheel_next(&wheel) == (now / TICK + 101) * TICK);
+	now += 200 * TICK;
+	assert_int_equal(take(now), 2);
 	for (uint32_t i = 0; i < RINGS; i++) /* their places are free */
 		assert_true(add(i, now, now));
 	tp_wheel_purge(&wheel, is_odd, &wheel);
