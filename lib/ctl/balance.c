@@ -53,7 +53,7 @@ int tp_balance_open(struct tp_appliance *appliance)
 	if (balance->tenant == NULL || balance->worker == NULL)
 		return -ENOMEM;
 	for (uint32_t t = 0; t < config->tenant_count; t++)
-		balance->tenant[t].worker = t % config->worker_count;
+		balance->tenant[t].worker = tp_config_first_worker(config, t);
 	for (unsigned w = 0; w < config->worker_count; w++)
 		strcpy(balance->worker[w].reason, "tenants dealt out in order");
 	return 0;
@@ -82,7 +82,7 @@ static void look_at_workers(struct tp_appliance *appliance, uint64_t elapsed_ms,
 {
 	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++) {
 		struct tp_worker_place *place = &appliance->balance.worker[w];
-		uint64_t busy_ns = tp_busy_ns(&appliance->dataplane->worker[w]);
+		uint64_t busy_ns = tp_busy_ns(appliance->dataplane->worker[w]);
 
 		busy[w] = (double)(busy_ns - place->busy_ns) / (1e6 * (double)elapsed_ms);
 		place->busy_ns = busy_ns;

@@ -58,7 +58,7 @@ void tp_sum_cache(
 {
 	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++) {
 		const struct tp_cache_counters *cache =
-			&appliance->dataplane->worker[w].cache[class];
+			&appliance->dataplane->worker[w]->cache[class];
 
 #define X(name, help) sum->name += tp_counter_read(&cache->name);
 		TP_CACHE_COUNTERS(X)

@@ -222,7 +222,7 @@ void tp_ports_look(struct tp_appliance *appliance)
 	/* acquire: partner is the release store of a worker that noted a fault before it */
 	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++)
 		broken +=
-			__atomic_load_n(&appliance->dataplane->worker[w].broken, __ATOMIC_ACQUIRE);
+			__atomic_load_n(&appliance->dataplane->worker[w]->broken, __ATOMIC_ACQUIRE);
 	if (broken == appliance->broken)
 		return;
 	appliance->broken = broken;

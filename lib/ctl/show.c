@@ -268,7 +268,7 @@ static json_t *pinned_gaps(const struct tp_worker_share *share)
 
 static json_t *worker_object(const struct tp_appliance *appliance, unsigned w)
 {
-	const struct tp_worker_share *share = &appliance->dataplane->worker[w];
+	const struct tp_worker_share *share = appliance->dataplane->worker[w];
 	double uptime_ns = 1e6 * (double)(tp_loop_now_ms() - appliance->started_ms);
 	uint64_t busy_ns = tp_busy_ns(share);
 	json_t *object = json_object();

@@ -6,13 +6,14 @@
 #include <rte_common.h>
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
-#include <rte_ring_elem.h>
+#include <rte_ring.h>
 
 #include "state/dataplane.h"
+#include "state/node_memory.h"
 
 #define NO_MEMORY "dataplane: not enough memory in the EAL's heap"
 
-#define SIGHTINGS 1024 /* kept for control between two of its looks */
+#define SIGHTINGS 1023 /* kept for control between two of its looks */
 
 static struct rte_rcu_qsbr *qsbr_new(unsigned workers, int socket)
 {
@@ -24,28 +25,44 @@ static struct rte_rcu_qsbr *qsbr_new(unsigned workers, int socket)
 	return qsbr;
 }
 
-static struct rte_ring *ring_to_control(
-	const char *what, unsigned index, unsigned element, unsigned count, int socket)
-{
-	static unsigned serial; /* names of rings must differ */
-	char name[RTE_RING_NAMESIZE];
-
-	snprintf(name, sizeof(name), "%s_%u_%u", what, serial++, index);
-	return rte_ring_create_elem(
-		name, element, rte_align32pow2(count), socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
-}
-
-static int worker_share_init(struct tp_worker_share *share, unsigned index,
+/* The kernel's part of a doorbell is taken like any memory of this thread. */
+static int open_doorbell(struct tp_worker_share *share,
 	const struct tp_dataplane_settings *settings, struct tp_error *error)
 {
-	share->sightings = ring_to_control(
-		"sightings", index, sizeof(struct tp_sighting), SIGHTINGS, settings->socket);
-	/* One more than there are rings: a ring of DPDK holds one less than its size. */
-	share->arms = ring_to_control(
-		"arms", index, sizeof(struct tp_ring_id), settings->rings + 1, settings->socket);
+	struct tp_node_policy before;
+	int result;
+
+	tp_node_prefer(share->node, &before);
+	result = tp_doorbell_open(&share->doorbell, settings->rings, error);
+	tp_node_restore(&before);
+	return result;
+}
+
+static int worker_share_new(struct tp_dataplane *dataplane, unsigned index, struct tp_error *error)
+{
+	const struct tp_dataplane_settings *settings = &dataplane->settings;
+	int node = settings->worker_nodes == NULL ? TP_NO_NODE : settings->worker_nodes[index];
+	struct tp_worker_share *share = tp_node_zalloc("worker share", sizeof(*share), node);
+
+	if (share == NULL)
+		return tp_error_set(error, ENOMEM, NO_MEMORY);
+	dataplane->worker[index] = share;
+	share->node = node;
+	share->sightings = tp_node_ring("sightings", sizeof(struct tp_sighting), SIGHTINGS, node);
+	share->arms = tp_node_ring("arms", sizeof(struct tp_ring_id), settings->rings, node);
 	if (share->sightings == NULL || share->arms == NULL)
 		return tp_error_set(error, ENOMEM, NO_MEMORY);
-	return tp_doorbell_open(&share->doorbell, settings->rings, error);
+	return open_doorbell(share, settings, error);
+}
+
+static void worker_share_free(struct tp_worker_share *share)
+{
+	if (share == NULL)
+		return;
+	rte_ring_free(share->sightings);
+	rte_ring_free(share->arms);
+	tp_doorbell_close(&share->doorbell);
+	rte_free(share);
 }
 
 /* @return 0, or negative errno with *error set; then the caller frees what there is. */
@@ -58,7 +75,7 @@ static int make(struct tp_dataplane *dataplane, struct tp_error *error)
 	if (dataplane->qsbr == NULL)
 		return tp_error_set(error, ENOMEM, NO_MEMORY);
 	for (unsigned i = 0; i < settings->workers && result == 0; i++)
-		result = worker_share_init(&dataplane->worker[i], i, settings, error);
+		result = worker_share_new(dataplane, i, error);
 	if (result < 0 || settings->learned_macs == 0)
 		return result;
 	dataplane->learned =
@@ -79,21 +96,20 @@ struct tp_dataplane *tp_dataplane_new(
 	}
 	dataplane->settings = *settings;
 	dataplane->worker_count = settings->workers;
-	if (make(dataplane, error) == 0)
-		return dataplane;
-	tp_dataplane_free(dataplane);
-	return NULL;
+	if (make(dataplane, error) < 0) {
+		tp_dataplane_free(dataplane);
+		return NULL;
+	}
+	dataplane->settings.worker_nodes = NULL; /* the caller's; each share knows its own */
+	return dataplane;
 }
 
 void tp_dataplane_free(struct tp_dataplane *dataplane)
 {
 	if (dataplane == NULL)
 		return;
-	for (unsigned i = 0; i < dataplane->worker_count; i++) {
-		rte_ring_free(dataplane->worker[i].sightings);
-		rte_ring_free(dataplane->worker[i].arms);
-		tp_doorbell_close(&dataplane->worker[i].doorbell);
-	}
+	for (unsigned i = 0; i < dataplane->worker_count; i++)
+		worker_share_free(dataplane->worker[i]);
 	tp_mac_table_free(dataplane->learned);
 	tp_snapshot_free((struct tp_snapshot *)atomic_load(&dataplane->snapshot));
 	rte_free(dataplane->qsbr);
@@ -125,13 +141,13 @@ int tp_dataplane_attend(struct tp_dataplane *dataplane, const struct tp_ring_id 
 		atomic_load_explicit(&dataplane->snapshot, memory_order_relaxed);
 	unsigned worker = snapshot->interfaces[id->interface].context->worker;
 
-	return tp_doorbell_ring(&dataplane->worker[worker].doorbell, id);
+	return tp_doorbell_ring(&dataplane->worker[worker]->doorbell, id);
 }
 
 void tp_dataplane_leave(struct tp_dataplane *dataplane, unsigned worker)
 {
 	/* release: partner is the acquire load at the head of a worker's sweep */
-	atomic_fetch_add_explicit(&dataplane->worker[worker].departures, 1, memory_order_release);
+	atomic_fetch_add_explicit(&dataplane->worker[worker]->departures, 1, memory_order_release);
 	tp_dataplane_quiesce(dataplane);
 }
 
@@ -142,5 +158,5 @@ void tp_dataplane_stop(struct tp_dataplane *dataplane)
 	atomic_store_explicit(&dataplane->stop, true, memory_order_relaxed);
 	/* A doorbell that takes no more has rung already. */
 	for (unsigned i = 0; i < dataplane->worker_count; i++)
-		tp_doorbell_ring(&dataplane->worker[i].doorbell, &nobody);
+		tp_doorbell_ring(&dataplane->worker[i]->doorbell, &nobody);
 }

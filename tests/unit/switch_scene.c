@@ -22,7 +22,7 @@
 #define SCENE_EVICT 0
 #endif
 
-static void start_eal_once(void)
+void scene_start_eal(void)
 {
 	char *arguments[] = {"unit", "--no-huge", "--no-pci", "--no-telemetry", "--no-shconf",
 		"-m96", "-l0", "--log-level=*:error", NULL};
@@ -145,7 +145,7 @@ static int try_arm(struct scene *scene, unsigned number)
 {
 	const struct tp_ring_id id = id_of(scene, number, TP_BELL_KICK);
 
-	return tp_doorbell_arm(&scene->dataplane->worker[0].doorbell, &scene->guest[number].arm,
+	return tp_doorbell_arm(&scene->dataplane->worker[0]->doorbell, &scene->guest[number].arm,
 		scene->guest[number].kick_fd, &id);
 }
 
@@ -166,7 +166,7 @@ void scene_arm(struct scene *scene)
 {
 	struct tp_ring_id id;
 
-	while (rte_ring_sc_dequeue_elem(scene->dataplane->worker[0].arms, &id, sizeof(id)) == 0) {
+	while (rte_ring_sc_dequeue_elem(scene->dataplane->worker[0]->arms, &id, sizeof(id)) == 0) {
 		struct tp_ring_pair *ring = &scene->guest[id.interface].context->pair[0];
 
 		if (ring->generation != id.generation)
@@ -243,7 +243,7 @@ void scene_stop(struct scene *scene, unsigned number)
 	tp_vring_retire(&guest->context->pair[0].tx);
 	tp_dataplane_leave(scene->dataplane, 0);
 	if (tp_ring_armed(&guest->context->pair[0]))
-		tp_doorbell_disarm(&scene->dataplane->worker[0].doorbell, &guest->arm);
+		tp_doorbell_disarm(&scene->dataplane->worker[0]->doorbell, &guest->arm);
 	tp_vring_stop(&guest->context->pair[0].tx);
 }
 
@@ -253,12 +253,12 @@ void scene_begin(struct scene *scene, const struct scene_options *options)
 	uint16_t pairs[SCENE_GUESTS];
 	struct tp_error error;
 
-	start_eal_once();
+	scene_start_eal();
 	*scene = (struct scene){.guests = options->guests};
 	scene->tenants = options->tenants == 0 ? 1 : options->tenants;
 	for (unsigned i = 0; i < scene->guests; i++)
 		pairs[i] = 1;
-	scene->store = tp_context_store_new(pairs, scene->guests, SOCKET_ID_ANY);
+	scene->store = tp_context_store_new(pairs, scene->guests, NULL);
 	scene->evicting = !options->silent && !options->dense;
 	settings = (struct tp_dataplane_settings){
 		.workers = 1,
