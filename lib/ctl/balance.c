@@ -8,6 +8,7 @@
 #include "balance.h"
 #include "base/log.h"
 #include "figures.h"
+#include "placement.h"
 
 #define LOOK_MS    1000
 #define BUSY       0.5  /* of its time: below this a worker needs no help */
@@ -138,6 +139,8 @@ void tp_balance_look(struct tp_appliance *appliance)
 				"worker %u was busy %.0f %%, worker %u %.0f %%", move.from,
 				100 * busy[move.from], move.to, 100 * busy[move.to]);
 			tp_balance_move(appliance, move.tenant, move.to, reason);
+		} else {
+			tp_placement_look(appliance, busy, loads);
 		}
 	}
 	free(busy);

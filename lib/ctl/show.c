@@ -16,6 +16,12 @@ static void set_count(json_t *object, const char *name, uint64_t value)
 	json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 
+/* null where it is not known. */
+static void set_node(json_t *object, const char *name, int node)
+{
+	json_object_set_new(object, name, node == TP_NO_NODE ? json_null() : json_integer(node));
+}
+
 static void set_text(json_t *object, const char *name, const char *value)
 {
 	json_object_set_new(object, name, json_string(value));
@@ -114,6 +120,7 @@ static json_t *interface_object(const struct tp_appliance *appliance, uint32_t i
 	set_count(object, "queue_pairs", config->queue_pairs);
 	set_count(object, "worker", port->context->worker);
 	set_text(object, "residence", residence_text(port));
+	set_node(object, "memory_node", port->memory_node);
 	set_figures(object, &sum);
 	json_object_set_new(object, "counters", all_counters(&sum));
 	return object;
@@ -282,6 +289,7 @@ static json_t *worker_object(const struct tp_appliance *appliance, unsigned w)
 		}
 	set_count(object, "worker", w);
 	set_count(object, "core", (uint64_t)share->core);
+	set_node(object, "node", share->node);
 	set_count(object, "interfaces", interfaces);
 	set_count(object, "tenants", tenants);
 	set_text(object, "reason", appliance->balance.worker[w].reason);
