@@ -41,7 +41,7 @@ static void make_store(void)
 
 	for (uint32_t i = 0; i < contexts; i++)
 		pairs[i] = 1;
-	store = tp_context_store_new(pairs, contexts, SOCKET_ID_ANY);
+	store = tp_context_store_new(pairs, contexts, NULL);
 	if (store == NULL)
 		die("no memory for so many contexts");
 	printf("store: %u contexts, %.0f MiB, %.0f bytes each\n", contexts,

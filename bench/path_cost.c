@@ -130,7 +130,7 @@ int main(int argc, char **argv)
 
 	if (rte_eal_init(7, eal) < 0)
 		return EXIT_FAILURE;
-	store = tp_context_store_new(pairs, 2, -1);
+	store = tp_context_store_new(pairs, 2, NULL);
 	worker = tp_worker_new(make_dataplane(store, mac), 0, argc > 3 ? argv[3] : NULL, &error);
 	if (worker == NULL) {
 		fprintf(stderr, "path_cost: %s\n", error.text);

@@ -129,6 +129,7 @@ packages_build=(
 	pkg-config      # finds the libraries
 	libdpdk-dev     # lcores, hugepage memory, hash, RCU, telemetry
 	libjansson-dev  # JSON
+	libnuma-dev     # NUMA nodes of CPUs and of pages
 	libcmocka-dev   # unit tests
 )
 # shellcheck disable=SC2034

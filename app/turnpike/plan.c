@@ -22,12 +22,12 @@ enum verdict { WILL_RUN, WILL_RUN_SLOWER, WILL_NOT_RUN };
 /* @return an array of objects, an item each. */
 static json_t *plan_rows(const struct tp_config *config, enum verdict *verdict)
 {
-	struct tp_plan_item items[TP_PLAN_RESOURCES];
+	struct tp_plan_item items[TP_PLAN_ITEMS_MAX];
+	unsigned count = tp_plan_make(config, items);
 	json_t *rows = json_array();
 
 	*verdict = WILL_RUN;
-	tp_plan_make(config, items);
-	for (unsigned i = 0; i < TP_PLAN_RESOURCES; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		bool enough = items[i].has >= items[i].needs;
 
 		if (!enough && !items[i].optional)

@@ -66,6 +66,7 @@ static const struct tp_column drops[] = {
 static const struct tp_column workers[] = {
 	{"WORKER", "worker", tp_format_number},
 	{"CORE", "core", tp_format_number},
+	{"NODE", "node", tp_format_number},
 	{"TENANTS", "tenants", tp_format_number},
 	{"INTERFACES", "interfaces", tp_format_number},
 	{"HOT", "hot", tp_format_number},

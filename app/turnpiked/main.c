@@ -121,7 +121,7 @@ static int launch(struct tp_dataplane *dataplane, struct tp_worker **workers, co
 	struct tp_error *error)
 {
 	for (unsigned i = 0; i < dataplane->worker_count; i++) {
-		unsigned lcore = dataplane->worker[i].lcore;
+		unsigned lcore = dataplane->worker[i]->lcore;
 		int result;
 
 		workers[i] = tp_worker_new(dataplane, i, vector, error);

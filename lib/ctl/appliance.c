@@ -109,43 +109,60 @@ static void raise_descriptor_limit(void)
 	}
 }
 
-static int assign_lcores(struct tp_appliance *appliance, struct tp_error *error)
+/* Where the workers are to run: the lcores beside the main one, in order; and their nodes. */
+static int find_lcores(unsigned workers, unsigned *lcores, int *nodes, struct tp_error *error)
 {
-	struct tp_dataplane *dataplane = appliance->dataplane;
-	int control_cpu = rte_lcore_to_cpu_id((int)rte_get_main_lcore());
 	unsigned lcore;
 	unsigned i = 0;
 
 	RTE_LCORE_FOREACH_WORKER(lcore)
 	{
-		if (i == dataplane->worker_count)
+		if (i == workers)
 			break;
-		dataplane->worker[i].lcore = lcore;
-		dataplane->worker[i].core = rte_lcore_to_cpu_id((int)lcore);
-		dataplane->shared_core |= dataplane->worker[i].core == control_cpu;
-		i++;
+		lcores[i] = lcore;
+		nodes[i++] = tp_node_of_cpu(rte_lcore_to_cpu_id((int)lcore));
 	}
-	if (i < dataplane->worker_count)
+	if (i < workers)
 		return tp_error_set(error, EINVAL,
 			"the configuration has %u workers, the EAL options give %u lcores beside "
 			"the "
 			"main one: name more lcores, or leave out -l and --lcores",
-			dataplane->worker_count, i);
-	dataplane->shared_core |= sysconf(_SC_NPROCESSORS_ONLN) == 1;
+			workers, i);
 	return 0;
 }
 
-static int make_store(struct tp_appliance *appliance, struct tp_error *error)
+static void assign_lcores(struct tp_dataplane *dataplane, const unsigned *lcores)
+{
+	int control_cpu = rte_lcore_to_cpu_id((int)rte_get_main_lcore());
+
+	for (unsigned i = 0; i < dataplane->worker_count; i++) {
+		dataplane->worker[i]->lcore = lcores[i];
+		dataplane->worker[i]->core = rte_lcore_to_cpu_id((int)lcores[i]);
+		dataplane->shared_core |= dataplane->worker[i]->core == control_cpu;
+	}
+	dataplane->shared_core |= sysconf(_SC_NPROCESSORS_ONLN) == 1;
+}
+
+/* Each context lies where the worker runs that its tenant begins on. */
+static int make_store(
+	struct tp_appliance *appliance, const int *worker_nodes, struct tp_error *error)
 {
 	const struct tp_config *config = appliance->config;
 	uint16_t *pair_counts = calloc(config->interface_count + 1, sizeof(*pair_counts));
+	int *nodes = calloc(config->interface_count + 1, sizeof(*nodes));
 
-	if (pair_counts == NULL)
+	if (pair_counts == NULL || nodes == NULL) {
+		free(pair_counts);
+		free(nodes);
 		return tp_error_set(error, ENOMEM, "no memory");
-	for (uint32_t i = 0; i < config->interface_count; i++)
+	}
+	for (uint32_t i = 0; i < config->interface_count; i++) {
+		uint32_t tenant = config->interfaces[i].tenant_index;
+
 		pair_counts[i] = config->interfaces[i].queue_pairs;
-	appliance->store =
-		tp_context_store_new(pair_counts, config->interface_count, SOCKET_ID_ANY);
+		nodes[i] = worker_nodes[tp_config_first_worker(config, tenant)];
+	}
+	appliance->store = tp_context_store_new(pair_counts, config->interface_count, nodes);
 	if (appliance->store == NULL)
 		tp_error_set(error, ENOMEM,
 			"context store: %zu bytes for %u interfaces are more than the EAL's heap "
@@ -153,13 +170,14 @@ static int make_store(struct tp_appliance *appliance, struct tp_error *error)
 			tp_context_store_size(pair_counts, config->interface_count),
 			config->interface_count);
 	free(pair_counts);
+	free(nodes);
 	return appliance->store == NULL ? -ENOMEM : 0;
 }
 
 static void warn_of_doorbells(const struct tp_dataplane *dataplane)
 {
 	for (unsigned w = 0; w < dataplane->worker_count; w++)
-		if (!dataplane->worker[w].doorbell.complete)
+		if (!dataplane->worker[w]->doorbell.complete)
 			tp_log(TP_LOG_WARNING,
 				"worker %u: this machine has too few asynchronous requests left "
 				"for all kicks to be heard (turnpike plan tells how many); what is "
@@ -170,6 +188,8 @@ static void warn_of_doorbells(const struct tp_dataplane *dataplane)
 static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error)
 {
 	const struct tp_config *config = appliance->config;
+	unsigned lcores[TP_CONFIG_WORKERS_MAX];
+	int nodes[TP_CONFIG_WORKERS_MAX];
 	struct tp_dataplane_settings settings = {
 		.workers = config->worker_count,
 		.tenants = config->tenant_count,
@@ -180,12 +200,15 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 		.sweep_budget_ns = config->sweep_budget_ns,
 		.idle_sleep = config->idle_sleep,
 		.socket = SOCKET_ID_ANY,
+		.worker_nodes = nodes,
 	};
 	struct tp_snapshot *snapshot;
 
-	settings.rings = tp_config_count_rings(config, &settings.pinned_rings);
-	if (make_store(appliance, error) < 0)
+	if (find_lcores(config->worker_count, lcores, nodes, error) < 0)
+		return -EINVAL;
+	if (make_store(appliance, nodes, error) < 0)
 		return -ENOMEM;
+	settings.rings = tp_config_count_rings(config, &settings.pinned_rings);
 	appliance->dataplane = tp_dataplane_new(&settings, error);
 	if (appliance->dataplane == NULL)
 		return -ENOMEM;
@@ -194,7 +217,8 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 	if (snapshot == NULL)
 		return -ENOMEM;
 	tp_dataplane_publish_snapshot(appliance->dataplane, snapshot);
-	return assign_lcores(appliance, error);
+	assign_lcores(appliance->dataplane, lcores);
+	return 0;
 }
 
 static int build(struct tp_appliance *appliance, struct tp_error *error)

@@ -42,6 +42,7 @@ struct tp_port {
 	uint32_t learned; /* MACs learned at it */
 	int peer_pid;     /* process of the front-end, 0: none connected */
 	uint16_t mtu;     /* as the front-end told it, 0: it did not */
+	int memory_node;  /* where most of the guest's memory lies, or TP_NO_NODE */
 };
 
 /** Which worker serves whom, and why; balance.h. */

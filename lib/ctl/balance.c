@@ -8,6 +8,7 @@
 #include "balance.h"
 #include "base/log.h"
 #include "figures.h"
+#include "placement.h"
 #include "spread.h"
 
 #define LOOK_MS     1000
@@ -59,7 +60,7 @@ int tp_balance_open(struct tp_appliance *appliance)
 	if (balance->tenant == NULL || balance->worker == NULL)
 		return -ENOMEM;
 	for (uint32_t t = 0; t < config->tenant_count; t++)
-		balance->tenant[t].worker = t % config->worker_count;
+		balance->tenant[t].worker = tp_config_first_worker(config, t);
 	for (unsigned w = 0; w < config->worker_count; w++)
 		strcpy(balance->worker[w].reason, "tenants dealt out in order");
 	return 0;
@@ -111,7 +112,7 @@ static void look_at_workers(
 {
 	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++) {
 		struct tp_worker_place *place = &appliance->balance.worker[w];
-		uint64_t busy_ns = tp_busy_ns(&appliance->dataplane->worker[w]);
+		uint64_t busy_ns = tp_busy_ns(appliance->dataplane->worker[w]);
 
 		look->worker[w] = (double)(busy_ns - place->busy_ns) / (1e6 * (double)elapsed_ms);
 		place->busy_ns = busy_ns;
@@ -228,6 +229,8 @@ static void decide(struct tp_appliance *appliance, const struct look *look)
 		tp_balance_move(appliance, move.which, move.to, reason);
 		return;
 	}
+	if (tp_placement_look(appliance, look->worker, look->tenant))
+		return;
 	move_rings(appliance, look);
 	gather_calm(appliance, look);
 }

@@ -87,7 +87,7 @@ static uint64_t bill_of(const struct tp_dataplane *dataplane, uint32_t tenant)
 	uint64_t bill = 0;
 
 	for (unsigned w = 0; w < dataplane->worker_count; w++)
-		bill += tp_counter_read(&dataplane->worker[w].tenant_bill[tenant]);
+		bill += tp_counter_read(&dataplane->worker[w]->tenant_bill[tenant]);
 	return bill;
 }
 

@@ -59,7 +59,7 @@ void tp_sum_cache(
 {
 	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++) {
 		const struct tp_cache_counters *cache =
-			&appliance->dataplane->worker[w].cache[class];
+			&appliance->dataplane->worker[w]->cache[class];
 
 #define X(name, help) sum->name += tp_counter_read(&cache->name);
 		TP_CACHE_COUNTERS(X)
@@ -84,7 +84,7 @@ void tp_times_sum(struct tp_times *sum, const struct tp_times *times)
 void tp_sum_latency(struct tp_times *sum, const struct tp_appliance *appliance, uint32_t class)
 {
 	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++)
-		tp_times_sum(sum, &appliance->dataplane->worker[w].latency[class]);
+		tp_times_sum(sum, &appliance->dataplane->worker[w]->latency[class]);
 }
 
 uint64_t tp_times_count(const struct tp_times *sum)

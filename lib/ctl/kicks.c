@@ -52,7 +52,7 @@ static void arm(struct tp_port *port, uint32_t pair)
 
 	kick->worker = ring->worker;
 	result = tp_doorbell_arm(
-		&dataplane->worker[kick->worker].doorbell, &kick->request, kick->fd, &id);
+		&dataplane->worker[kick->worker]->doorbell, &kick->request, kick->fd, &id);
 	if (result == -EAGAIN) {
 		kick->arm_again = port->appliance->kick_again = true;
 		return;
@@ -111,7 +111,7 @@ void tp_kick_stop(struct tp_port *port, uint32_t pair)
 	struct tp_dataplane *dataplane = port->appliance->dataplane;
 
 	if (tp_ring_armed(ring))
-		tp_doorbell_disarm(&dataplane->worker[port->kick[pair].worker].doorbell,
+		tp_doorbell_disarm(&dataplane->worker[port->kick[pair].worker]->doorbell,
 			&port->kick[pair].request);
 	port->kick[pair].fd = -1;
 	port->kick[pair].attend_again = port->kick[pair].arm_again = false;
@@ -151,7 +151,7 @@ void tp_kicks_arm(struct tp_appliance *appliance)
 	for (unsigned w = 0; w < dataplane->worker_count; w++) {
 		struct tp_ring_id id;
 
-		while (rte_ring_sc_dequeue_elem(dataplane->worker[w].arms, &id, sizeof(id)) == 0)
+		while (rte_ring_sc_dequeue_elem(dataplane->worker[w]->arms, &id, sizeof(id)) == 0)
 			arm_wanted(appliance, &id);
 	}
 	if (appliance->kick_again)

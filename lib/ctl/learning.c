@@ -50,7 +50,7 @@ void tp_learn_sightings(struct tp_appliance *appliance)
 	if (appliance->dataplane->learned == NULL)
 		return;
 	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++) {
-		struct rte_ring *ring = appliance->dataplane->worker[w].sightings;
+		struct rte_ring *ring = appliance->dataplane->worker[w]->sightings;
 		struct tp_sighting sighting;
 
 		for (unsigned i = 0; i < SIGHTINGS_A_LOOK; i++) {

@@ -40,23 +40,50 @@ static uint64_t power_of_two_from(uint64_t number)
 	return power;
 }
 
-uint64_t tp_plan_memory(const struct tp_config *config)
+static uint64_t worker_memory(const struct tp_config *config)
 {
 	uint32_t pinned;
 	uint64_t rings = tp_config_count_rings(config, &pinned);
 	uint64_t hot =
 		config->hot_cache && config->hot_contexts < rings ? config->hot_contexts : rings;
-	uint64_t bytes = BASE_BYTES;
 
-	bytes += config->worker_count * (WORKER_BYTES + hot * TP_PLAN_HOT_BYTES +
-						power_of_two_from(rings + 1) * LIST_BYTES);
-	bytes += config->interface_count * (TP_PLAN_CONTEXT_BYTES + TP_PLAN_PLACES_BYTES);
-	bytes += rings * TP_PLAN_PAIR_BYTES;
+	return WORKER_BYTES + hot * TP_PLAN_HOT_BYTES + power_of_two_from(rings + 1) * LIST_BYTES;
+}
+
+static uint64_t context_memory(const struct tp_interface_config *interface)
+{
+	return TP_PLAN_CONTEXT_BYTES + (uint64_t)interface->queue_pairs * TP_PLAN_PAIR_BYTES;
+}
+
+uint64_t tp_plan_memory(const struct tp_config *config)
+{
+	uint64_t bytes = BASE_BYTES + config->worker_count * worker_memory(config);
+	uint32_t pinned;
+
 	if (config->worker_count > 1) /* tenants may be spread; guests choose the size of rings */
-		bytes += rings * TP_PLAN_RING_SIZE * sizeof(uint16_t);
+		bytes += tp_config_count_rings(config, &pinned) * TP_PLAN_RING_SIZE *
+			 sizeof(uint16_t);
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		bytes += context_memory(&config->interfaces[i]) + TP_PLAN_PLACES_BYTES;
 	for (uint32_t i = 0; i < config->tenant_count; i++)
 		if (config->tenants[i].mac_learning)
 			bytes += (uint64_t)config->tenants[i].interface_count * LEARNED_BYTES;
+	return bytes;
+}
+
+uint64_t tp_plan_node_memory(const struct tp_config *config, const int *worker_nodes, int node)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t w = 0; w < config->worker_count; w++)
+		if (worker_nodes[w] == node)
+			bytes += worker_memory(config);
+	for (uint32_t i = 0; i < config->interface_count; i++) {
+		uint32_t tenant = config->interfaces[i].tenant_index;
+
+		if (worker_nodes[tp_config_first_worker(config, tenant)] == node)
+			bytes += context_memory(&config->interfaces[i]);
+	}
 	return bytes;
 }
 
@@ -71,7 +98,7 @@ static void plan_cpus(const struct tp_config *config, struct tp_plan_item *item)
 	struct tp_error unused;
 	cpu_set_t online;
 
-	item->name = "worker CPUs";
+	strcpy(item->name, "worker CPUs");
 	item->needs = config->worker_count;
 	if (tp_cpus_online(&online, &unused) == 0) {
 		tp_cpus_format(&online, list, sizeof(list));
@@ -85,11 +112,11 @@ static void plan_cpus(const struct tp_config *config, struct tp_plan_item *item)
 
 static void plan_memory(const struct tp_config *config, struct tp_plan_item *item)
 {
-	uint64_t contexts = (uint64_t)config->interface_count * TP_PLAN_CONTEXT_BYTES;
-	uint32_t pinned;
+	uint64_t contexts = 0;
 
-	contexts += (uint64_t)tp_config_count_rings(config, &pinned) * TP_PLAN_PAIR_BYTES;
-	item->name = "hugepage MiB";
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		contexts += context_memory(&config->interfaces[i]);
+	strcpy(item->name, "hugepage MiB");
 	item->optional = true;
 	item->needs = (tp_plan_memory(config) + MIB - 1) / MIB;
 	item->has = tp_plan_free_memory() / MIB;
@@ -100,12 +127,49 @@ static void plan_memory(const struct tp_config *config, struct tp_plan_item *ite
 		contexts / 1024, item->needs > item->has ? (item->needs - item->has + 1) / 2 : 0);
 }
 
+static void plan_node(const struct tp_config *config, const int *worker_nodes, int node,
+	struct tp_plan_item *item)
+{
+	char path[96];
+	uint32_t workers = 0;
+
+	for (uint32_t w = 0; w < config->worker_count; w++)
+		workers += worker_nodes[w] == node;
+	snprintf(path, sizeof(path),
+		"/sys/devices/system/node/node%d/hugepages/hugepages-2048kB/free_hugepages", node);
+	snprintf(item->name, sizeof(item->name), "hugepage MiB, node %d", node);
+	item->optional = true;
+	item->needs = (tp_plan_node_memory(config, worker_nodes, node) + MIB - 1) / MIB;
+	item->has = 2 * read_number(path);
+	snprintf(item->note, sizeof(item->note),
+		"part of the hugepage MiB: of %" PRIu32 " worker%s there, and contexts of the "
+		"tenants that begin with %s; on another node they are slower",
+		workers, workers == 1 ? "" : "s", workers == 1 ? "it" : "them");
+}
+
+/* @return how many nodes there is something to say of: none where the machine has but one. */
+static unsigned plan_nodes(const struct tp_config *config, struct tp_plan_item *items)
+{
+	int worker_nodes[TP_CONFIG_WORKERS_MAX];
+	unsigned nodes = tp_node_count();
+	unsigned count = 0;
+
+	if (nodes == 1)
+		return 0;
+	for (uint32_t w = 0; w < config->worker_count; w++)
+		worker_nodes[w] = tp_node_of_cpu(config->worker_cores[w]);
+	for (unsigned node = 0; node < nodes; node++)
+		if (tp_plan_node_memory(config, worker_nodes, (int)node) > 0)
+			plan_node(config, worker_nodes, (int)node, &items[count++]);
+	return count;
+}
+
 /* Of a queue pair: two calls, and the kick of its transmit ring. */
 static void plan_descriptors(const struct tp_config *config, struct tp_plan_item *item)
 {
 	struct rlimit limit = {0};
 
-	item->name = "descriptors";
+	strcpy(item->name, "descriptors");
 	item->needs = DESCRIPTORS;
 	for (uint32_t i = 0; i < config->interface_count; i++)
 		item->needs += (config->interfaces[i].client ? 1u : 2u) +
@@ -123,7 +187,7 @@ static void plan_requests(const struct tp_config *config, struct tp_plan_item *i
 	uint64_t used = read_number("/proc/sys/fs/aio-nr");
 	uint32_t pinned;
 
-	item->name = "asynchronous requests";
+	strcpy(item->name, "asynchronous requests");
 	item->needs = config->worker_count *
 		      (2 * (uint64_t)tp_config_count_rings(config, &pinned) + WORKER_REQUESTS);
 	item->has = most > used ? most - used : 0;
@@ -134,19 +198,20 @@ static void plan_requests(const struct tp_config *config, struct tp_plan_item *i
 
 static void plan_mappings(const struct tp_config *config, struct tp_plan_item *item)
 {
-	item->name = "memory mappings";
+	strcpy(item->name, "memory mappings");
 	item->needs = MAPPINGS + 2 * (uint64_t)config->interface_count;
 	item->has = read_number("/proc/sys/vm/max_map_count");
 	snprintf(item->note, sizeof(item->note),
 		"two regions of each guest's memory; limit: vm.max_map_count");
 }
 
-void tp_plan_make(const struct tp_config *config, struct tp_plan_item *items)
+unsigned tp_plan_make(const struct tp_config *config, struct tp_plan_item *items)
 {
-	memset(items, 0, TP_PLAN_RESOURCES * sizeof(*items));
+	memset(items, 0, TP_PLAN_ITEMS_MAX * sizeof(*items));
 	plan_cpus(config, &items[TP_PLAN_CPUS]);
 	plan_memory(config, &items[TP_PLAN_MEMORY]);
 	plan_descriptors(config, &items[TP_PLAN_DESCRIPTORS]);
 	plan_requests(config, &items[TP_PLAN_REQUESTS]);
 	plan_mappings(config, &items[TP_PLAN_MAPPINGS]);
+	return TP_PLAN_RESOURCES + plan_nodes(config, &items[TP_PLAN_RESOURCES]);
 }

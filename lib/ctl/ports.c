@@ -9,6 +9,7 @@
 
 #include "appliance_private.h"
 #include "base/log.h"
+#include "memory_node.h"
 #include "spread.h"
 #include "vring/virtio.h"
 
@@ -76,7 +77,8 @@ static int start_ring(void *owner, unsigned ring_number, const struct tp_vhost_r
 	}
 	tp_log(TP_LOG_DEBUG, "%s/%s: ring %u started, %u descriptors, features 0x%" PRIx64,
 		tenant_name(port), config_of(port)->name, ring_number, ring->size, features);
-	port->rings_running++;
+	if (port->rings_running++ == 0)
+		port->memory_node = tp_memory_node(memory, ring_of(port, ring_number));
 	if (is_tx(ring_number))
 		tp_kick_start(port, ring_number / 2, ring->kick_fd);
 	return 0;
@@ -130,6 +132,7 @@ static void gone(void *owner, const char *reason)
 	(void)reason; /* the endpoint has logged it and keeps it for `show` */
 	port->mtu = 0;
 	port->peer_pid = 0;
+	port->memory_node = TP_NO_NODE;
 	tp_forget_learned(port->appliance, port->index);
 }
 
@@ -176,6 +179,7 @@ int tp_ports_open(struct tp_appliance *appliance, struct tp_error *error)
 
 		port->appliance = appliance;
 		port->index = i;
+		port->memory_node = TP_NO_NODE;
 		port->context = tp_context_at(appliance->store, i);
 		port->kick = kick;
 		for (uint32_t pair = 0; pair < port->context->pair_count; pair++) {
@@ -238,7 +242,7 @@ void tp_ports_look(struct tp_appliance *appliance)
 	/* acquire: partner is the release store of a worker that noted a fault before it */
 	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++)
 		broken +=
-			__atomic_load_n(&appliance->dataplane->worker[w].broken, __ATOMIC_ACQUIRE);
+			__atomic_load_n(&appliance->dataplane->worker[w]->broken, __ATOMIC_ACQUIRE);
 	if (broken == appliance->broken)
 		return;
 	appliance->broken = broken;

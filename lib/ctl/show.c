@@ -15,6 +15,12 @@ static void set_count(json_t *object, const char *name, uint64_t value)
 	json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 
+/* null where it is not known. */
+static void set_node(json_t *object, const char *name, int node)
+{
+	json_object_set_new(object, name, node == TP_NO_NODE ? json_null() : json_integer(node));
+}
+
 static void set_text(json_t *object, const char *name, const char *value)
 {
 	json_object_set_new(object, name, json_string(value));
@@ -131,6 +137,7 @@ static json_t *interface_object(const struct tp_appliance *appliance, uint32_t i
 	if (port->context->spread)
 		json_object_set_new(object, "workers", workers_of(port));
 	set_text(object, "residence", residence_text(port));
+	set_node(object, "memory_node", port->memory_node);
 	set_figures(object, &sum);
 	json_object_set_new(object, "counters", all_counters(&sum));
 	return object;
@@ -326,7 +333,7 @@ static void count_served(json_t *object, const struct tp_appliance *appliance, u
 
 static json_t *worker_object(const struct tp_appliance *appliance, unsigned w)
 {
-	const struct tp_worker_share *share = &appliance->dataplane->worker[w];
+	const struct tp_worker_share *share = appliance->dataplane->worker[w];
 	double uptime_ns = 1e6 * (double)(tp_loop_now_ms() - appliance->started_ms);
 	uint64_t busy_ns = tp_busy_ns(share);
 	struct tp_times gaps = {0};
@@ -334,6 +341,7 @@ static json_t *worker_object(const struct tp_appliance *appliance, unsigned w)
 
 	set_count(object, "worker", w);
 	set_count(object, "core", (uint64_t)share->core);
+	set_node(object, "node", share->node);
 	count_served(object, appliance, w);
 	set_text(object, "reason", appliance->balance.worker[w].reason);
 	set_count(object, "hot", tp_counter_read(&share->hot));

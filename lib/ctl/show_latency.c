@@ -52,9 +52,9 @@ json_t *tp_show_latency(const struct tp_appliance *appliance)
 	}
 	for (unsigned w = 0; w < dataplane->worker_count; w++) {
 		json_array_append_new(
-			list, worker_object("pinned polls", w, &dataplane->worker[w].pinned_gap));
+			list, worker_object("pinned polls", w, &dataplane->worker[w]->pinned_gap));
 		json_array_append_new(
-			list, worker_object("sweeps", w, &dataplane->worker[w].sweep));
+			list, worker_object("sweeps", w, &dataplane->worker[w]->sweep));
 	}
 	return list;
 }

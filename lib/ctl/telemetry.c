@@ -173,7 +173,7 @@ static int on_drops(const char *command, const char *parameters, struct rte_tel_
 
 static void add_worker(struct rte_tel_data *data, unsigned w)
 {
-	const struct tp_worker_share *share = &served->dataplane->worker[w];
+	const struct tp_worker_share *share = served->dataplane->worker[w];
 	const struct {
 		const char *name;
 		uint64_t value;

@@ -6,6 +6,7 @@
 #include <rte_ring_elem.h>
 
 #include "hot_ring.h"
+#include "state/node_memory.h"
 
 /* Entries compared when one has to go; a prime, so that every entry is compared in the end. */
 #define SAMPLE 61
@@ -24,28 +25,27 @@ static uint64_t cycles(uint64_t ns)
 
 /* --- Tables --- */
 
-static int open_table(struct tp_hot_table *table, uint32_t capacity, int socket)
+static int open_table(struct tp_hot_table *table, uint32_t capacity, int node)
 {
 	table->capacity = capacity;
-	table->entry = rte_zmalloc_socket(
-		"hot entries", capacity * sizeof(table->entry[0]), RTE_CACHE_LINE_SIZE, socket);
-	return table->entry == NULL && capacity > 0 ? -ENOMEM : 0;
+	if (capacity == 0)
+		return 0;
+	table->entry = tp_node_zalloc("hot entries", capacity * sizeof(table->entry[0]), node);
+	return table->entry == NULL ? -ENOMEM : 0;
 }
 
-static int open_lists(struct tp_hot *hot, uint32_t rings, int socket)
+static int open_lists(struct tp_hot *hot, uint32_t rings, int node)
 {
 	uint32_t places = rte_align32pow2(rings + 1);
 
 	hot->queue.mask = places - 1;
-	hot->queue.id = rte_zmalloc_socket(
-		"hot queue", places * sizeof(hot->queue.id[0]), RTE_CACHE_LINE_SIZE, socket);
-	hot->silent = rte_zmalloc_socket(
-		"silent rings", places * sizeof(hot->silent[0]), RTE_CACHE_LINE_SIZE, socket);
+	hot->queue.id = tp_node_zalloc("hot queue", places * sizeof(hot->queue.id[0]), node);
+	hot->silent = tp_node_zalloc("silent rings", places * sizeof(hot->silent[0]), node);
 	return hot->queue.id == NULL || hot->silent == NULL ? -ENOMEM : 0;
 }
 
-int tp_hot_open(
-	struct tp_hot *hot, const struct tp_dataplane_settings *settings, struct tp_error *error)
+int tp_hot_open(struct tp_hot *hot, const struct tp_dataplane_settings *settings, int node,
+	struct tp_error *error)
 {
 	uint32_t others = settings->rings - settings->pinned_rings;
 	uint32_t room = settings->hot_contexts > settings->pinned_rings
@@ -60,11 +60,10 @@ int tp_hot_open(
 	};
 	if (!settings->hot_cache || room > others)
 		room = others;
-	if (open_table(&hot->table, room, settings->socket) == 0 &&
-		open_table(&hot->pinned, settings->pinned_rings, settings->socket) == 0 &&
-		open_lists(hot, settings->rings, settings->socket) == 0 &&
-		tp_wheel_open(&hot->wheel, settings->rings, rte_get_tsc_hz(), settings->socket) ==
-			0)
+	if (open_table(&hot->table, room, node) == 0 &&
+		open_table(&hot->pinned, settings->pinned_rings, node) == 0 &&
+		open_lists(hot, settings->rings, node) == 0 &&
+		tp_wheel_open(&hot->wheel, settings->rings, rte_get_tsc_hz(), node) == 0)
 		return 0;
 	tp_hot_close(hot);
 	return tp_error_set(error, ENOMEM,

@@ -87,9 +87,13 @@ struct tp_hot {
 
 struct tp_worker;
 
-/** Make the tables. @return 0, or -ENOMEM with *error set. Threading: control thread. */
-int tp_hot_open(
-	struct tp_hot *hot, const struct tp_dataplane_settings *settings, struct tp_error *error);
+/**
+ * Make the tables.
+ * @param node  NUMA node for them, or TP_NO_NODE
+ * @return 0, or -ENOMEM with *error set. Threading: control thread.
+ */
+int tp_hot_open(struct tp_hot *hot, const struct tp_dataplane_settings *settings, int node,
+	struct tp_error *error);
 void tp_hot_close(struct tp_hot *hot);
 
 /** At the head of a sweep: let go of what has departed, listen to the doorbell, load. */

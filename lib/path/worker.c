@@ -11,6 +11,7 @@
 
 #include "burst.h"
 #include "path/worker.h"
+#include "state/node_memory.h"
 
 #define SWEEP_BUDGET_NS 20000 /* where nobody states one */
 
@@ -62,10 +63,25 @@ static uint64_t sweep_budget(const struct tp_dataplane_settings *settings)
 	return (uint64_t)((double)ns * (double)rte_get_tsc_hz() / 1e9);
 }
 
+/* On the node where the worker runs, what the kernel has of it as well. */
+static int open_tables(struct tp_worker *worker, int node, struct tp_error *error)
+{
+	struct tp_node_policy before;
+	int result;
+
+	tp_node_prefer(node, &before);
+	result = tp_calls_open(&worker->calls, error);
+	tp_node_restore(&before);
+	if (result < 0)
+		return result;
+	return tp_hot_open(&worker->hot, &worker->dataplane->settings, node, error);
+}
+
 struct tp_worker *tp_worker_new(
 	struct tp_dataplane *dataplane, unsigned index, const char *vector, struct tp_error *error)
 {
 	const struct vector *chosen = choose_vector(vector);
+	int node = dataplane->worker[index]->node;
 	struct tp_worker *worker;
 
 	if (chosen == NULL) {
@@ -75,22 +91,20 @@ struct tp_worker *tp_worker_new(
 			vector == NULL ? "" : vector, tp_worker_vector());
 		return NULL;
 	}
-	worker = rte_zmalloc("worker", sizeof(*worker), RTE_CACHE_LINE_SIZE);
+	worker = tp_node_zalloc("worker", sizeof(*worker), node);
 	if (worker == NULL) {
 		tp_error_set(error, ENOMEM, "worker: not enough memory in the EAL's heap");
 		return NULL;
 	}
-	if (tp_calls_open(&worker->calls, error) < 0 ||
-		tp_hot_open(&worker->hot, &dataplane->settings, error) < 0) {
-		tp_worker_free(worker);
-		return NULL;
-	}
 	worker->dataplane = dataplane;
-	worker->share = &dataplane->worker[index];
+	worker->share = dataplane->worker[index];
 	worker->index = index;
 	worker->forward = chosen->forward;
 	tp_scheduler_open(&worker->scheduler, sweep_budget(&dataplane->settings));
-	return worker;
+	if (open_tables(worker, node, error) == 0)
+		return worker;
+	tp_worker_free(worker);
+	return NULL;
 }
 
 void tp_worker_free(struct tp_worker *worker)

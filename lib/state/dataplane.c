@@ -6,13 +6,14 @@
 #include <rte_common.h>
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
-#include <rte_ring_elem.h>
+#include <rte_ring.h>
 
 #include "state/dataplane.h"
+#include "state/node_memory.h"
 
 #define NO_MEMORY "dataplane: not enough memory in the EAL's heap"
 
-#define SIGHTINGS 1024 /* kept for control between two of its looks */
+#define SIGHTINGS 1023 /* kept for control between two of its looks */
 
 static struct rte_rcu_qsbr *qsbr_new(unsigned workers, int socket)
 {
@@ -24,39 +25,55 @@ static struct rte_rcu_qsbr *qsbr_new(unsigned workers, int socket)
 	return qsbr;
 }
 
-static struct rte_ring *ring_to_control(
-	const char *what, unsigned index, unsigned element, unsigned count, int socket)
-{
-	static unsigned serial; /* names of rings must differ */
-	char name[RTE_RING_NAMESIZE];
-
-	snprintf(name, sizeof(name), "%s_%u_%u", what, serial++, index);
-	return rte_ring_create_elem(
-		name, element, rte_align32pow2(count), socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
-}
-
 /* Lines of its own, since others change theirs all the time. */
 static void *tenant_array(
-	const struct tp_dataplane_settings *settings, const char *name, size_t element)
+	const struct tp_dataplane_settings *settings, const char *name, size_t element, int node)
 {
 	size_t size = RTE_MAX(settings->tenants, 1u) * element;
 
-	return rte_zmalloc_socket(name, RTE_ALIGN_CEIL(size, (size_t)RTE_CACHE_LINE_SIZE),
-		RTE_CACHE_LINE_SIZE, settings->socket);
+	return tp_node_zalloc(name, RTE_ALIGN_CEIL(size, (size_t)RTE_CACHE_LINE_SIZE), node);
 }
 
-static int worker_share_init(struct tp_worker_share *share, unsigned index,
+/* The kernel's part of a doorbell is taken like any memory of this thread. */
+static int open_doorbell(struct tp_worker_share *share,
 	const struct tp_dataplane_settings *settings, struct tp_error *error)
 {
-	share->sightings = ring_to_control(
-		"sightings", index, sizeof(struct tp_sighting), SIGHTINGS, settings->socket);
-	/* One more than there are rings: a ring of DPDK holds one less than its size. */
-	share->arms = ring_to_control(
-		"arms", index, sizeof(struct tp_ring_id), settings->rings + 1, settings->socket);
-	share->tenant_bill = tenant_array(settings, "bills", sizeof(share->tenant_bill[0]));
+	struct tp_node_policy before;
+	int result;
+
+	tp_node_prefer(share->node, &before);
+	result = tp_doorbell_open(&share->doorbell, settings->rings, error);
+	tp_node_restore(&before);
+	return result;
+}
+
+static int worker_share_new(struct tp_dataplane *dataplane, unsigned index, struct tp_error *error)
+{
+	const struct tp_dataplane_settings *settings = &dataplane->settings;
+	int node = settings->worker_nodes == NULL ? TP_NO_NODE : settings->worker_nodes[index];
+	struct tp_worker_share *share = tp_node_zalloc("worker share", sizeof(*share), node);
+
+	if (share == NULL)
+		return tp_error_set(error, ENOMEM, NO_MEMORY);
+	dataplane->worker[index] = share;
+	share->node = node;
+	share->sightings = tp_node_ring("sightings", sizeof(struct tp_sighting), SIGHTINGS, node);
+	share->arms = tp_node_ring("arms", sizeof(struct tp_ring_id), settings->rings, node);
+	share->tenant_bill = tenant_array(settings, "bills", sizeof(share->tenant_bill[0]), node);
 	if (share->sightings == NULL || share->arms == NULL || share->tenant_bill == NULL)
 		return tp_error_set(error, ENOMEM, NO_MEMORY);
-	return tp_doorbell_open(&share->doorbell, settings->rings, error);
+	return open_doorbell(share, settings, error);
+}
+
+static void worker_share_free(struct tp_worker_share *share)
+{
+	if (share == NULL)
+		return;
+	rte_ring_free(share->sightings);
+	rte_ring_free(share->arms);
+	rte_free(share->tenant_bill);
+	tp_doorbell_close(&share->doorbell);
+	rte_free(share);
 }
 
 /* @return 0, or negative errno with *error set; then the caller frees what there is. */
@@ -66,12 +83,12 @@ static int make(struct tp_dataplane *dataplane, struct tp_error *error)
 	int result = 0;
 
 	dataplane->qsbr = qsbr_new(settings->workers, settings->socket);
-	dataplane->out_of_credit =
-		tenant_array(settings, "out of credit", sizeof(dataplane->out_of_credit[0]));
+	dataplane->out_of_credit = tenant_array(
+		settings, "out of credit", sizeof(dataplane->out_of_credit[0]), TP_NO_NODE);
 	if (dataplane->qsbr == NULL || dataplane->out_of_credit == NULL)
 		return tp_error_set(error, ENOMEM, NO_MEMORY);
 	for (unsigned i = 0; i < settings->workers && result == 0; i++)
-		result = worker_share_init(&dataplane->worker[i], i, settings, error);
+		result = worker_share_new(dataplane, i, error);
 	if (result < 0 || settings->learned_macs == 0)
 		return result;
 	dataplane->learned =
@@ -92,22 +109,20 @@ struct tp_dataplane *tp_dataplane_new(
 	}
 	dataplane->settings = *settings;
 	dataplane->worker_count = settings->workers;
-	if (make(dataplane, error) == 0)
-		return dataplane;
-	tp_dataplane_free(dataplane);
-	return NULL;
+	if (make(dataplane, error) < 0) {
+		tp_dataplane_free(dataplane);
+		return NULL;
+	}
+	dataplane->settings.worker_nodes = NULL; /* the caller's; each share knows its own */
+	return dataplane;
 }
 
 void tp_dataplane_free(struct tp_dataplane *dataplane)
 {
 	if (dataplane == NULL)
 		return;
-	for (unsigned i = 0; i < dataplane->worker_count; i++) {
-		rte_ring_free(dataplane->worker[i].sightings);
-		rte_ring_free(dataplane->worker[i].arms);
-		rte_free(dataplane->worker[i].tenant_bill);
-		tp_doorbell_close(&dataplane->worker[i].doorbell);
-	}
+	for (unsigned i = 0; i < dataplane->worker_count; i++)
+		worker_share_free(dataplane->worker[i]);
 	rte_free(dataplane->out_of_credit);
 	tp_mac_table_free(dataplane->learned);
 	tp_snapshot_free((struct tp_snapshot *)atomic_load(&dataplane->snapshot));
@@ -140,13 +155,13 @@ int tp_dataplane_attend(struct tp_dataplane *dataplane, const struct tp_ring_id 
 		atomic_load_explicit(&dataplane->snapshot, memory_order_relaxed);
 	unsigned worker = snapshot->interfaces[id->interface].context->pair[id->pair].worker;
 
-	return tp_doorbell_ring(&dataplane->worker[worker].doorbell, id);
+	return tp_doorbell_ring(&dataplane->worker[worker]->doorbell, id);
 }
 
 void tp_dataplane_leave(struct tp_dataplane *dataplane, unsigned worker)
 {
 	/* release: partner is the acquire load at the head of a worker's sweep */
-	atomic_fetch_add_explicit(&dataplane->worker[worker].departures, 1, memory_order_release);
+	atomic_fetch_add_explicit(&dataplane->worker[worker]->departures, 1, memory_order_release);
 	/* The sweep that it is in may have begun before; the next one lets go at its head. */
 	tp_dataplane_quiesce(dataplane);
 	tp_dataplane_quiesce(dataplane);
@@ -159,5 +174,5 @@ void tp_dataplane_stop(struct tp_dataplane *dataplane)
 	atomic_store_explicit(&dataplane->stop, true, memory_order_relaxed);
 	/* A doorbell that takes no more has rung already. */
 	for (unsigned i = 0; i < dataplane->worker_count; i++)
-		tp_doorbell_ring(&dataplane->worker[i].doorbell, &nobody);
+		tp_doorbell_ring(&dataplane->worker[i]->doorbell, &nobody);
 }

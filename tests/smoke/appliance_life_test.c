@@ -9,11 +9,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/node.h"
 #include "guests.h"
 
 /* clang-format off */
@@ -61,6 +63,42 @@ static void works_on(void **state, const char *dataplane)
 		for (unsigned i = 0; i < 4; i++)
 			scene_hang_up(scene, i);
 	}
+	scene_end(scene);
+}
+
+/* As a number, which a text of `show` becomes when there is one. */
+static void expect_node(const struct scene *scene, const char *interface, struct tp_frontend *guest)
+{
+	struct tp_frontend_ring *ring = &guest->ring[tp_transmit_ring(0)];
+	void *page = ring->vring.used;
+	char expected[16];
+
+	snprintf(expected, sizeof(expected), "%d", tp_node_of_pages(&page, 1));
+	assert_string_equal(appliance_text(&scene->appliance, interface, "memory_node"), expected);
+	assert_in_range(atoi(expected), 0, tp_node_count() - 1);
+}
+
+/* Where the memory of a guest lies, and where its worker runs, is told. */
+static void memory_has_a_node(void **state)
+{
+	struct scene *scene = *state;
+	json_t *workers;
+
+	scene_start(scene, NULL, two_tenants);
+	assert_string_equal(appliance_text(&scene->appliance, "acme/a1", "memory_node"), "");
+	expect_node(scene, "acme/a1", scene_attach(scene, 0, "a1.sock", NULL));
+	expect_node(scene, "acme/a2",
+		scene_attach(scene, 1, "a2.sock",
+			&(struct tp_frontend_settings){.huge_pages = true, .two_regions = true}));
+	talk(scene, 0);
+	scene_hang_up(scene, 0);
+	appliance_wait_text(&scene->appliance, "acme/a1", "state", "listening");
+	assert_string_equal(appliance_text(&scene->appliance, "acme/a1", "memory_node"), "");
+	workers = appliance_show(&scene->appliance, "workers");
+	assert_in_range(json_integer_value(json_object_get(json_array_get(workers, 0), "node")), 0,
+		tp_node_count() - 1);
+	assert_true(json_is_integer(json_object_get(json_array_get(workers, 0), "node")));
+	json_decref(workers);
 	scene_end(scene);
 }
 
@@ -307,6 +345,7 @@ static void a_flood_of_macs_evicts_nobody(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		SCENARIO(memory_has_a_node),
 		SCENARIO(two_workers),
 		SCENARIO(one_core_for_all),
 		SCENARIO(tenants_move_under_traffic),

@@ -26,7 +26,7 @@ ANSWERS = {
     "interfaces": [
         {"tenant": "acme", "name": "vm1", "class": "gold", "mac": "02:00:00:00:00:01",
          "socket": "/run/vm1.sock", "mode": "server", "state": "running", "reason": "",
-         "queue_pairs": 1, "worker": 0, "residence": "hot",
+         "queue_pairs": 1, "worker": 0, "residence": "hot", "memory_node": None,
          "counters": {"no_route": 5}, "colour": "red", **TRAFFIC},
         {"tenant": "acme", "name": "vm2", "class": "gold", "state": "listening",
          "reason": "bad \x1b[31m\u009b thing", **TRAFFIC}],
@@ -38,7 +38,7 @@ ANSWERS = {
                  "on_full": "hold", "hold_ns": 100000,
                  "interfaces": 2, "running": 1, **TRAFFIC}],
     "drops": [{"name": "no_route", "help": "No such MAC.", "frames": 5}],
-    "workers": [{"worker": 0, "core": 1, "interfaces": 2, "sweeps": 9, "busy_sweeps": 3,
+    "workers": [{"worker": 0, "core": 1, "node": 3, "interfaces": 2, "sweeps": 9, "busy_sweeps": 3,
                  "busy_ns": 3, "hot": 2, "sleeps": 4, "frames": 3000, "busy_percent": 33.25}],
     "cache": [{"name": "gold", "pinned": 0, "hot": 2, "draining": 1, "waiting": 3, "cold": 7,
                "hits": 9, "misses": 8, "loads": 6, "write_backs": 5, "evictions": 4, "waits": 12}],
@@ -196,7 +196,9 @@ class Command(unittest.TestCase):
             self.table("classes")[1][:8],
             ["gold", "1.5", "8", "yes", "2.5 Gbit/s", "1.5 kpps", "hold", "100 us"])
         self.assertEqual(self.table("drops")[1], ["no_route", "5", "No such MAC."])
-        self.assertIn("33.2%", " ".join(self.table("workers")[1]))
+        titles, worker = self.table("workers")
+        self.assertEqual((titles[:3], worker[1:4]), (["WORKER", "CORE", "NODE"], ["0", "1", "3"]))
+        self.assertIn("33.2%", " ".join(worker))
         self.assertEqual(self.table("cache")[1],
                          ["gold", "0", "2", "1", "3", "7", "9", "8", "6", "5", "4", "12"])
         self.assertEqual(self.table("latency")[1],

@@ -50,7 +50,7 @@ static bool becomes(struct tp_appliance *appliance, uint32_t tenant, uint8_t exp
 static void charge(
 	struct tp_appliance *appliance, unsigned worker, uint32_t tenant, unsigned credits)
 {
-	tp_counter_add(&appliance->dataplane->worker[worker].tenant_bill[tenant], credits * 16);
+	tp_counter_add(&appliance->dataplane->worker[worker]->tenant_bill[tenant], credits * 16);
 }
 
 static void charges_of_all_workers_demote_and_time_promotes(void **state)

@@ -25,7 +25,7 @@ static uint64_t bill_of(unsigned guest)
 
 static uint64_t tenant_bill(unsigned tenant)
 {
-	return tp_counter_read(&scene.dataplane->worker[0].tenant_bill[tenant]);
+	return tp_counter_read(&scene.dataplane->worker[0]->tenant_bill[tenant]);
 }
 
 /* The tariff of the scene, in words: 16 credits for a frame, 1 for each 64 bytes begun. */

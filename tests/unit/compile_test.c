@@ -11,7 +11,7 @@
 static struct tp_snapshot *compiled(const char *text)
 {
 	struct tp_config *config = accepted(text);
-	struct tp_context_store *store = tp_context_store_new(NULL, 0, SOCKET_ID_ANY);
+	struct tp_context_store *store = tp_context_store_new(NULL, 0, NULL);
 	struct tp_error error = {""};
 	struct tp_snapshot *snapshot = tp_compile(config, store, &error);
 

@@ -390,7 +390,7 @@ static void test_broken_guest_leaves_its_neighbours_alone(void **state)
 
 static uint64_t broken(void)
 {
-	return __atomic_load_n(&scene.dataplane->worker[0].broken, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&scene.dataplane->worker[0]->broken, __ATOMIC_ACQUIRE);
 }
 
 /* Control looks for broken rings only when the count has grown. */
@@ -439,7 +439,7 @@ static void test_learning_reports_new_sources(void **state)
 	scene_header(sent, scene.guest[1].mac, scene_mac(40)); /* someone behind guest 0 */
 	scene_send(&scene.guest[0], sent, 60);
 	assert_int_equal(scene_sweep(&scene), 1);
-	assert_int_equal(rte_ring_count(scene.dataplane->worker[0].sightings), 1);
+	assert_int_equal(rte_ring_count(scene.dataplane->worker[0]->sightings), 1);
 	assert_int_equal(tp_mac_table_set(scene.dataplane->learned, key, 0), 0);
 	atomic_fetch_add(&scene.dataplane->learned_generation, 1);
 	scene_send_number(&scene.guest[2], scene_mac(40), 1, 60);
@@ -455,7 +455,7 @@ static unsigned sightings_after(uint64_t source)
 	scene_header(sent, scene.guest[1].mac, source);
 	scene_send(&scene.guest[0], sent, 60);
 	assert_int_equal(scene_sweep(&scene), 1);
-	return rte_ring_count(scene.dataplane->worker[0].sightings);
+	return rte_ring_count(scene.dataplane->worker[0]->sightings);
 }
 
 static void test_only_what_may_be_learned_is_reported(void **state)

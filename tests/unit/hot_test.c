@@ -24,7 +24,7 @@ static uint64_t cached(const char *what)
 	uint64_t sum = 0;
 
 	for (unsigned c = 0; c < TP_CLASSES_MAX; c++) {
-		const struct tp_cache_counters *cache = &scene.dataplane->worker[0].cache[c];
+		const struct tp_cache_counters *cache = &scene.dataplane->worker[0]->cache[c];
 #define X(name, help)                                                                              \
 	if (strcmp(what, #name) == 0)                                                              \
 		sum += cache->name;
@@ -220,7 +220,7 @@ static void test_higher_bids_stay(void **state)
 
 	(void)state;
 	begin(&options);
-	cache = scene.dataplane->worker[0].cache;
+	cache = scene.dataplane->worker[0]->cache;
 	for (unsigned round = 0; round < 2000; round++) {
 		for (unsigned g = 0; g < 8; g++)
 			scene_send_number(&scene.guest[g], scene.guest[(g + 1) % 8].mac, round, 60);
@@ -252,7 +252,7 @@ static void test_pinned_never_leaves(void **state)
 		while (scene_receive(&scene.guest[0], received) > 0)
 			continue;
 	}
-	assert_int_equal(scene.dataplane->worker[0].cache[SCENE_PINNED].write_backs, 0);
+	assert_int_equal(scene.dataplane->worker[0]->cache[SCENE_PINNED].write_backs, 0);
 	assert_true(cached("evictions") > 0);
 	scene_end(&scene);
 }
@@ -417,7 +417,7 @@ static void test_sleeping_worker_wakes(void **state)
 		wait_ms(20);
 		scene_arm(&scene);
 	}
-	assert_true(tp_counter_read(&scene.dataplane->worker[0].sleeps) > 10);
+	assert_true(tp_counter_read(&scene.dataplane->worker[0]->sleeps) > 10);
 	before = cpu_ns(worker);
 	wait_ms(500);
 	assert_true(cpu_ns(worker) - before < 50000000);

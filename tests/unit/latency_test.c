@@ -80,7 +80,7 @@ static void test_dropped_frames_do_not_count(void **state)
 
 static const struct tp_times *of_plain_class(void)
 {
-	return &scene.dataplane->worker[0].latency[SCENE_PLAIN];
+	return &scene.dataplane->worker[0]->latency[SCENE_PLAIN];
 }
 
 static uint64_t in_us(uint64_t cycles)
@@ -122,7 +122,7 @@ static void test_time_begins_when_it_is_seen(void **state)
 	scene_begin(&scene, &options);
 	scene_sweep(&scene);
 	for (unsigned i = 0; i < 20; i++) {
-		struct tp_times *all = &scene.dataplane->worker[0].latency[SCENE_PLAIN];
+		struct tp_times *all = &scene.dataplane->worker[0]->latency[SCENE_PLAIN];
 
 		*all = (struct tp_times){0};
 		scene_send_number(&scene.guest[0], scene.guest[1].mac, i, 60);
@@ -179,7 +179,7 @@ static void test_as_many_as_were_delivered(void **state)
 			scene_counter(&scene.guest[i], TP_COUNTER_DELIVERED);
 	assert_true(delivered[SCENE_DEAR] > 1000);
 	for (unsigned c = 0; c < SCENE_CLASSES; c++)
-		assert_int_equal(counted(&scene.dataplane->worker[0].latency[c]), delivered[c]);
+		assert_int_equal(counted(&scene.dataplane->worker[0]->latency[c]), delivered[c]);
 	scene_end(&scene);
 }
 

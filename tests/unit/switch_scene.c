@@ -159,7 +159,7 @@ static int try_arm(struct scene *scene, unsigned number)
 {
 	const struct tp_ring_id id = id_of(scene, number, TP_BELL_KICK);
 
-	return tp_doorbell_arm(&scene->dataplane->worker[0].doorbell, &scene->guest[number].arm,
+	return tp_doorbell_arm(&scene->dataplane->worker[0]->doorbell, &scene->guest[number].arm,
 		scene->guest[number].kick_fd, &id);
 }
 
@@ -180,7 +180,7 @@ void scene_arm(struct scene *scene)
 {
 	struct tp_ring_id id;
 
-	while (rte_ring_sc_dequeue_elem(scene->dataplane->worker[0].arms, &id, sizeof(id)) == 0) {
+	while (rte_ring_sc_dequeue_elem(scene->dataplane->worker[0]->arms, &id, sizeof(id)) == 0) {
 		struct tp_ring_pair *ring = &scene->guest[id.interface].context->pair[0];
 
 		if (ring->generation != id.generation)
@@ -260,7 +260,7 @@ void scene_stop(struct scene *scene, unsigned number)
 	tp_vring_retire(&guest->context->pair[0].tx);
 	tp_dataplane_leave(scene->dataplane, 0);
 	if (tp_ring_armed(&guest->context->pair[0]))
-		tp_doorbell_disarm(&scene->dataplane->worker[0].doorbell, &guest->arm);
+		tp_doorbell_disarm(&scene->dataplane->worker[0]->doorbell, &guest->arm);
 	tp_vring_stop(&guest->context->pair[0].tx);
 	atomic_store(&guest->context->pair[0].residence, TP_RESIDENCE_COLD);
 }
@@ -276,7 +276,7 @@ void scene_begin(struct scene *scene, const struct scene_options *options)
 	scene->tenants = options->tenants == 0 ? 1 : options->tenants;
 	for (unsigned i = 0; i < scene->guests; i++)
 		pairs[i] = 1;
-	scene->store = tp_context_store_new(pairs, scene->guests, SOCKET_ID_ANY);
+	scene->store = tp_context_store_new(pairs, scene->guests, NULL);
 	scene->evicting = !options->silent && !options->dense;
 	settings = (struct tp_dataplane_settings){
 		.workers = 1,

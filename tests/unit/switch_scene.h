@@ -75,6 +75,9 @@ enum { SCENE_PLAIN, SCENE_PINNED, SCENE_DEAR, SCENE_OWN, SCENE_CLASSES = SCENE_O
 /** Start the EAL, unless it runs. */
 void scene_start_eal(void);
 
+/** The EAL, without huge pages; once in a program, and scene_begin does it as well. */
+void scene_start_eal(void);
+
 /** Build the scene; receive buffers are posted, nothing is sent yet. */
 void scene_begin(struct scene *scene, const struct scene_options *options);
 void scene_end(struct scene *scene);

@@ -26,7 +26,7 @@ static uint64_t now_us(void)
 
 static uint64_t waits(unsigned class)
 {
-	return tp_counter_read(&scene.dataplane->worker[0].cache[class].waits);
+	return tp_counter_read(&scene.dataplane->worker[0]->cache[class].waits);
 }
 
 static void fill(unsigned from, unsigned to, uint32_t length)
@@ -178,7 +178,7 @@ static void test_stop_while_waiting(void **state)
 		assert_int_equal(scene_residence(&scene.guest[0]), TP_RESIDENCE_WAITING);
 		assert_int_equal(scene.worker->hot.wheel.count, 2);
 		tp_vring_retire(&scene.guest[0].context->pair[0].tx);
-		atomic_fetch_add(&scene.dataplane->worker[0].departures, 1);
+		atomic_fetch_add(&scene.dataplane->worker[0]->departures, 1);
 		scene_sweep(&scene);
 		assert_int_equal(scene.worker->hot.wheel.count, 1);
 		scene_stop(&scene, 0);
@@ -251,7 +251,7 @@ static void test_a_worker_sleeps_until_the_next_is_due(void **state)
 		wait_us(1000);
 	}
 	empty(1);
-	sleeps = &scene.dataplane->worker[0].sleeps;
+	sleeps = &scene.dataplane->worker[0]->sleeps;
 	slept = tp_counter_read(sleeps);
 	start = now_us();
 	used = cpu_us(worker);

@@ -117,5 +117,11 @@ int tp_config_check_machine(const struct tp_config *config, struct tp_error *err
  */
 uint32_t tp_config_count_rings(const struct tp_config *config, uint32_t *pinned);
 
+/** The worker that a tenant begins on: they are dealt out in order. Threading: any. */
+static inline uint32_t tp_config_first_worker(const struct tp_config *config, uint32_t tenant)
+{
+	return tenant % config->worker_count;
+}
+
 /** Free a configuration. NULL is allowed. */
 void tp_config_free(struct tp_config *config);

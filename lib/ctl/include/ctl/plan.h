@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
+#include "base/node.h"
 #include "ctl/config.h"
 
 /*
@@ -24,8 +25,11 @@ enum tp_plan_resource {
 	TP_PLAN_RESOURCES
 };
 
+/* Where there are several NUMA nodes each that is used stands behind those. */
+#define TP_PLAN_ITEMS_MAX (TP_PLAN_RESOURCES + TP_NODES_MAX)
+
 struct tp_plan_item {
-	const char *name;
+	char name[32];
 	uint64_t needs;
 	uint64_t has;
 	bool optional;  /* it goes on without, only slower */
@@ -34,13 +38,21 @@ struct tp_plan_item {
 
 /**
  * Fill in what is needed and what there is. What the machine does not tell counts as 0.
- * @param items  TP_PLAN_RESOURCES
- * Threading: any.
+ * @param items  room for TP_PLAN_ITEMS_MAX
+ * @return how many there are. Threading: any.
  */
-void tp_plan_make(const struct tp_config *config, struct tp_plan_item *items);
+unsigned tp_plan_make(const struct tp_config *config, struct tp_plan_item *items);
 
 /** Bytes of hugepage memory that a configuration needs. Threading: any. */
 uint64_t tp_plan_memory(const struct tp_config *config);
+
+/**
+ * Bytes of that memory that belong on one NUMA node: what the workers that run there have of their
+ * own, and the contexts of the tenants that begin on them.
+ * @param worker_nodes  node of each worker's CPU
+ * Threading: any.
+ */
+uint64_t tp_plan_node_memory(const struct tp_config *config, const int *worker_nodes, int node);
 
 /** Bytes in free 2 MiB pages of this machine. Threading: any. */
 uint64_t tp_plan_free_memory(void);

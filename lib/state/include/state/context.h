@@ -13,7 +13,8 @@
 
 /*
  * The context store: everything the dataplane changes about an interface, in one block of hugepage
- * memory. What does not change while a configuration stands is in the snapshot (state/snapshot.h).
+ * memory a NUMA node. What does not change while a configuration stands is in the snapshot
+ * (state/snapshot.h).
  */
 
 /** A pair of rings of one interface. */
@@ -89,12 +90,13 @@ struct tp_context_store;
  * Make a store.
  * @param pair_counts   queue pairs of each interface
  * @param count         interfaces
- * @param socket        NUMA node, or SOCKET_ID_ANY
+ * @param nodes         NUMA node for each context, where its worker runs, or TP_NO_NODE; NULL: all
+ *                      anywhere
  * @return the store with all contexts zeroed, or NULL: not enough memory in the EAL's heap.
  * Threading: control thread.
  */
 struct tp_context_store *tp_context_store_new(
-	const uint16_t *pair_counts, uint32_t count, int socket);
+	const uint16_t *pair_counts, uint32_t count, const int *nodes);
 
 /** Free a store that no worker uses any more. NULL is allowed. Threading: control thread. */
 void tp_context_store_free(struct tp_context_store *store);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/node.h"
 #include "state/doorbell.h"
 #include "state/snapshot.h"
 #include "state/times.h"
@@ -54,6 +55,7 @@ struct tp_worker_share {
 	_Atomic uint64_t departures;
 	unsigned lcore; /* control: w before launch */
 	int core;       /* CPU number; control: w before launch */
+	int node;       /* NUMA node of that CPU, or TP_NO_NODE; control: w before launch */
 
 	/* worker: rw, control: r, all relaxed; a line of their own, since they change all the time
 	 */
@@ -91,7 +93,10 @@ struct tp_dataplane_settings {
 	uint64_t sweep_budget_ns; /* how long a sweep may take */
 	bool hot_cache;           /* false: every ring is polled on every sweep */
 	bool idle_sleep;          /* a worker without hot rings sleeps */
-	int socket;               /* NUMA node, or SOCKET_ID_ANY */
+	int socket;               /* NUMA node of what all share, or SOCKET_ID_ANY */
+	/* NUMA node of each worker's CPU, for what is its own; NULL: anywhere. Until
+	 * tp_dataplane_new has returned */
+	const int *worker_nodes;
 };
 
 struct tp_dataplane {
@@ -107,7 +112,7 @@ struct tp_dataplane {
 	atomic_bool stop; /* control: w, worker: r */
 	bool shared_core; /* a worker shares its CPU: yield when idle */
 	unsigned worker_count;
-	struct tp_worker_share worker[];
+	struct tp_worker_share *worker[]; /* each on its node */
 };
 
 /**
