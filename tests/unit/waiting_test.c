@@ -45,6 +45,7 @@ static void test_a_ring_waits_outside_the_table(void **state)
 {
 	static const struct scene_options options = {
 		.guests = 3, .rate = {{.frames_per_second = 100}}};
+	unsigned done, total = 0;
 	uint64_t start;
 
 	(void)state;
@@ -53,8 +54,10 @@ static void test_a_ring_waits_outside_the_table(void **state)
 	for (unsigned n = 0; n < 4; n++)
 		scene_send_number(&scene.guest[0], scene.guest[1].mac, n, 60);
 	start = now_us();
-	assert_int_equal(scene_sweep(&scene), 2); /* the bucket held one, and may owe one */
-	assert_int_equal(scene_sweep(&scene), 0);
+	/* The bucket held one, and may owe one: in one burst or in two, as it is rounded. */
+	while ((done = scene_sweep(&scene)) > 0)
+		total += done;
+	assert_int_equal(total, 2);
 	assert_int_equal(scene_residence(&scene.guest[0]), TP_RESIDENCE_WAITING);
 	assert_int_equal(scene.worker->hot.table.count, 2);
 	assert_int_equal(scene.guest[0].tx.used->flags, VRING_USED_F_NO_NOTIFY);
