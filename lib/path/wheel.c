@@ -5,6 +5,7 @@
 #include <rte_common.h>
 #include <rte_malloc.h>
 
+#include "state/node_memory.h"
 #include "wheel.h"
 
 #define NONE       UINT32_MAX
@@ -22,7 +23,7 @@ static unsigned tick_shift(uint64_t tsc_hz)
 	return shift;
 }
 
-int tp_wheel_open(struct tp_wheel *wheel, uint32_t rings, uint64_t tsc_hz, int socket)
+int tp_wheel_open(struct tp_wheel *wheel, uint32_t rings, uint64_t tsc_hz, int node)
 {
 	*wheel = (struct tp_wheel){
 		.free = rings > 0 ? 0 : NONE,
@@ -31,8 +32,8 @@ int tp_wheel_open(struct tp_wheel *wheel, uint32_t rings, uint64_t tsc_hz, int s
 		.shift = tick_shift(tsc_hz),
 	};
 	memset(wheel->slot, 0xff, sizeof(wheel->slot)); /* NONE */
-	wheel->node = rte_zmalloc_socket("timing wheel",
-		RTE_MAX(rings, 1u) * sizeof(wheel->node[0]), RTE_CACHE_LINE_SIZE, socket);
+	wheel->node =
+		tp_node_zalloc("timing wheel", RTE_MAX(rings, 1u) * sizeof(wheel->node[0]), node);
 	if (wheel->node == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < rings; i++)

@@ -45,9 +45,10 @@ struct tp_wheel {
  * Make a wheel.
  * @param rings   most that are in it at a time
  * @param tsc_hz  frequency of the time-stamp counter
+ * @param node    NUMA node of its memory, TP_NO_NODE: anywhere
  * @return 0, or -ENOMEM. Threading: control thread.
  */
-int tp_wheel_open(struct tp_wheel *wheel, uint32_t rings, uint64_t tsc_hz, int socket);
+int tp_wheel_open(struct tp_wheel *wheel, uint32_t rings, uint64_t tsc_hz, int node);
 void tp_wheel_close(struct tp_wheel *wheel);
 
 /** Have a ring come back at the TSC `due`. @return false if the wheel is full. */

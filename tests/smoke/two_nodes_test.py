@@ -92,7 +92,7 @@ class Placement(harness.Scenario):
 
     def serve(self):
         self.machine.run("turnpiked -- --config /config.json >/tmp/log 2>&1 &")
-        self.machine.run("for i in $(seq 600); do grep -q ready: /tmp/log && exit 0; sleep 0.1; "
+        self.machine.run("for i in $(seq 300); do grep -q ready: /tmp/log && exit 0; sleep 0.1; "
                          "done; cat /tmp/log; exit 1")
         return self.machine.run("cat /tmp/log")
 
