@@ -121,6 +121,7 @@ static void waiting_for_it_needs_no_patience(void **state)
 
 static void who_does_not_take_it_is_ended(void **state)
 {
+	uint64_t start = tp_loop_now_ms();
 	int at_once = dial();
 	int later = dial();
 
@@ -128,7 +129,9 @@ static void who_does_not_take_it_is_ended(void **state)
 	say(at_once, "{\"command\":\"promise\",\"at_once\":1}\n");
 	say(later, PROMISE);
 	keep(promise, big_string(), NULL);
-	assert_int_equal(tp_control_clients(control), 2);
+	/* unless this machine took as long as that */
+	if (tp_loop_now_ms() - start < HASTY_MS)
+		assert_int_equal(tp_control_clients(control), 2);
 	for (uint64_t end = tp_loop_now_ms() + 2 * HASTY_MS; tp_loop_now_ms() < end;)
 		tp_loop_step(loop, 20);
 	assert_int_equal(tp_control_clients(control), 0);
