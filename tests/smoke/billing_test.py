@@ -28,7 +28,7 @@ class Appliance(harness.Appliance):
     def configuration(self):
         config = super().configuration()
         config["classes"]["bronze"] = {"bid": 2, "on_full": {"hold": "1s"}}
-        config["tenants"]["umbra"]["budget"] = {"credits_per_second": 10**9, "burst": 10**6}
+        config["tenants"]["umbra"]["budget"] = self.scenario.budget
         if self.scenario.ledger is not None:
             config["billing"] = {"directory": str(self.scenario.ledger),
                                  "interval": self.scenario.interval}
@@ -37,6 +37,8 @@ class Appliance(harness.Appliance):
 
 @unittest.skipIf(SWITCH != "turnpiked", "of the appliance alone")
 class Billing(LoadScenario):
+    budget = {"credits_per_second": 10**9, "burst": 10**6}
+
     def serve(self, ledger=True, interval="1s"):
         """Two tenants with two interfaces each, one of class gold and one of class bronze."""
         self.ledger = self.directory / "ledger" if ledger else None
@@ -99,6 +101,24 @@ class Billing(LoadScenario):
             self.assertEqual(len(words), 3 + max(columns, 2))
         self.assertEqual([row["class"] for row in self.bill(appliance, "--by", "class")["rows"]],
                          ["bronze", "gold"])
+        appliance.stop()
+
+    def test_out_of_credit_and_back(self):
+        """A tenant that spends more than it gets is demoted, loses no frame by it, and is itself
+        again when it has credit."""
+        self.budget = {"credits_per_second": 20000, "burst": 20000}
+        appliance = self.serve()
+
+        def umbra():
+            return next(one for one in appliance.show("tenants") if one["name"] == "umbra")
+        self.assertIs(umbra()["demoted"], False)
+        run = self.run_of("--rate", "20kpps", "--seconds", 1, "--config", appliance.config,
+                          to=False)
+        self.expect_clean(run)
+        self.assertIs(umbra()["demoted"], True, umbra())
+        self.assertLess(umbra()["credit_sixteenths"], 0)
+        harness.wait_for("it has credit again", lambda: umbra()["demoted"] is False, 10)
+        self.assertGreaterEqual(umbra()["demotions"], 1)
         appliance.stop()
 
     def test_sums_survive_restart_and_death(self):
