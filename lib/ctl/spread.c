@@ -162,15 +162,16 @@ static int spread_out(struct tp_appliance *appliance, uint32_t tenant)
 	return result;
 }
 
-static void hand_over(struct tp_port *port, uint32_t pair, unsigned worker)
+/* Rings from `first` on, `count` of them, which one worker serves, go to another at once. */
+static void hand_over(struct tp_port *port, uint32_t first, uint32_t count, unsigned worker)
 {
-	unsigned from = port->context->pair[pair].worker;
+	unsigned from = port->context->pair[first].worker;
 
-	if (from == worker)
-		return;
-	take(port, pair);
+	for (uint32_t i = 0; i < count; i++)
+		take(port, first + i);
 	tp_dataplane_leave(port->appliance->dataplane, from);
-	give(port, pair, worker);
+	for (uint32_t i = 0; i < count; i++)
+		give(port, first + i, worker);
 }
 
 /* What a rate has left is known to one worker. */
@@ -195,11 +196,9 @@ int tp_spread_move(
 		if (result < 0)
 			return result;
 	}
-	if (!stays_together(port)) {
-		hand_over(port, pair, worker);
-		return 0;
-	}
-	for (uint32_t i = 0; i < port->context->pair_count; i++)
-		hand_over(port, i, worker);
+	if (stays_together(port))
+		hand_over(port, 0, port->context->pair_count, worker);
+	else
+		hand_over(port, pair, 1, worker);
 	return 0;
 }

@@ -148,6 +148,7 @@ static inline enum tp_reserve tp_reserve_some(struct tp_burst *burst, unsigned *
 			if (TP_LIKELY(tp_claim_commit(ring, &claim))) {
 				tp_accept(burst, *next, end, &claim);
 				*next = end;
+				burst->broken |= tp_vring_fault(ring) != TP_VRING_SOUND;
 				return TP_RESERVE_ACCEPTED;
 			}
 			result = TP_RESERVE_OVERTAKEN;
@@ -180,6 +181,10 @@ TP_FAST bool tp_reserve_next(struct tp_burst *burst, unsigned *next, bool *held)
 	result = tp_reserve_some(burst, next);
 	if (TP_LIKELY(result == TP_RESERVE_ACCEPTED))
 		return true;
+	if (TP_UNLIKELY(result == TP_RESERVE_CROWDED)) {
+		burst->count = *next; /* the rest is looked at in the next burst */
+		return false;
+	}
 	if (result == TP_RESERVE_TOO_SMALL)
 		view->drop = TP_DROP_DESTINATION_TOO_SMALL;
 	else if (result == TP_RESERVE_BROKEN)
@@ -202,6 +207,8 @@ static inline void tp_reserve(struct tp_burst *burst)
 	while (i < burst->count && tp_reserve_next(burst, &i, &held))
 		;
 	burst->accepted = i;
-	if (!held)
-		burst->pair->hold_since = 0; /* the next oldest frame's time has not begun */
+	/* The next oldest frame's time has not begun. Where no frame is left in the burst the oldest
+	 * one waits for another ring's turn (turn.h). */
+	if (!held && burst->count > 0)
+		burst->pair->hold_since = 0;
 }

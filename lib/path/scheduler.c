@@ -94,8 +94,11 @@ static void adapt(struct tp_scheduler *scheduler, uint64_t took)
 void tp_scheduler_begin(struct tp_scheduler *scheduler, uint64_t took)
 {
 	scheduler->sweep++;
-	if (took == 0)
+	if (took == 0) {
+		scheduler->served = 0; /* attempts that came to nothing */
+		scheduler->heaviest_now = 0;
 		return;
+	}
 	if (scheduler->frames >= FRAMES_FOR_MEAN) {
 		scheduler->mean = scheduler->cost / scheduler->frames;
 		scheduler->frames = scheduler->cost = 0;

@@ -122,9 +122,13 @@ static inline uint64_t tp_scheduler_most(const struct tp_ring_pair *ring)
 /** Frames that so many credits pay for at most, 1..TP_BURST. */
 static inline unsigned tp_scheduler_frames(const struct tp_scheduler *scheduler, uint64_t credits)
 {
+	uint64_t frames;
+
 	if (credits >= TP_BURST * scheduler->cheapest)
 		return TP_BURST;
-	return 1 + (unsigned)((credits - 1) * scheduler->reciprocal >> 32);
+	/* The reciprocal is rounded up: just below a burst it may be one too many. */
+	frames = 1 + ((credits - 1) * scheduler->reciprocal >> 32);
+	return frames < TP_BURST ? (unsigned)frames : TP_BURST;
 }
 
 /**

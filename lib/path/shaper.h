@@ -80,6 +80,9 @@ static inline bool tp_shaper_gives_way(
 		enum tp_residence residence =
 			atomic_load_explicit(&other->residence, memory_order_relaxed);
 
+		/* One that waits for something else has no claim on the bucket meanwhile. */
+		if (other->queues || other->deficit < 0)
+			continue;
 		if (other != ring && residence != TP_RESIDENCE_COLD &&
 			(int32_t)(other->tried - ring->tried) < 0 && tp_vring_running(&other->tx) &&
 			__atomic_load_n(&other->tx.avail->idx, __ATOMIC_RELAXED) !=

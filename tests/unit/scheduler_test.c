@@ -154,6 +154,27 @@ static void test_one_long_sweep_costs_a_half(void **state)
 	assert_int_equal(frames_of_a_burst(&scheduler), 64);
 }
 
+/* A burst has 64 places, whatever the tariff and what is left to spend. */
+static void test_no_credit_pays_for_more_than_a_burst(void **state)
+{
+	static const struct tp_tariff tariffs[] = {{16, 1}, {0, 0}, {16384, 1}, {20000, 10},
+		{50000, 1000}, {1000000, 1}, {1000000, 1000000}};
+	struct tp_scheduler scheduler;
+
+	(void)state;
+	for (unsigned t = 0; t < sizeof(tariffs) / sizeof(tariffs[0]); t++) {
+		uint64_t burst;
+
+		tp_scheduler_open(&scheduler, BUDGET);
+		tp_scheduler_price(&scheduler, &tariffs[t]);
+		burst = 64 * scheduler.cheapest;
+		for (uint64_t credits = burst > 100000 ? burst - 100000 : 1; credits < burst + 10;
+			credits++)
+			assert_in_range(tp_scheduler_frames(&scheduler, credits), 1, TP_BURST);
+		assert_int_equal(tp_scheduler_frames(&scheduler, 1), 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +184,7 @@ int main(void)
 		cmocka_unit_test(test_polls_that_take_half_of_the_budget),
 		cmocka_unit_test(test_a_heavy_newcomer),
 		cmocka_unit_test(test_one_long_sweep_costs_a_half),
+		cmocka_unit_test(test_no_credit_pays_for_more_than_a_burst),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

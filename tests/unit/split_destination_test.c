@@ -244,6 +244,44 @@ static void test_chained_receive_buffer(void **state)
 	end();
 }
 
+/* A chain that begins with a short piece has room for a header all the same. */
+static void test_the_last_few_bytes_go_into_a_short_piece(void **state)
+{
+	const uint32_t length = 95; /* with its header 7 more than the first buffer holds */
+
+	(void)state;
+	begin(TP_FEATURE(VIRTIO_NET_F_MRG_RXBUF));
+	post_buffer(0, 100);
+	guest_describe(
+		&scene.ring, 1, scene.buffer + 4096, 10, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, 2);
+	guest_describe(&scene.ring, 2, scene.buffer + 8192, 1500, VRING_DESC_F_WRITE, 0);
+	guest_post(&scene.ring, 1);
+	assert_int_equal(reserve_changing_nothing(length, 0), TP_RESERVE_ACCEPTED);
+	put_and_publish(1, &length);
+	assert_int_equal(guest_take(&scene.ring).len, 100);
+	assert_int_equal(guest_take(&scene.ring).len, 7);
+	end();
+}
+
+/* Pieces of all frames of a burst share a pool: who finds it used up is not refused for good. */
+static void test_a_crowded_pool_is_not_a_full_ring(void **state)
+{
+	struct tp_claim claim;
+
+	(void)state;
+	begin(0);
+	guest_describe(&scene.ring, 0, scene.buffer, 12, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, 1);
+	guest_describe(&scene.ring, 1, scene.buffer + 64, 1514, VRING_DESC_F_WRITE, 0);
+	guest_post(&scene.ring, 0);
+	scene.places.pieces_used = TP_PIECES - 1;
+	assert_int_equal(claim_begin(&claim, RICH), TP_RESERVE_ACCEPTED);
+	assert_int_equal(
+		tp_split_reserve(&scene.vring, &claim, 60, &scene.places, &scene.places.place[0]),
+		TP_RESERVE_CROWDED);
+	assert_int_equal(scene.places.pieces_used, TP_PIECES - 1);
+	end();
+}
+
 static void expect_receive_broken(enum tp_vring_fault fault)
 {
 	assert_int_equal(reserve_changing_nothing(60, 0), TP_RESERVE_BROKEN);
@@ -522,6 +560,8 @@ int main(void)
 		EITHER(test_same_head_posted_twice_counts_twice),
 		EITHER(test_frame_too_long_for_plain_buffers),
 		EITHER(test_chained_receive_buffer),
+		EITHER(test_the_last_few_bytes_go_into_a_short_piece),
+		EITHER(test_a_crowded_pool_is_not_a_full_ring),
 		EITHER(test_receive_chain_is_read_no_further_than_needed),
 		EITHER(test_available_index_set_back_breaks_the_ring),
 		EITHER(test_bad_receive_buffers_break_the_ring),

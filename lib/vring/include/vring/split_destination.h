@@ -25,6 +25,7 @@ enum tp_reserve {
 	TP_RESERVE_FULL,      /* no buffer is available */
 	TP_RESERVE_TOO_DEAR,  /* the price is above the bid */
 	TP_RESERVE_OVERTAKEN, /* another worker was faster */
+	TP_RESERVE_CROWDED,   /* the burst's pool of pieces is used up: again in the next burst */
 	/* Refused for good: */
 	TP_RESERVE_TOO_SMALL, /* never fits the buffers that this guest posts; nothing has changed
 			       */
@@ -160,7 +161,7 @@ static inline enum tp_reserve tp_claim_begin(
 
 /*
  * Take the chain at `head` into a place, piece by piece; *room grows by what it holds.
- * @return TP_RESERVE_ACCEPTED, TP_RESERVE_FULL if the pool is full, or TP_RESERVE_BROKEN.
+ * @return TP_RESERVE_ACCEPTED, TP_RESERVE_CROWDED if the pool is full, or TP_RESERVE_BROKEN.
  */
 static inline enum tp_reserve tp_split_walk_buffer(const struct tp_vring *ring,
 	struct tp_claim *claim, struct tp_places *places, struct tp_place *place, uint16_t head,
@@ -169,8 +170,9 @@ static inline enum tp_reserve tp_split_walk_buffer(const struct tp_vring *ring,
 	struct tp_chain chain = tp_chain_begin(ring, head);
 	uint32_t gained = 0;
 
-	/* What lies behind the room that is needed is not looked at: it will not be written. */
-	while (!chain.ended && *room + gained < need) {
+	/* What lies behind the room that is needed is not looked at: it will not be written. But
+	 * each chain has to have room for a header (virtio 1.2, 5.1.6.3.1). */
+	while (!chain.ended && (*room + gained < need || gained < TP_NET_HEADER)) {
 		struct tp_piece piece = {.head = head, .begins = gained == 0};
 		enum tp_drop wrong = tp_chain_step(&chain, &piece, VRING_DESC_F_WRITE);
 
@@ -180,7 +182,7 @@ static inline enum tp_reserve tp_split_walk_buffer(const struct tp_vring *ring,
 			return TP_RESERVE_BROKEN;
 		}
 		if (places->pieces_used == TP_PIECES)
-			return TP_RESERVE_FULL;
+			return TP_RESERVE_CROWDED;
 		if (piece.length > TP_NET_HEADER + TP_FRAME_MAX)
 			piece.length = TP_NET_HEADER + TP_FRAME_MAX;
 		places->piece[places->pieces_used++] = piece;
@@ -221,7 +223,7 @@ TP_RARE enum tp_reserve tp_split_reserve_pieces(const struct tp_vring *ring, str
 		result = tp_split_walk_buffer(ring, claim, places, place, head, need, &room);
 		if (result != TP_RESERVE_ACCEPTED)
 			/* A frame that alone needs more than the whole pool will never fit. */
-			return result == TP_RESERVE_FULL && place->first_piece == 0
+			return result == TP_RESERVE_CROWDED && place->first_piece == 0
 				       ? TP_RESERVE_TOO_SMALL
 				       : result;
 		place->buffers++;
@@ -278,7 +280,9 @@ TP_FAST enum tp_reserve tp_split_reserve(struct tp_vring *ring, struct tp_claim 
 	if (result == TP_RESERVE_ACCEPTED)
 		return result;
 	places->pieces_used = pieces_before;
-	return result == TP_RESERVE_FULL ? result : tp_claim_judge(ring, claim, result);
+	return result == TP_RESERVE_FULL || result == TP_RESERVE_CROWDED
+		       ? result
+		       : tp_claim_judge(ring, claim, result);
 }
 
 /** Make what was reserved ours. @return false: another worker was faster, nothing has changed. */

@@ -95,6 +95,8 @@ static inline unsigned tp_split_peek(struct tp_vring *ring, struct tp_views *vie
 	uint16_t known = (uint16_t)(ring->avail_seen - ring->next_avail);
 	unsigned count;
 
+	if (TP_UNLIKELY(most > TP_BURST))
+		most = TP_BURST;
 	if (known < most)
 		known = tp_split_available(ring, ring->next_avail);
 	count = known < most ? known : most;
