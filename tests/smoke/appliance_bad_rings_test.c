@@ -201,18 +201,20 @@ static void sends_to_a_deaf_guest(void **state)
 {
 	struct scene *scene = with_neighbours(state);
 	struct tp_frontend *guest = come(scene, NULL);
+	uint64_t dropped;
 
 	for (uint32_t seed = 0; seed < 5000; seed++)
 		guest_say(guest, 4, 3, seed);
 	guest_wait_completed(guest);
 	neighbours_expect_well();
-	/* A bid of 16 reaches as far as 1/16 of the 256 buffers. */
-	assert_int_equal(
-		appliance_counter(&scene->appliance, "acme/bad", "destination_dear") +
-			appliance_counter(&scene->appliance, "acme/bad", "destination_deaf"),
-		5000 - (256 - 256 / 16 + 1));
+	/* A bid of 16 reaches as far as 1/16 of what the guest keeps posted, which is taken to be
+	 * less than 256 as time goes by. */
+	dropped = appliance_counter(&scene->appliance, "acme/bad", "destination_dear") +
+		  appliance_counter(&scene->appliance, "acme/bad", "destination_full") +
+		  appliance_counter(&scene->appliance, "acme/bad", "destination_deaf");
+	assert_in_range(5000 - dropped, 256 - 256 / 16 + 1, 256);
 	/* What it took before it was deaf is in order and whole. */
-	for (uint32_t seed = 0; seed < 256 - 256 / 16 + 1; seed++)
+	for (uint32_t seed = 0; seed < 5000 - dropped; seed++)
 		guest_hear(scene->guest[PEER], 4, 3, seed);
 	scene_hang_up(scene, BAD);
 	end_well(scene);
