@@ -207,8 +207,6 @@ static inline void tp_reserve(struct tp_burst *burst)
 	while (i < burst->count && tp_reserve_next(burst, &i, &held))
 		;
 	burst->accepted = i;
-	/* The next oldest frame's time has not begun. Where no frame is left in the burst the
-	 * oldest one waits for another ring's turn (turn.h). */
-	if (!held && burst->count > 0)
-		burst->pair->hold_since = 0;
+	if (!held)
+		burst->pair->hold_since = 0; /* the next oldest frame's time has not begun */
 }

@@ -32,45 +32,21 @@ static inline bool tp_turn_waits(struct tp_turns *turns, const struct tp_ring_pa
 	       tp_turn_stands(turn, sweep);
 }
 
-/** The same for the oldest frame of a ring of this class: it waits no longer than it may be held,
- * and not at all if it is not held. What is then refused is dropped. */
-static inline bool tp_turn_oldest_waits(struct tp_worker *worker, struct tp_ring_pair *ring,
-	const struct tp_class *class, uint32_t destination)
-{
-	if (class->drop_when_full || !tp_turn_waits(&worker->turns, ring, class->bid, destination,
-					     worker->scheduler.sweep))
-		return false;
-	if (ring->hold_since == 0)
-		ring->hold_since = worker->now;
-	return worker->now - ring->hold_since < class->hold_cycles;
-}
-
-/* The same for the n-th frame of a burst. */
-static inline bool tp_turn_frame_waits(
-	struct tp_worker *worker, const struct tp_class *class, unsigned n)
-{
-	struct tp_burst *burst = &worker->burst;
-
-	/* It would be dropped at once: one hold is enough for a deaf destination. */
-	if (__atomic_load_n(&burst->ring[n]->deaf_below, __ATOMIC_RELAXED) > class->bid)
-		return false;
-	if (n == 0)
-		return tp_turn_oldest_waits(worker, burst->pair, class, burst->destination[0]);
-	return !class->drop_when_full && tp_turn_waits(&worker->turns, burst->pair, class->bid,
-						 burst->destination[n], worker->scheduler.sweep);
-}
-
 /** End a burst before the first frame that has to wait. */
 TP_RARE void tp_turn_wait(struct tp_worker *worker)
 {
 	struct tp_burst *burst = &worker->burst;
 	const struct tp_class *class = tp_class_of(worker, burst->source);
+	uint32_t bid = class->bid;
 
+	if (class->drop_when_full) /* it waits for nobody */
+		return;
 	for (unsigned i = 0; i < burst->count; i++) {
 		uint32_t destination = burst->destination[i];
 
 		if (burst->views.view[i].drop != TP_DROP_NONE || destination == TP_TO_MANY ||
-			!tp_turn_frame_waits(worker, class, i))
+			!tp_turn_waits(&worker->turns, burst->pair, bid, destination,
+				worker->scheduler.sweep))
 			continue;
 		burst->count = i;
 		burst->blocked_at = destination;
