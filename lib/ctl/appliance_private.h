@@ -51,7 +51,6 @@ struct tp_balance {
 		unsigned worker; /* of all its rings; where it is spread, of those not moved */
 		bool spread;     /* several workers serve its rings */
 		unsigned calm;   /* looks in a row at which one worker would have been enough */
-		uint64_t frames; /* when last looked at */
 	} * tenant;
 	struct tp_worker_place {
 		uint64_t busy_ns; /* when last looked at */

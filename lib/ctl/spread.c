@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include <string.h>
 
 #include <rte_malloc.h>
 
@@ -81,7 +80,7 @@ static void give_all(struct tp_appliance *appliance, uint32_t tenant, unsigned w
 
 static uint16_t *new_baton(uint16_t size)
 {
-	return rte_zmalloc("baton", size * sizeof(uint16_t), RTE_CACHE_LINE_SIZE);
+	return rte_malloc("baton", size * sizeof(uint16_t), RTE_CACHE_LINE_SIZE);
 }
 
 int tp_spread_ring_prepare(const struct tp_port *port, uint16_t size, uint16_t **baton)
