@@ -11,6 +11,7 @@
 #include <rte_launch.h>
 
 #include "base/log.h"
+#include "base/unix_socket.h"
 #include "ctl/appliance.h"
 #include "ctl/eal_args.h"
 #include "path/worker.h"
@@ -157,9 +158,15 @@ static struct tp_config *read_config(const char *path, struct tp_error *error)
 {
 	struct tp_config *config = tp_config_read(path, error);
 
-	if (config == NULL || tp_config_check_machine(config, error) == 0)
+	if (config == NULL)
+		return NULL;
+	if (tp_config_check_machine(config, error) < 0)
+		tp_error_prefix(error, "%s", path);
+	/* Before anything is touched that an appliance with the same configuration uses. */
+	else if (tp_unix_check_free(config->control_socket, error) < 0)
+		tp_error_prefix(error, "control socket");
+	else
 		return config;
-	tp_error_prefix(error, "%s", path);
 	tp_config_free(config);
 	return NULL;
 }
