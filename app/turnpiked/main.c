@@ -14,6 +14,7 @@
 #include "base/unix_socket.h"
 #include "ctl/appliance.h"
 #include "ctl/eal_args.h"
+#include "ctl/eal_failure.h"
 #include "path/worker.h"
 #include "state/dataplane.h"
 
@@ -111,8 +112,7 @@ static int start_eal(const struct tp_config *config, int argc, char **argv, stru
 	atexit(remove_runtime_directory); /* before the EAL's own, so that it runs after them */
 	/* The EAL keeps pointers into its arguments: they stay until the process ends. */
 	if (rte_eal_init(args.count, shuffled) < 0)
-		return tp_error_set(error, rte_errno, "EAL: %s (its own messages stand above)",
-			rte_strerror(rte_errno));
+		return tp_eal_explain(rte_errno, error);
 	snprintf(runtime_directory, sizeof(runtime_directory), "%s", rte_eal_get_runtime_dir());
 	return 0;
 }
