@@ -91,6 +91,15 @@ static void send_reply(struct vhost_connection *connection, const struct vhost_r
 	start_deadline(connection);
 }
 
+/* The first one counts, until rings run in spite of it. */
+static void remember_refusal(struct vhost_connection *connection, const char *text)
+{
+	if (text != NULL && connection->refusal[0] == '\0')
+		snprintf(connection->refusal, sizeof(connection->refusal), "%s", text);
+	else if (text == NULL && vhost_device_started(connection->device) > 0)
+		connection->refusal[0] = '\0';
+}
+
 static void handle_message(struct vhost_connection *connection)
 {
 	struct vhost_reply reply;
@@ -100,6 +109,7 @@ static void handle_message(struct vhost_connection *connection)
 	tp_log(TP_LOG_DEBUG, "%s: %s", connection->name,
 		vhost_request_name(connection->message.header.request));
 	verdict = vhost_request_handle(connection->device, &connection->message, &reply, &error);
+	remember_refusal(connection, verdict == VHOST_REFUSED ? error.text : NULL);
 	connection->messages++;
 	end_of_message(connection);
 	if (verdict == VHOST_END) {
@@ -174,6 +184,7 @@ static struct iovec missing_part(struct vhost_connection *connection)
 	return (struct iovec){(uint8_t *)&message->payload + done, message->header.size - done};
 }
 
+/* A front-end that hears a refusal often leaves: the cause is then what it was refused. */
 static void end_no_data(struct vhost_connection *connection, ssize_t result)
 {
 	char reason[VHOST_REASON_SIZE];
@@ -183,9 +194,10 @@ static void end_no_data(struct vhost_connection *connection, ssize_t result)
 		vhost_connection_end(connection, reason);
 		return;
 	}
-	vhost_connection_end(connection,
-		connection->received > 0 ? "front-end closed the connection within a message"
-					 : "front-end closed the connection");
+	snprintf(reason, sizeof(reason), "front-end closed the connection%s%s%s",
+		connection->received > 0 ? " within a message" : "",
+		connection->refusal[0] == '\0' ? "" : ", refused: ", connection->refusal);
+	vhost_connection_end(connection, reason);
 }
 
 /* One recvmsg. @return true if it brought bytes. */
@@ -293,6 +305,7 @@ int vhost_connection_open(struct vhost_connection *connection, int fd)
 	int result;
 
 	connection->watch.fd = fd;
+	connection->refusal[0] = '\0';
 	result = tp_loop_watch(connection->loop, &connection->watch, EPOLLIN);
 	if (result < 0)
 		connection->watch.fd = -1;

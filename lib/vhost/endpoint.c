@@ -102,7 +102,7 @@ static bool has_hung_up(const struct vhost_connection *connection)
 
 static void refuse_front_end(struct tp_vhost_endpoint *endpoint, int fd, const char *reason)
 {
-	snprintf(endpoint->last_reason, sizeof(endpoint->last_reason), "refused: %.140s", reason);
+	snprintf(endpoint->last_reason, sizeof(endpoint->last_reason), "refused: %.200s", reason);
 	tp_log_limited(&endpoint->refused, TP_LOG_ERROR, "%s: process %d refused: %s",
 		endpoint->name, tp_unix_peer_pid(fd), reason);
 	close(fd);
