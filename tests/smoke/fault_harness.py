@@ -53,11 +53,15 @@ class Limited(harness.Appliance):
 class Neighbours:
     """Two guests of the tenant "acme" that talk at a steady rate while others have trouble."""
 
-    def __init__(self, scenario, *more, rate="20kpps", name="neighbours"):
+    def __init__(self, scenario, *more, rate="20kpps", name="neighbours", ready=None):
+        """@param ready  called when they wait at their sockets for an appliance that connects"""
         self.scenario = scenario
         self.process = scenario.start(name, [
             GUEST, "--socket", scenario.directory / "acme-a.sock", "--socket",
             scenario.directory / "acme-b.sock", "--json", "--rate", rate, *more])
+        if ready is not None:
+            harness.wait_for("they wait", (scenario.directory / "acme-b.sock").exists)
+            ready()
         self.process.wait_text('"attached"')
 
     @staticmethod
