@@ -128,8 +128,12 @@ class Appliance:
         self.scenario, self.interfaces = scenario, interfaces
         self.control = scenario.directory / "control.sock"
         self.config = scenario.directory / "config.json"
-        self.config.write_text(json.dumps(self.configuration(), indent=4))
+        self.write()
         self.process = None
+
+    def write(self):
+        """The configuration's file, also anew."""
+        self.config.write_text(json.dumps(self.configuration(), indent=4))
 
     def configuration(self):
         tenants = {}
