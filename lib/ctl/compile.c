@@ -6,7 +6,8 @@
 #include "ctl/plan.h"
 #include "vring/price.h"
 
-#define LEARNED_MOST (1u << 20)
+#define LEARNED_MOST   (1u << 20)
+#define FLOOD_BURST_NS 100000000 /* of the rate of flooded frames that may come together */
 
 /* What turnpike plan promises. */
 static_assert(sizeof(struct tp_context) + sizeof(void *) <= TP_PLAN_CONTEXT_BYTES, "a context");
@@ -19,8 +20,7 @@ uint32_t tp_learned_limit(const struct tp_config *config)
 
 	for (uint32_t i = 0; i < config->tenant_count; i++)
 		if (config->tenants[i].mac_learning)
-			limit += (uint64_t)config->tenants[i].interface_count *
-				 TP_LEARNED_PER_INTERFACE;
+			limit += config->tenants[i].macs_per_tenant;
 	return limit < LEARNED_MOST ? (uint32_t)limit : LEARNED_MOST;
 }
 
@@ -32,6 +32,9 @@ static void compile_class(struct tp_class *class, const struct tp_class_config *
 	class->threshold = tp_price_threshold(class->bid);
 	class->weight = config->weight;
 	class->pinned = config->pinned;
+	class->flood = tp_shape_make(&(struct tp_rate){.frames_per_second = config->flood_rate,
+					     .burst_ns = FLOOD_BURST_NS},
+		rte_get_tsc_hz());
 	class->drop_when_full = config->on_full == TP_ON_FULL_DROP;
 }
 

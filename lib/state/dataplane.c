@@ -92,7 +92,7 @@ static int make(struct tp_dataplane *dataplane, struct tp_error *error)
 	if (result < 0 || settings->learned_macs == 0)
 		return result;
 	dataplane->learned =
-		tp_mac_table_new(settings->learned_macs, settings->socket, dataplane->qsbr, error);
+		tp_learned_new(settings->learned_macs, settings->socket, dataplane->qsbr, error);
 	return dataplane->learned == NULL ? -ENOMEM : 0;
 }
 
@@ -124,7 +124,7 @@ void tp_dataplane_free(struct tp_dataplane *dataplane)
 	for (unsigned i = 0; i < dataplane->worker_count; i++)
 		worker_share_free(dataplane->worker[i]);
 	rte_free(dataplane->out_of_credit);
-	tp_mac_table_free(dataplane->learned);
+	tp_learned_free(dataplane->learned);
 	tp_snapshot_free((struct tp_snapshot *)atomic_load(&dataplane->snapshot));
 	rte_free(dataplane->qsbr);
 	rte_free(dataplane);

@@ -79,7 +79,8 @@ struct tp_context {
 	/* Several workers serve the tenant's rings: they share its destinations and counters.
 	 * control: w while nobody serves them, worker: r */
 	bool spread;
-	struct tp_bucket bucket;
+	struct tp_bucket bucket;       /* of its rate */
+	struct tp_bucket flood_bucket; /* of its class's flood_rate */
 	struct tp_ring_pair pair[];
 } __attribute__((aligned(64)));
 

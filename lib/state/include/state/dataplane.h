@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/node.h"
 #include "state/doorbell.h"
+#include "state/learned.h"
 #include "state/snapshot.h"
 #include "state/times.h"
 
@@ -102,7 +103,7 @@ struct tp_dataplane_settings {
 struct tp_dataplane {
 	_Atomic(const struct tp_snapshot *)
 		snapshot;                    /* control: w (release), worker: r (acquire) */
-	struct tp_mac_table *learned;        /* control: rw, worker: r (lock-free look-ups) */
+	struct tp_learned *learned;          /* NULL: nobody learns; see there */
 	_Atomic uint64_t learned_generation; /* control: w (release), worker: r (acquire) */
 	/* A tenant each (settings.tenants), 1: it is served as snapshot->lowest_class; atomic
 	 * (relaxed), control: w, worker: r */

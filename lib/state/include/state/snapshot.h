@@ -29,6 +29,8 @@ struct tp_class {
 	uint32_t weight;      /* share of worker time, >= 1 */
 	bool drop_when_full;  /* do not hold at all */
 	bool pinned;          /* its interfaces are never cold */
+	/* Frames to many that each of its interfaces may send; not shaped: all. */
+	struct tp_shape flood;
 };
 
 struct tp_tenant {
