@@ -45,7 +45,7 @@ TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
 	burst->count = i + 1; /* it goes alone */
 
 	for (uint32_t n = 0; n < tenant->interface_count; n++) {
-		uint32_t id = tenant->first_interface + n;
+		uint32_t id = burst->snapshot->members[tenant->first_interface + n];
 		const struct tp_interface *destination = &burst->snapshot->interfaces[id];
 		struct tp_vring *ring = tp_ring_towards(burst, destination);
 

@@ -14,10 +14,13 @@
 TP_RARE uint32_t tp_find_in_tables(const struct tp_worker *worker, uint64_t key)
 {
 	uint32_t interface = tp_mac_table_find(worker->snapshot->macs, key);
+	const struct tp_mac_table *learned;
 
-	if (interface == TP_NO_INTERFACE && worker->dataplane->learned != NULL)
-		interface = tp_mac_table_find(worker->dataplane->learned, key);
-	return interface;
+	if (interface != TP_NO_INTERFACE)
+		return interface;
+	/* acquire: partner is the release store of tp_dataplane_set_learned */
+	learned = atomic_load_explicit(&worker->dataplane->learned, memory_order_acquire);
+	return learned != NULL ? tp_mac_table_find(learned, key) : TP_NO_INTERFACE;
 }
 
 static inline uint32_t tp_find_interface(struct tp_worker *worker, uint64_t key)

@@ -24,8 +24,9 @@ struct tp_snapshot *tp_snapshot_new(
 		snapshot->classes = table(classes, sizeof(struct tp_class), socket);
 		snapshot->tenants = table(tenants, sizeof(struct tp_tenant), socket);
 		snapshot->interfaces = table(interfaces, sizeof(struct tp_interface), socket);
+		snapshot->members = table(interfaces, sizeof(snapshot->members[0]), socket);
 		if (snapshot->classes != NULL && snapshot->tenants != NULL &&
-			snapshot->interfaces != NULL)
+			snapshot->interfaces != NULL && snapshot->members != NULL)
 			return snapshot;
 		tp_snapshot_free(snapshot);
 	}
@@ -36,19 +37,45 @@ struct tp_snapshot *tp_snapshot_new(
 	return NULL;
 }
 
+/* Sorted by counting, so that each tenant's stand in the order of their places. */
+static void list_members(struct tp_snapshot *snapshot)
+{
+	uint32_t first = 0;
+
+	for (uint32_t t = 0; t < snapshot->tenant_count; t++)
+		snapshot->tenants[t].interface_count = 0;
+	for (uint32_t i = 0; i < snapshot->interface_count; i++)
+		if (snapshot->interfaces[i].context != NULL)
+			snapshot->tenants[snapshot->interfaces[i].tenant].interface_count++;
+	for (uint32_t t = 0; t < snapshot->tenant_count; t++) {
+		snapshot->tenants[t].first_interface = first;
+		first += snapshot->tenants[t].interface_count;
+		snapshot->tenants[t].interface_count = 0;
+	}
+	for (uint32_t i = 0; i < snapshot->interface_count; i++) {
+		struct tp_tenant *tenant = &snapshot->tenants[snapshot->interfaces[i].tenant];
+
+		if (snapshot->interfaces[i].context != NULL)
+			snapshot->members[tenant->first_interface + tenant->interface_count++] = i;
+	}
+}
+
 int tp_snapshot_seal(struct tp_snapshot *snapshot, int socket, struct tp_error *error)
 {
 	snapshot->macs = tp_mac_table_new(snapshot->interface_count, socket, NULL, error);
 	if (snapshot->macs == NULL)
 		return -ENOMEM;
+	list_members(snapshot);
 	for (uint32_t i = 0; i < snapshot->class_count; i++)
 		if (snapshot->classes[i].weight == 0)
 			snapshot->classes[i].weight = 1;
 	for (uint32_t i = 0; i < snapshot->interface_count; i++) {
 		const struct tp_interface *interface = &snapshot->interfaces[i];
-		int result = tp_mac_table_set(
-			snapshot->macs, tp_mac_key(interface->tenant, interface->mac), i);
+		int result = 0;
 
+		if (interface->context != NULL)
+			result = tp_mac_table_set(
+				snapshot->macs, tp_mac_key(interface->tenant, interface->mac), i);
 		if (result < 0)
 			return tp_error_set(error, -result,
 				"snapshot: its MAC table takes no more than %u addresses", i);
@@ -61,6 +88,7 @@ void tp_snapshot_free(struct tp_snapshot *snapshot)
 	if (snapshot == NULL)
 		return;
 	tp_mac_table_free(snapshot->macs);
+	rte_free(snapshot->members);
 	rte_free(snapshot->interfaces);
 	rte_free(snapshot->tenants);
 	rte_free(snapshot->classes);
