@@ -166,6 +166,7 @@ void tp_config_free(struct tp_config *config)
 	for (uint32_t i = 0; i < config->interface_count; i++) {
 		free(config->interfaces[i].name);
 		free(config->interfaces[i].socket);
+		free(config->interfaces[i].macs);
 	}
 	free(config->classes);
 	free(config->uplinks);

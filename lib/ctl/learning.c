@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <errno.h>
-#include <string.h>
 
 #include <rte_ring_elem.h>
 
@@ -91,7 +89,7 @@ static bool take_sightings(struct tp_appliance *appliance, struct rte_ring *ring
 
 static void forget(struct tp_appliance *appliance, uint32_t place)
 {
-	struct tp_learned *learned = appliance->dataplane->learned;
+	struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
 
 	count_learned(appliance, learned->place[place].interface, -1);
 	tp_learned_forget(learned, place);
@@ -99,7 +97,7 @@ static void forget(struct tp_appliance *appliance, uint32_t place)
 
 static bool is_too_old(const struct tp_appliance *appliance, uint32_t place)
 {
-	const struct tp_learned *learned = appliance->dataplane->learned;
+	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
 	uint32_t tenant;
 
 	if (!tp_learned_taken(learned, place))
@@ -111,7 +109,7 @@ static bool is_too_old(const struct tp_appliance *appliance, uint32_t place)
 /* A part of the places in each look. */
 static bool forget_silent(struct tp_appliance *appliance)
 {
-	const struct tp_learned *learned = appliance->dataplane->learned;
+	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
 	uint32_t part = learned->capacity / LOOKS_A_ROUND + 1;
 	bool changed = false;
 
@@ -145,7 +143,7 @@ void tp_learn_sightings(struct tp_appliance *appliance)
 /* @param tenant, interface  whose; TP_NO_INTERFACE for all */
 static uint32_t forget_those_of(struct tp_appliance *appliance, uint32_t tenant, uint32_t interface)
 {
-	const struct tp_learned *learned = appliance->dataplane->learned;
+	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
 	uint32_t forgotten = 0;
 
 	for (uint32_t i = 0; learned != NULL && i < learned->capacity; i++) {

@@ -111,6 +111,7 @@ struct tp_worker {
 	unsigned (*forward)(
 		struct tp_worker *worker, const struct tp_poll *poll, const struct tp_limit *limit);
 	const struct tp_snapshot *snapshot; /* of this sweep */
+	uint64_t snapshot_number;           /* of it */
 	uint64_t learned_generation;        /* that the cache belongs to */
 	struct tp_burst burst;
 	struct tp_calls calls;

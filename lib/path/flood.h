@@ -59,7 +59,7 @@ static inline uint32_t tp_flood_copies(struct tp_worker *worker, unsigned i)
 	uint32_t copies = 0;
 
 	for (uint32_t n = 0; n < tenant->interface_count; n++) {
-		uint32_t id = tenant->first_interface + n;
+		uint32_t id = burst->snapshot->members[tenant->first_interface + n];
 		const struct tp_interface *destination = &burst->snapshot->interfaces[id];
 		struct tp_vring *ring = tp_ring_towards(burst, destination);
 

@@ -347,6 +347,19 @@ static void purge(struct tp_worker *worker)
 
 /* --- The sweep --- */
 
+/* Those of interfaces that are gone have left before the snapshot came. */
+static void classify(const struct tp_snapshot *snapshot, struct tp_hot_table *table)
+{
+	for (uint32_t i = 0; i < table->count; i++)
+		table->entry[i].class = snapshot->interfaces[table->entry[i].poll.interface].class;
+}
+
+void tp_hot_classify(struct tp_worker *worker)
+{
+	classify(worker->snapshot, &worker->hot.pinned);
+	classify(worker->snapshot, &worker->hot.table);
+}
+
 void tp_hot_begin(struct tp_worker *worker)
 {
 	struct tp_hot *hot = &worker->hot;

@@ -13,11 +13,15 @@
 
 TP_RARE void tp_find_in_tables(const struct tp_worker *worker, struct tp_cached_mac *found)
 {
-	const struct tp_learned *learned = worker->dataplane->learned;
+	const struct tp_learned *learned;
 
 	found->place = TP_NO_PLACE;
 	found->interface = tp_mac_table_find(worker->snapshot->macs, found->key);
-	if (found->interface == TP_NO_INTERFACE && learned != NULL)
+	if (found->interface != TP_NO_INTERFACE)
+		return;
+	/* acquire: partner is the release store of tp_dataplane_set_learned */
+	learned = atomic_load_explicit(&worker->dataplane->learned, memory_order_acquire);
+	if (learned != NULL)
 		found->interface = tp_learned_find(learned, found->key, &found->place);
 }
 
@@ -49,7 +53,9 @@ TP_RARE void tp_sight(struct tp_worker *worker, uint64_t source_mac)
 	const struct tp_cached_mac *known = tp_find(worker, sighting.key);
 
 	if (known->interface == burst->interface && known->place != TP_NO_PLACE)
-		tp_learned_stamp(worker->dataplane->learned, known->place);
+		tp_learned_stamp(
+			atomic_load_explicit(&worker->dataplane->learned, memory_order_acquire),
+			known->place);
 	/* What control would not learn is not reported, so that one guest cannot fill the ring to
 	 * control that all share. */
 	if (known->interface == burst->interface ||

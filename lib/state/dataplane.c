@@ -143,10 +143,21 @@ void tp_dataplane_publish_snapshot(struct tp_dataplane *dataplane, struct tp_sna
 	const struct tp_snapshot *old =
 		atomic_load_explicit(&dataplane->snapshot, memory_order_relaxed);
 
+	snapshot->number = ++dataplane->published;
 	/* release: partner is the acquire load at the head of a worker's sweep */
 	atomic_store_explicit(&dataplane->snapshot, snapshot, memory_order_release);
 	tp_dataplane_quiesce(dataplane);
 	tp_snapshot_free((struct tp_snapshot *)old);
+}
+
+void tp_dataplane_set_learned(struct tp_dataplane *dataplane, struct tp_learned *learned)
+{
+	struct tp_learned *old = atomic_load_explicit(&dataplane->learned, memory_order_relaxed);
+
+	/* release: partner is the acquire load of a worker that looks an address up */
+	atomic_store_explicit(&dataplane->learned, learned, memory_order_release);
+	tp_dataplane_quiesce(dataplane);
+	tp_learned_free(old);
 }
 
 int tp_dataplane_attend(struct tp_dataplane *dataplane, const struct tp_ring_id *id)

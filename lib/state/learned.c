@@ -79,6 +79,21 @@ int tp_learned_set(struct tp_learned *learned, uint64_t key, uint32_t interface)
 	return 0;
 }
 
+void tp_learned_copy(struct tp_learned *to, const struct tp_learned *from)
+{
+	for (uint32_t i = 0; i < from->capacity; i++) {
+		const struct tp_learned_place *place = &from->place[i];
+		uint32_t copy;
+
+		if (!tp_learned_taken(from, i) ||
+			tp_learned_set(to, place->key, place->interface) < 0)
+			continue;
+		tp_learned_find(to, place->key, &copy);
+		to->place[copy].seen = __atomic_load_n(&place->seen, __ATOMIC_RELAXED);
+	}
+	to->second = from->second;
+}
+
 void tp_learned_forget(struct tp_learned *learned, uint32_t place)
 {
 	tp_mac_table_remove(learned->table, learned->place[place].key);

@@ -67,6 +67,10 @@ static inline void tp_learned_stamp(struct tp_learned *learned, uint32_t place)
  */
 int tp_learned_set(struct tp_learned *learned, uint64_t key, uint32_t interface);
 
+/** Take over what another table knows, as far as there is room. @param to  nobody else's yet.
+ * Threading: control thread. */
+void tp_learned_copy(struct tp_learned *to, const struct tp_learned *from);
+
 /** Forget the address of a place that is taken. Threading: control thread. */
 void tp_learned_forget(struct tp_learned *learned, uint32_t place);
 
