@@ -48,6 +48,7 @@ struct tp_ring_pair {
 	uint32_t swept;      /* the sweep that last found frames here */
 	uint32_t tried;      /* when its interface's rate last paid for it (path/shaper.h) */
 	uint16_t seen;       /* frames before this index were first seen at seen_at ... */
+	uint16_t hold_index; /* where the destination stood (path/hold.h) */
 	bool blocked;        /* a destination has refused its oldest frame (path/turn.h) */
 	bool queues;         /* for its turn there, or has just had it */
 } __attribute__((aligned(64)));
