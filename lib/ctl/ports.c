@@ -67,7 +67,8 @@ static int start_ring(void *owner, unsigned ring_number, const struct tp_vhost_r
 		tp_kick_prepare(port, ring_number / 2);
 	} else if (tp_spread_ring_prepare(port, ring->size, &setup.baton) < 0) {
 		return tp_error_set(error, ENOMEM,
-			"no memory in the EAL's heap for what workers share of a ring of %u",
+			"no memory in the EAL's heap for what workers share of a ring of %u; the "
+			"appliance needs more with -m MEGABYTES before --",
 			ring->size);
 	}
 	result = tp_vring_start(ring_of(port, ring_number), &setup, memory, error);

@@ -11,7 +11,8 @@
 #include "state/dataplane.h"
 #include "state/node_memory.h"
 
-#define NO_MEMORY "dataplane: not enough memory in the EAL's heap"
+#define NO_MEMORY                                                                                  \
+	"dataplane: not enough memory in the EAL's heap; give it more with -m MEGABYTES before --"
 
 #define SIGHTINGS 1023 /* kept for control between two of its looks */
 
