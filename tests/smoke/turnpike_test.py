@@ -149,7 +149,7 @@ class Command(unittest.TestCase):
             ran = self.run_command("plan", file.name)
             self.assertEqual((ran.returncode, ran.stderr), (0, ""), ran)
             self.assertRegex(ran.stdout, r"(?m)^worker CPUs +1 +1 +yes ")
-            self.assertRegex(ran.stdout, r"(?m)^descriptors +94 +\d+ +yes ")
+            self.assertRegex(ran.stdout, r"(?m)^descriptors +142 +\d+ +yes ")
             self.assertIn(": 6 interfaces on 1 worker: ", ran.stdout)
         demo["dataplane"] = {"worker_cores": [0, 1023]}
         pod = demo["tenants"]["acme"]["interfaces"]["pod"]
