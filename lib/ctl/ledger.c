@@ -12,6 +12,7 @@
 #define SLICE         4096  /* accounts read at a time */
 #define SLICE_MS      10    /* between two slices */
 #define TELL_AGAIN_MS 60000 /* trouble that lasts is told again after this */
+#define CALM_MS       2000  /* without trouble for that long, trouble is over */
 #define LATE_MS       1000  /* an interval that ends no later than this ends on time */
 
 /* --- reading accounts ------------------------------------------------------------------------ */
@@ -107,6 +108,7 @@ static void tell_of_trouble(struct tp_ledger *ledger, const struct tp_error *err
 {
 	uint64_t now = tp_loop_now_ms();
 
+	ledger->failed_ms = now;
 	if (ledger->told_ms != 0 && now - ledger->told_ms < TELL_AGAIN_MS)
 		return;
 	tp_log(TP_LOG_WARNING,
@@ -115,10 +117,12 @@ static void tell_of_trouble(struct tp_ledger *ledger, const struct tp_error *err
 	ledger->told_ms = now;
 }
 
+/* One file may have room where another has none: what succeeds now may fail the next moment. */
 static void tell_of_success(struct tp_ledger *ledger)
 {
-	if (ledger->told_ms != 0)
-		tp_log(TP_LOG_INFO, "billing: %s: written again", ledger->files.path);
+	if (ledger->told_ms == 0 || tp_loop_now_ms() - ledger->failed_ms < CALM_MS)
+		return;
+	tp_log(TP_LOG_INFO, "billing: %s: written again", ledger->files.path);
 	ledger->told_ms = 0;
 }
 
@@ -228,6 +232,8 @@ static void look(struct tp_ledger *ledger)
 
 	if (ledger->writing.errand.running)
 		return;
+	if (!ledger->moved) /* nothing waits for room */
+		tell_of_success(ledger);
 	if (over && count_charged(ledger) == 0 && ledger->files.unfolded == 0)
 		ledger->begin = end;
 	else if (over)

@@ -50,10 +50,11 @@ struct tp_ledger {
 	int64_t begin;
 	struct tp_amounts kept; /* of the record under way: what the current file holds, */
 	int64_t kept_end;       /* and until when; 0: it holds nothing of it */
-	bool moved;    /* something did since the current file was renewed */
-	uint32_t next; /* account that is read next */
+	bool moved;             /* something did since the current file was renewed */
+	uint32_t next;          /* account that is read next */
 	struct tp_timer timer;
-	uint64_t told_ms; /* when trouble was told last; 0: there is none */
+	uint64_t told_ms;   /* when trouble was told last; 0: there is none */
+	uint64_t failed_ms; /* when there was trouble last */
 	struct tp_writing writing;
 	struct tp_asking asking;
 };
