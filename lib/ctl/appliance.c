@@ -19,6 +19,7 @@
 #include "billing.h"
 #include "budget.h"
 #include "ctl/control_socket.h"
+#include "figures.h"
 
 /* How long a broken ring, a new MAC or a doorbell may wait for the control plane. */
 #define TICK_MS 20
@@ -192,7 +193,7 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 	int nodes[TP_CONFIG_WORKERS_MAX];
 	struct tp_dataplane_settings settings = {
 		.workers = config->worker_count,
-		.tenants = config->tenant_count,
+		.tenants = TP_CONFIG_TENANTS_MAX, /* as many as may come */
 		.learned_macs = tp_learned_limit(config),
 		.hot_contexts = config->hot_contexts,
 		.stay_hot_ns = config->stay_hot_ns,
@@ -261,7 +262,6 @@ struct tp_appliance *tp_appliance_new(
 	struct tp_config *config, const char *source, const char *vector, struct tp_error *error)
 {
 	struct tp_appliance *appliance = calloc(1, sizeof(*appliance));
-	uint32_t pinned;
 
 	if (appliance == NULL) {
 		tp_error_set(error, ENOMEM, "no memory");
@@ -274,10 +274,7 @@ struct tp_appliance *tp_appliance_new(
 	appliance->signals.fd = -1;
 	appliance->faults.fd = -1;
 	appliance->source = strdup(source);
-	appliance->ports = calloc(config->interface_count + 1, sizeof(appliance->ports[0]));
-	appliance->kicks =
-		calloc(tp_config_count_rings(config, &pinned) + 1, sizeof(appliance->kicks[0]));
-	if (appliance->source == NULL || appliance->ports == NULL || appliance->kicks == NULL)
+	if (appliance->source == NULL || tp_carried_open(appliance) < 0)
 		tp_error_set(error, ENOMEM, "no memory");
 	else if (build(appliance, error) == 0)
 		return appliance;
@@ -322,8 +319,7 @@ void tp_appliance_free(struct tp_appliance *appliance)
 	tp_telemetry_stop();
 	tp_billing_close(appliance);
 	tp_control_close(appliance->control);
-	if (appliance->ports != NULL)
-		tp_ports_close(appliance);
+	tp_ports_close(appliance);
 	tp_budgets_close(appliance);
 	tp_dataplane_free(appliance->dataplane);
 	tp_context_store_free(appliance->store);
@@ -333,8 +329,7 @@ void tp_appliance_free(struct tp_appliance *appliance)
 	tp_loop_free(appliance->loop);
 	tp_config_free(appliance->config);
 	tp_balance_close(appliance);
-	free(appliance->kicks);
-	free(appliance->ports);
+	tp_carried_close(appliance);
 	free(appliance->source);
 	free(appliance);
 }

@@ -20,14 +20,25 @@ static void count_learned(struct tp_port *port, uint32_t learned)
 		memory_order_relaxed);
 }
 
+/* What was sighted before it was told not to learn may come after. */
+static bool tenant_learns(const struct tp_port *port)
+{
+	const struct tp_interface_config *interface = &port->config->interfaces[port->index];
+
+	return port->config->tenants[interface->tenant_index].mac_learning &&
+	       !interface->source_mac_check;
+}
+
 /* @return true if the table changed. */
 static bool learn(struct tp_appliance *appliance, const struct tp_sighting *sighting)
 {
 	struct tp_dataplane *dataplane = appliance->dataplane;
 	const struct tp_snapshot *snapshot = atomic_load(&dataplane->snapshot);
-	struct tp_port *port = &appliance->ports[sighting->interface];
+	struct tp_port *port = tp_port_at(appliance, sighting->interface);
 	uint32_t before;
 
+	if (port == NULL || !tenant_learns(port))
+		return false;
 	/* A configured address stays where it is configured. */
 	if (tp_mac_table_find(snapshot->macs, sighting->key) != TP_NO_INTERFACE)
 		return false;
@@ -39,7 +50,8 @@ static bool learn(struct tp_appliance *appliance, const struct tp_sighting *sigh
 		return false;
 	count_learned(port, port->learned + 1);
 	if (before != TP_NO_INTERFACE)
-		count_learned(&appliance->ports[before], appliance->ports[before].learned - 1);
+		count_learned(
+			appliance->at_place[before], appliance->at_place[before]->learned - 1);
 	return true;
 }
 
@@ -63,22 +75,23 @@ void tp_learn_sightings(struct tp_appliance *appliance)
 		announce_change(appliance->dataplane);
 }
 
-void tp_forget_learned(struct tp_appliance *appliance, uint32_t interface)
+void tp_forget_learned(struct tp_port *port)
 {
-	struct tp_mac_table *learned = appliance->dataplane->learned;
+	struct tp_dataplane *dataplane = port->appliance->dataplane;
+	struct tp_mac_table *learned = dataplane->learned;
 	uint64_t keys[TP_LEARNED_PER_INTERFACE];
 	uint32_t count = 0;
 	uint32_t next = 0;
 	uint32_t owner;
 	uint64_t key;
 
-	if (learned == NULL || appliance->ports[interface].learned == 0)
+	if (learned == NULL || port->learned == 0)
 		return;
 	while (count < TP_LEARNED_PER_INTERFACE && tp_mac_table_next(learned, &next, &key, &owner))
-		if (owner == interface)
+		if (owner == port->place)
 			keys[count++] = key;
 	for (uint32_t i = 0; i < count; i++)
 		tp_mac_table_remove(learned, keys[i]);
-	count_learned(&appliance->ports[interface], 0);
-	announce_change(appliance->dataplane);
+	count_learned(port, 0);
+	announce_change(dataplane);
 }

@@ -29,7 +29,7 @@ static struct tp_port *find_port(struct tp_appliance *appliance, uint32_t tenant
 		uint32_t index = config->first_interface + i;
 
 		if (strcmp(appliance->config->interfaces[index].name, name) == 0)
-			return &appliance->ports[index];
+			return appliance->ports[index];
 	}
 	tp_error_set(error, EINVAL,
 		"move: interface: found \"%.40s\"; accepted: the name of one of tenant %s",

@@ -5,7 +5,7 @@
 
 #include "spread.h"
 
-static struct tp_port *first_port(const struct tp_appliance *appliance, uint32_t tenant)
+static struct tp_port **first_port(const struct tp_appliance *appliance, uint32_t tenant)
 {
 	return &appliance->ports[appliance->config->tenants[tenant].first_interface];
 }
@@ -54,11 +54,11 @@ static void give(struct tp_port *port, uint32_t pair, unsigned worker)
 static void take_all(struct tp_appliance *appliance, uint32_t tenant)
 {
 	struct tp_dataplane *dataplane = appliance->dataplane;
-	struct tp_port *port = first_port(appliance, tenant);
+	struct tp_port **port = first_port(appliance, tenant);
 
 	for (uint32_t i = 0; i < port_count(appliance, tenant); i++)
-		for (uint32_t pair = 0; pair < port[i].context->pair_count; pair++)
-			take(&port[i], pair);
+		for (uint32_t pair = 0; pair < port[i]->context->pair_count; pair++)
+			take(port[i], pair);
 	if (!tp_spread_is(appliance, tenant)) {
 		tp_dataplane_leave(dataplane, appliance->balance.tenant[tenant].worker);
 		return;
@@ -69,11 +69,11 @@ static void take_all(struct tp_appliance *appliance, uint32_t tenant)
 
 static void give_all(struct tp_appliance *appliance, uint32_t tenant, unsigned worker)
 {
-	struct tp_port *port = first_port(appliance, tenant);
+	struct tp_port **port = first_port(appliance, tenant);
 
 	for (uint32_t i = 0; i < port_count(appliance, tenant); i++)
-		for (uint32_t pair = 0; pair < port[i].context->pair_count; pair++)
-			give(&port[i], pair, worker);
+		for (uint32_t pair = 0; pair < port[i]->context->pair_count; pair++)
+			give(port[i], pair, worker);
 }
 
 /* --- What workers share --- */
@@ -100,12 +100,12 @@ void tp_spread_ring_stopped(struct tp_vring *ring)
 
 static void share_no_more(struct tp_appliance *appliance, uint32_t tenant)
 {
-	struct tp_port *port = first_port(appliance, tenant);
+	struct tp_port **port = first_port(appliance, tenant);
 
 	for (uint32_t i = 0; i < port_count(appliance, tenant); i++) {
-		for (uint32_t pair = 0; pair < port[i].context->pair_count; pair++)
-			tp_spread_ring_stopped(&port[i].context->pair[pair].rx);
-		port[i].context->spread = false;
+		for (uint32_t pair = 0; pair < port[i]->context->pair_count; pair++)
+			tp_spread_ring_stopped(&port[i]->context->pair[pair].rx);
+		port[i]->context->spread = false;
 	}
 	appliance->balance.tenant[tenant].spread = false;
 }
@@ -113,12 +113,12 @@ static void share_no_more(struct tp_appliance *appliance, uint32_t tenant)
 /* @return 0, or -ENOMEM with nothing shared. */
 static int share(struct tp_appliance *appliance, uint32_t tenant)
 {
-	struct tp_port *port = first_port(appliance, tenant);
+	struct tp_port **port = first_port(appliance, tenant);
 
 	for (uint32_t i = 0; i < port_count(appliance, tenant); i++) {
-		port[i].context->spread = true;
-		for (uint32_t pair = 0; pair < port[i].context->pair_count; pair++) {
-			struct tp_vring *ring = &port[i].context->pair[pair].rx;
+		port[i]->context->spread = true;
+		for (uint32_t pair = 0; pair < port[i]->context->pair_count; pair++) {
+			struct tp_vring *ring = &port[i]->context->pair[pair].rx;
 			uint16_t *baton;
 
 			if (!tp_vring_running(ring))
@@ -179,7 +179,7 @@ static bool stays_together(const struct tp_port *port)
 	const struct tp_snapshot *snapshot =
 		atomic_load_explicit(&port->appliance->dataplane->snapshot, memory_order_relaxed);
 
-	return tp_shaped(&snapshot->interfaces[port->index].shape);
+	return tp_shaped(&snapshot->interfaces[port->place].shape);
 }
 
 int tp_spread_move(

@@ -32,6 +32,7 @@ struct tp_rate_config {
 
 struct tp_class_config {
 	char *name;
+	uint32_t place;             /* in the snapshot; as parsed its index here */
 	double bid;                 /* highest price it pays, > 1 */
 	uint32_t weight;            /* share of worker time, >= 1 */
 	bool pinned;                /* never cold */
@@ -41,8 +42,9 @@ struct tp_class_config {
 };
 
 struct tp_interface_config {
-	char *name;   /* within its tenant; "pod17" of a counted "pod" */
-	char *socket; /* path of the vhost-user socket */
+	char *name;     /* within its tenant; "pod17" of a counted "pod" */
+	uint32_t place; /* in the snapshot; as parsed its index here */
+	char *socket;   /* path of the vhost-user socket */
 	uint8_t mac[6];
 	bool client;           /* "mode": "client" */
 	bool source_mac_check; /* default true */
@@ -54,6 +56,7 @@ struct tp_interface_config {
 
 struct tp_tenant_config {
 	char *name;
+	uint32_t place;                          /* in the snapshot; as parsed its index here */
 	bool mac_learning;                       /* default false */
 	enum tp_unknown_unicast unknown_unicast; /* default drop */
 	bool has_budget;
