@@ -19,6 +19,7 @@
 #include "billing.h"
 #include "budget.h"
 #include "ctl/control_socket.h"
+#include "ctl/plan.h"
 #include "figures.h"
 
 /* How long a broken ring, a new MAC or a doorbell may wait for the control plane. */
@@ -204,12 +205,13 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 		.worker_nodes = nodes,
 	};
 	struct tp_snapshot *snapshot;
+	uint32_t pinned;
 
 	if (find_lcores(config->worker_count, lcores, nodes, error) < 0)
 		return -EINVAL;
 	if (make_store(appliance, nodes, error) < 0)
 		return -ENOMEM;
-	settings.rings = tp_config_count_rings(config, &settings.pinned_rings);
+	settings.rings = tp_config_count_rings(config, &pinned) + TP_PLAN_SPARE_RINGS;
 	appliance->dataplane = tp_dataplane_new(&settings, error);
 	if (appliance->dataplane == NULL)
 		return -ENOMEM;

@@ -24,6 +24,7 @@
 struct tp_port_kick {
 	int fd;              /* eventfd, the endpoint's; -1: none, or the ring does not run */
 	unsigned worker;     /* whose doorbell was armed last */
+	unsigned home;       /* who serves the ring, while nobody does for a moment */
 	bool attend_again;   /* the doorbell had no room to tell the worker of the ring */
 	bool arm_again;      /* nor to be armed */
 	uint32_t served;     /* frames of the ring when last looked at; balance.h */
@@ -127,12 +128,13 @@ struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_c
 
 /**
  * Make the port of an interface and open its endpoint. Its context is there. Nobody knows it yet.
- * @param worker  that serves its rings, as the tenant's
- * @param spread  its tenant is
+ * @param tenant    where its tenant is served
+ * @param succeeds  its socket's path belongs to a port that will be closed (tp_vhost_take_over)
  * @return the port, or NULL with *error set.
  */
 struct tp_port *tp_port_open(struct tp_appliance *appliance, const struct tp_config *config,
-	uint32_t index, const struct tp_tenant_place *tenant, struct tp_error *error);
+	uint32_t index, const struct tp_tenant_place *tenant, bool succeeds,
+	struct tp_error *error);
 
 /** Close its endpoint and free it. NULL is allowed. */
 void tp_port_close(struct tp_port *port);

@@ -9,10 +9,10 @@
 
 #define MS_NS 1000000
 
-static void read_interface(void *owner, uint32_t index, struct tp_amounts *amounts)
+static void read_interface(void *owner, uint32_t place, struct tp_amounts *amounts)
 {
 	const struct tp_appliance *appliance = owner;
-	const struct tp_counters *counters = &appliance->ports[index]->context->counters;
+	const struct tp_counters *counters = &appliance->at_place[place]->context->counters;
 
 	amounts->sixteenths = tp_counter_read(&counters->bill);
 	amounts->frames = tp_counter_read(&counters->value[TP_COUNTER_TX_FRAMES]);

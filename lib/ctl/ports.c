@@ -149,7 +149,7 @@ static const struct tp_vhost_ops port_ops = {
 
 /* --- Coming and going --- */
 
-static int open_endpoint(struct tp_port *port, struct tp_error *error)
+static int open_endpoint(struct tp_port *port, bool succeeds, struct tp_error *error)
 {
 	const struct tp_interface_config *config = config_of(port);
 	char name[128];
@@ -157,6 +157,7 @@ static int open_endpoint(struct tp_port *port, struct tp_error *error)
 		.name = name,
 		.path = config->socket,
 		.client = config->client,
+		.succeeds = succeeds,
 		.queue_pairs = config->queue_pairs,
 		.device_features = TP_DEVICE_FEATURES,
 		.ops = &port_ops,
@@ -186,7 +187,7 @@ static int prepare(struct tp_port *port, const struct tp_tenant_place *tenant)
 }
 
 struct tp_port *tp_port_open(struct tp_appliance *appliance, const struct tp_config *config,
-	uint32_t index, const struct tp_tenant_place *tenant, struct tp_error *error)
+	uint32_t index, const struct tp_tenant_place *tenant, bool succeeds, struct tp_error *error)
 {
 	struct tp_port *port = calloc(1, sizeof(*port));
 
@@ -202,7 +203,7 @@ struct tp_port *tp_port_open(struct tp_appliance *appliance, const struct tp_con
 	port->context = tp_context_at(appliance->store, port->place);
 	if (prepare(port, tenant) < 0)
 		tp_error_set(error, ENOMEM, "no memory");
-	else if (open_endpoint(port, error) == 0)
+	else if (open_endpoint(port, succeeds, error) == 0)
 		return port;
 	tp_port_close(port);
 	return NULL;
@@ -230,7 +231,7 @@ int tp_ports_open(struct tp_appliance *appliance, struct tp_error *error)
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t tenant = config->interfaces[i].tenant_index;
 		struct tp_port *port = tp_port_open(
-			appliance, config, i, &appliance->balance.tenant[tenant], error);
+			appliance, config, i, &appliance->balance.tenant[tenant], false, error);
 
 		if (port == NULL)
 			return -EINVAL;

@@ -135,6 +135,33 @@ static int share(struct tp_appliance *appliance, uint32_t tenant)
 	return 0;
 }
 
+/* What a rate has left is known to one worker. */
+static bool stays_together(const struct tp_port *port)
+{
+	const struct tp_snapshot *snapshot =
+		atomic_load_explicit(&port->appliance->dataplane->snapshot, memory_order_relaxed);
+
+	return tp_shaped(&snapshot->interfaces[port->place].shape);
+}
+
+/* --- The same rings, anew --- */
+
+void tp_spread_take(struct tp_port *port)
+{
+	for (uint32_t pair = 0; pair < port->context->pair_count; pair++) {
+		port->kick[pair].home = port->context->pair[pair].worker;
+		take(port, pair);
+	}
+}
+
+void tp_spread_give_back(struct tp_port *port)
+{
+	bool together = stays_together(port);
+
+	for (uint32_t pair = 0; pair < port->context->pair_count; pair++)
+		give(port, pair, port->kick[together ? 0 : pair].home);
+}
+
 /* --- Moves --- */
 
 int tp_spread_gather(struct tp_appliance *appliance, uint32_t tenant, unsigned worker)
@@ -171,15 +198,6 @@ static void hand_over(struct tp_port *port, uint32_t first, uint32_t count, unsi
 	tp_dataplane_leave(port->appliance->dataplane, from);
 	for (uint32_t i = 0; i < count; i++)
 		give(port, first + i, worker);
-}
-
-/* What a rate has left is known to one worker. */
-static bool stays_together(const struct tp_port *port)
-{
-	const struct tp_snapshot *snapshot =
-		atomic_load_explicit(&port->appliance->dataplane->snapshot, memory_order_relaxed);
-
-	return tp_shaped(&snapshot->interfaces[port->place].shape);
 }
 
 int tp_spread_move(

@@ -67,6 +67,8 @@ struct tp_tenant_config {
 };
 
 struct tp_config {
+	char *text; /* the JSON that it was read from, `text_length` bytes and a NUL */
+	size_t text_length;
 	uint16_t worker_cores[TP_CONFIG_WORKERS_MAX]; /* CPU numbers, one worker each */
 	uint32_t worker_count;
 	int control_core;         /* CPU of the control plane, -1: not stated */

@@ -86,7 +86,6 @@ struct tp_dataplane_settings {
 	uint32_t tenants;
 	uint32_t learned_macs; /* most in all tenants together, 0: none learns */
 	uint32_t rings;        /* source rings of all interfaces together */
-	uint32_t pinned_rings; /* of these, those of pinned classes */
 	uint32_t
 		hot_contexts; /* source rings that a worker keeps hot, the pinned ones among them */
 	uint64_t stay_hot_ns; /* how long an idle ring stays hot */
@@ -154,6 +153,9 @@ int tp_dataplane_attend(struct tp_dataplane *dataplane, const struct tp_ring_id 
  * another worker, before the call. Threading: control thread.
  */
 void tp_dataplane_leave(struct tp_dataplane *dataplane, unsigned worker);
+
+/** The same of all workers at once. */
+void tp_dataplane_leave_all(struct tp_dataplane *dataplane);
 
 /** Have all workers return. Threading: control thread. */
 void tp_dataplane_stop(struct tp_dataplane *dataplane);
