@@ -44,6 +44,10 @@ static void on_signal(struct tp_watch *watch, uint32_t events)
 	(void)events;
 	if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
 		return;
+	if (info.ssi_signo == SIGHUP) {
+		tp_apply_file_again(appliance);
+		return;
+	}
 	tp_log(TP_LOG_INFO, "%s: stopping", strsignal((int)info.ssi_signo));
 	tp_loop_stop(appliance->loop);
 }
@@ -64,6 +68,7 @@ static sigset_t handled_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
 	return set;
 }
 
@@ -276,7 +281,8 @@ struct tp_appliance *tp_appliance_new(
 	appliance->signals.fd = -1;
 	appliance->faults.fd = -1;
 	appliance->source = strdup(source);
-	if (appliance->source == NULL || tp_carried_open(appliance) < 0)
+	appliance->file = strdup(source);
+	if (appliance->source == NULL || appliance->file == NULL || tp_carried_open(appliance) < 0)
 		tp_error_set(error, ENOMEM, "no memory");
 	else if (build(appliance, error) == 0)
 		return appliance;
@@ -333,5 +339,7 @@ void tp_appliance_free(struct tp_appliance *appliance)
 	tp_balance_close(appliance);
 	tp_carried_close(appliance);
 	free(appliance->source);
+	free(appliance->file);
+	free(appliance->previous);
 	free(appliance);
 }

@@ -79,7 +79,11 @@ struct tp_carried {
 struct tp_appliance {
 	struct tp_config *config;
 	const char *vector;
-	char *source; /* the file that config came from */
+	char *source;   /* what config came from */
+	char *file;     /* given at the start; read again at SIGHUP */
+	char *previous; /* the JSON that was in force before config's; NULL: none */
+	size_t previous_length;
+	uint16_t generation; /* at least that of all rings that are gone */
 	struct tp_loop *loop;
 	struct tp_dataplane *dataplane;
 	struct tp_context_store *store;
@@ -183,6 +187,29 @@ json_t *tp_show(const struct tp_appliance *appliance, const char *what, struct t
 /** Answer a command of the control socket. @return a new reference, or NULL with *error set. */
 json_t *tp_answer(
 	void *appliance, const char *command, const json_t *request, struct tp_error *error);
+
+/* answer_config.c */
+
+/**
+ * Answer the commands that change the configuration or give it back:
+ *   {"command":"apply","text":JSON AS A STRING,"name":FILE}, or "config":OBJECT instead of "text"
+ *   {"command":"edit","edits":[...]}, see edit.h
+ *   {"command":"rollback"}
+ *   all three perhaps with "dry_run":true
+ *   {"command":"save"}  ->  {"text":JSON AS A STRING}
+ * As tp_answer.
+ */
+json_t *tp_answer_apply(
+	struct tp_appliance *appliance, const json_t *request, struct tp_error *error);
+json_t *tp_answer_edit(
+	struct tp_appliance *appliance, const json_t *request, struct tp_error *error);
+json_t *tp_answer_rollback(
+	struct tp_appliance *appliance, const json_t *request, struct tp_error *error);
+json_t *tp_answer_save(
+	struct tp_appliance *appliance, const json_t *request, struct tp_error *error);
+
+/** Apply the file given at the start, as it is now; the log tells what came of it. */
+void tp_apply_file_again(struct tp_appliance *appliance);
 
 /* move.c */
 

@@ -53,6 +53,11 @@ int tp_billing_open(struct tp_appliance *appliance, struct tp_error *error)
 	return appliance->ledger == NULL ? -EINVAL : 0;
 }
 
+void tp_billing_change(struct tp_appliance *appliance)
+{
+	tp_ledger_set_interval(appliance->ledger, appliance->config->billing_interval_ns / MS_NS);
+}
+
 void tp_billing_close(struct tp_appliance *appliance)
 {
 	tp_ledger_close(appliance->ledger);

@@ -61,6 +61,16 @@ void tp_carry_gone(
 	add(&appliance->carried.all, &sum);
 }
 
+void tp_carried_clear_class(struct tp_appliance *appliance, uint32_t place)
+{
+	appliance->carried.class[place] = (struct tp_counters){0};
+}
+
+void tp_carried_clear_tenant(struct tp_appliance *appliance, uint32_t place)
+{
+	appliance->carried.tenant[place] = (struct tp_counters){0};
+}
+
 void tp_sum_interface(struct tp_counters *sum, const struct tp_port *port)
 {
 	add(sum, &port->context->counters);

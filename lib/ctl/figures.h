@@ -12,7 +12,7 @@
  * Begin to keep what interfaces counted that are gone, or that were of another class then: sums of
  * tenants and of all never fall when the configuration changes, and a class has what its interfaces
  * counted while they were of it.
- * @return 0, or -ENOMEM. Threading of these four: control, telemetry being held off.
+ * @return 0, or -ENOMEM. Threading of these six: control, telemetry being held off.
  */
 int tp_carried_open(struct tp_appliance *appliance);
 void tp_carried_close(struct tp_appliance *appliance);
@@ -24,6 +24,10 @@ void tp_carry_class(
 /** An interface goes; its tenant and class are places. */
 void tp_carry_gone(struct tp_appliance *appliance, const struct tp_port *port, uint32_t tenant,
 	uint32_t class);
+
+/** A place is another one's from now on. */
+void tp_carried_clear_class(struct tp_appliance *appliance, uint32_t place);
+void tp_carried_clear_tenant(struct tp_appliance *appliance, uint32_t place);
 
 /** Add the counters of one interface to a sum. */
 void tp_sum_interface(struct tp_counters *sum, const struct tp_port *port);

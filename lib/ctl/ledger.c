@@ -339,6 +339,8 @@ void tp_ledger_close(struct tp_ledger *ledger)
 
 void tp_ledger_set_interval(struct tp_ledger *ledger, uint64_t interval_ms)
 {
+	if (ledger->settings.interval_ms == interval_ms)
+		return;
 	ledger->settings.interval_ms = interval_ms;
 	if (ledger->on_disk)
 		tp_loop_arm(ledger->settings.loop, &ledger->timer, until_next_look(ledger));

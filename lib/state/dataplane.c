@@ -160,6 +160,16 @@ void tp_dataplane_set_learned(struct tp_dataplane *dataplane, struct tp_mac_tabl
 	tp_mac_table_free(old);
 }
 
+void tp_dataplane_clear_class(struct tp_dataplane *dataplane, uint32_t place)
+{
+	for (unsigned i = 0; i < dataplane->worker_count; i++) {
+		struct tp_worker_share *share = dataplane->worker[i];
+
+		share->cache[place] = (struct tp_cache_counters){0};
+		memset(&share->latency[place], 0, sizeof(share->latency[place]));
+	}
+}
+
 int tp_dataplane_attend(struct tp_dataplane *dataplane, const struct tp_ring_id *id)
 {
 	const struct tp_snapshot *snapshot =

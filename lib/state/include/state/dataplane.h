@@ -142,6 +142,10 @@ void tp_dataplane_publish_snapshot(struct tp_dataplane *dataplane, struct tp_sna
  */
 void tp_dataplane_set_learned(struct tp_dataplane *dataplane, struct tp_mac_table *learned);
 
+/** Forget what workers have counted of a class's place, which no interface has. Threading: control
+ * thread. */
+void tp_dataplane_clear_class(struct tp_dataplane *dataplane, uint32_t place);
+
 /**
  * Have a started source ring served by its context's worker.
  * @return 0, or -EAGAIN: try again later. Threading: control thread.
