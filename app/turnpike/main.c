@@ -13,23 +13,25 @@
 #define DELAY_MAX 3600
 #define COMMANDS                                                                                   \
 	"check, plan, apply, rollback, save, interface, tenant, class, tariff, show, top, bill, "  \
-	"stop"
+	"flush, stop"
 
 enum { OPTION_FROM = 0x100, OPTION_TO, OPTION_BY, OPTION_CSV, OPTION_DRY_RUN };
 
 const char *argp_program_version = "turnpike " TP_VERSION;
 
-static const char usage[] = "check FILE\n"
-			    "plan FILE\n"
-			    "apply FILE\n"
-			    "rollback\n"
-			    "save [FILE]\n"
-			    "interface|tenant|class add|remove|set NAME [KEY=VALUE...]\n"
-			    "tariff set KEY=VALUE...\n"
-			    "show interfaces|tenants|classes|drops|workers|cache|summary\n"
-			    "top\n"
-			    "bill\n"
-			    "stop";
+static const char usage[] =
+	"check FILE\n"
+	"plan FILE\n"
+	"apply FILE\n"
+	"rollback\n"
+	"save [FILE]\n"
+	"interface|tenant|class add|remove|set NAME [KEY=VALUE...]\n"
+	"tariff set KEY=VALUE...\n"
+	"show interfaces|tenants|classes|drops|workers|cache|macs|latency|summary\n"
+	"top\n"
+	"bill\n"
+	"flush [TENANT[/INTERFACE]]\n"
+	"stop";
 
 static const char help[] =
 	"Check configurations of the appliance; change, see and stop the one that runs.\v"
@@ -49,6 +51,7 @@ static const char help[] =
 	"show WHAT   show what the appliance serves and has counted\n"
 	"top         show rates, again and again; Ctrl-C ends it\n"
 	"bill        show what was charged\n"
+	"flush       have it forget learned MACs: all, a tenant's or an interface's\n"
 	"stop        end the appliance\n"
 	"\n"
 	"A TIME is a date or a date and time in UTC, 2026-11-03 or 2026-11-03T14:30:00, or a time "
@@ -152,7 +155,7 @@ static void check_order(struct argp_state *state, const struct tp_options *optio
 enum argument {
 	ARGUMENT_NONE,
 	ARGUMENT_FILE,
-	ARGUMENT_FILE_IF_ANY,
+	ARGUMENT_IF_ANY,
 	ARGUMENT_WHAT,
 	ARGUMENT_WORDS,
 };
@@ -167,7 +170,7 @@ static const struct command {
 	{"plan", ARGUMENT_FILE, true, false},
 	{"apply", ARGUMENT_FILE, true, true},
 	{"rollback", ARGUMENT_NONE, true, true},
-	{"save", ARGUMENT_FILE_IF_ANY, false, false},
+	{"save", ARGUMENT_IF_ANY, false, false},
 	{"interface", ARGUMENT_WORDS, true, true},
 	{"tenant", ARGUMENT_WORDS, true, true},
 	{"class", ARGUMENT_WORDS, true, true},
@@ -175,6 +178,7 @@ static const struct command {
 	{"show", ARGUMENT_WHAT, true, false},
 	{"top", ARGUMENT_NONE, false, false},
 	{"bill", ARGUMENT_NONE, true, false},
+	{"flush", ARGUMENT_IF_ANY, false, false},
 	{"stop", ARGUMENT_NONE, false, false},
 };
 
@@ -229,7 +233,7 @@ static void check_argument(
 		 (argument == NULL || !tp_command_can_show(argument)))
 		argp_error(state,
 			"show: found \"%s\"; accepted: interfaces, tenants, classes, drops, "
-			"workers, cache, latency, summary",
+			"workers, cache, macs, latency, summary",
 			argument != NULL ? argument : "");
 	else if (command->argument == ARGUMENT_NONE && argument != NULL)
 		argp_error(state, "%s: found one word too many: \"%s\"", command->name, argument);
@@ -321,6 +325,8 @@ static int run(const struct command_line *line)
 		return tp_command_top(&line->options);
 	if (strcmp(line->command, "bill") == 0)
 		return tp_command_bill(&line->options);
+	if (strcmp(line->command, "flush") == 0)
+		return tp_command_flush(&line->options, line->argument);
 	return tp_command_stop(&line->options);
 }
 

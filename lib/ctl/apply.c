@@ -78,14 +78,12 @@ static void forget_learned(const struct tp_apply *apply)
 static void grow_learned(struct tp_apply *apply)
 {
 	struct tp_dataplane *dataplane = apply->appliance->dataplane;
-	uint32_t interface, next = 0;
-	uint64_t key;
+	const struct tp_learned *old = atomic_load(&dataplane->learned);
 
 	if (apply->learned == NULL)
 		return;
-	while (dataplane->learned != NULL &&
-		tp_mac_table_next(dataplane->learned, &next, &key, &interface))
-		tp_mac_table_set(apply->learned, key, interface);
+	if (old != NULL)
+		tp_learned_copy(apply->learned, old);
 	dataplane->settings.learned_macs = apply->learned_macs;
 	tp_dataplane_set_learned(dataplane, apply->learned);
 	apply->learned = NULL;
@@ -194,7 +192,7 @@ static void give_rings_back(const struct tp_apply *apply)
 
 		if (!apply->reseated[i])
 			continue;
-		port->context->bucket = (struct tp_bucket){0};
+		port->context->bucket = port->context->flood_bucket = (struct tp_bucket){0};
 		tp_spread_give_back(port);
 	}
 }
@@ -291,6 +289,7 @@ static void commit(struct tp_apply *apply)
 	take_sockets_over(apply);
 	close_gone(appliance, gone);
 	change_budgets(apply, old);
+	tp_learning_change(appliance);
 	tp_billing_change(appliance);
 	/* One that changes nothing is none that could be taken back. */
 	if (apply->diff->count > 0) {

@@ -32,7 +32,7 @@ struct tp_apply {
 	bool *reseated; /* of the next ones: nobody serves it while the snapshot changes */
 	struct tp_tenant_place *tenant;
 	struct tp_ledger_account **account; /* of the next ones; NULL: the one that it has */
-	struct tp_mac_table *learned; /* a larger one, NULL: the present one is large enough */
+	struct tp_learned *learned; /* a larger one, NULL: the present one is large enough */
 	uint32_t learned_macs;
 	struct tp_snapshot *snapshot;
 };

@@ -87,7 +87,24 @@ static bool is_reseated(const struct tp_apply *apply, uint32_t index)
 
 	return class_before->place != class_after->place ||
 	       class_before->pinned != class_after->pinned ||
+	       class_before->flood_rate != class_after->flood_rate ||
 	       !same_rate(&before->rate, &after->rate);
+}
+
+static bool limits_floods(const struct tp_config *config)
+{
+	for (uint32_t i = 0; i < config->class_count; i++)
+		if (config->classes[i].flood_rate > 0)
+			return true;
+	return false;
+}
+
+/* What limits floods has all queue pairs of an interface at one worker (spread.c), whoever it is
+ * that is limited. */
+static bool is_gathered(const struct tp_apply *apply, uint32_t from)
+{
+	return apply->appliance->ports[from]->context->spread && !limits_floods(present(apply)) &&
+	       limits_floods(apply->config);
 }
 
 static void find_who_stays(struct tp_apply *apply)
@@ -100,7 +117,7 @@ static void find_who_stays(struct tp_apply *apply)
 		if (from == TP_NOT_THERE)
 			continue;
 		apply->gone[from] = false;
-		apply->reseated[i] = is_reseated(apply, i);
+		apply->reseated[i] = is_reseated(apply, i) || is_gathered(apply, from);
 		apply->ports[i] = apply->appliance->ports[from];
 		apply->at_place[apply->ports[i]->place] = apply->ports[i];
 	}
@@ -239,7 +256,7 @@ static int prepare_learning(struct tp_apply *apply, struct tp_error *error)
 	if (limit <= dataplane->settings.learned_macs)
 		return 0;
 	apply->learned_macs = limit;
-	apply->learned = tp_mac_table_new(limit, SOCKET_ID_ANY, dataplane->qsbr, error);
+	apply->learned = tp_learned_new(limit, SOCKET_ID_ANY, dataplane->qsbr, error);
 	return apply->learned == NULL ? -ENOMEM : 0;
 }
 
@@ -287,7 +304,7 @@ void tp_apply_discard(struct tp_apply *apply)
 		tp_context_remove(apply->appliance->store, apply->config->interfaces[i].place);
 	}
 	tp_snapshot_free(apply->snapshot);
-	tp_mac_table_free(apply->learned);
+	tp_learned_free(apply->learned);
 	free(apply->ports);
 	free(apply->at_place);
 	free(apply->gone);

@@ -224,11 +224,28 @@ void tp_diff_free(struct tp_diff *diff)
 	free(diff);
 }
 
+static int refuse_coming(
+	const struct tp_diff *diff, const struct tp_change *change, struct tp_error *error)
+{
+	const struct tp_object_table *table = &tp_object_tables[change->kind];
+	bool comes = change->way == TP_CHANGE_ADD;
+
+	return tp_error_set(error, EBUSY,
+		"%s %s cannot %s while the appliance runs: stop it and start it with this file",
+		table->name,
+		comes ? table->name_of(diff->new, change->to)
+		      : table->name_of(diff->old, change->from),
+		comes ? "come" : "go");
+}
+
 int tp_diff_check(const struct tp_diff *diff, struct tp_error *error)
 {
 	for (uint32_t i = 0; i < diff->count; i++) {
 		const struct tp_change *change = &diff->change[i];
 
+		if (change->way != TP_CHANGE_SET &&
+			tp_object_tables[change->kind].coming == TP_EFFECT_RESTART)
+			return refuse_coming(diff, change, error);
 		for (unsigned f = 0; f < change->fields; f++) {
 			const struct tp_field_change *field = &change->field[f];
 

@@ -25,6 +25,7 @@ enum tp_object_kind {
 	TP_OBJECT_TARIFF,
 	TP_OBJECT_BILLING,
 	TP_OBJECT_CLASS,
+	TP_OBJECT_UPLINK,
 	TP_OBJECT_TENANT,
 	TP_OBJECT_INTERFACE,
 	TP_OBJECT_KINDS
@@ -104,6 +105,7 @@ struct tp_object_field {
 /** A kind of object: how many there are, and what they are called; "" if there is one only. */
 struct tp_object_table {
 	const char *name;
+	enum tp_effect coming; /* what it takes that one comes or goes */
 	uint32_t (*count)(const struct tp_config *config);
 	const char *(*name_of)(const struct tp_config *config, uint32_t index);
 	const char *(*tenant_of)(const struct tp_config *config, uint32_t index); /* or NULL */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config_tables.h"
 #include "diff.h"
 
 /* The kinds of objects in a configuration, and their fields as text. */
@@ -119,6 +120,12 @@ TEXT(sweep_budget)
 	put_time(text, config->sweep_budget_ns);
 }
 
+TEXT(uplink_nap)
+{
+	(void)index;
+	put_time(text, config->uplink_nap_ns);
+}
+
 TEXT(idle_sleep)
 {
 	(void)index;
@@ -139,6 +146,7 @@ static const struct tp_object_field dataplane[] = {
 	{"stay_hot", TP_EFFECT_RESTART, false, stay_hot},
 	{"sweep_budget", TP_EFFECT_RESTART, false, sweep_budget},
 	{"idle_sleep", TP_EFFECT_RESTART, false, idle_sleep},
+	{"uplink_nap", TP_EFFECT_RESTART, false, uplink_nap},
 	{"control_socket", TP_EFFECT_RESTART, false, control_socket},
 };
 
@@ -222,12 +230,66 @@ TEXT(on_full)
 		put(text, "hold %.40s", time);
 }
 
+TEXT(flood_rate)
+{
+	const struct tp_rate_config rate = {.frames_per_second = config->classes[index].flood_rate};
+
+	put_rate(text, &rate);
+}
+
 static const struct tp_object_field classes[] = {
 	{"bid", TP_EFFECT_LIVE, true, bid},
 	{"weight", TP_EFFECT_LIVE, true, weight},
 	{"pinned", TP_EFFECT_LIVE, false, pinned},
 	{"rate", TP_EFFECT_LIVE, false, class_rate},
 	{"on_full", TP_EFFECT_LIVE, false, on_full},
+	{"flood_rate", TP_EFFECT_LIVE, false, flood_rate},
+};
+
+/* --- uplinks --------------------------------------------------------------------------------- */
+
+static uint32_t uplink_count(const struct tp_config *config)
+{
+	return config->uplink_count;
+}
+
+static const char *uplink_name(const struct tp_config *config, uint32_t index)
+{
+	return config->uplinks[index].name;
+}
+
+TEXT(device)
+{
+	put(text, "%s", config->uplinks[index].device);
+}
+
+TEXT(queues)
+{
+	put(text, config->uplinks[index].queues == 0 ? "one a worker" : "%u",
+		config->uplinks[index].queues);
+}
+
+TEXT(rx_descriptors)
+{
+	put(text, "%u", config->uplinks[index].rx_descriptors);
+}
+
+TEXT(tx_descriptors)
+{
+	put(text, "%u", config->uplinks[index].tx_descriptors);
+}
+
+TEXT(mtu)
+{
+	put(text, "%u", config->uplinks[index].mtu);
+}
+
+static const struct tp_object_field uplinks[] = {
+	{"device", TP_EFFECT_RESTART, true, device},
+	{"queues", TP_EFFECT_RESTART, false, queues},
+	{"rx_descriptors", TP_EFFECT_RESTART, false, rx_descriptors},
+	{"tx_descriptors", TP_EFFECT_RESTART, false, tx_descriptors},
+	{"mtu", TP_EFFECT_RESTART, false, mtu},
 };
 
 /* --- tenants --------------------------------------------------------------------------------- */
@@ -253,9 +315,35 @@ TEXT(budget)
 		strcpy(text, "none");
 }
 
+/* A limit that follows from the number of interfaces is not told of the tenant. */
 TEXT(mac_learning)
 {
-	put_bool(text, config->tenants[index].mac_learning);
+	const struct tp_tenant_config *tenant = &config->tenants[index];
+	struct tp_tenant_config by_default = *tenant;
+	char most[40] = "";
+
+	by_default.macs_per_tenant = 0;
+	tp_config_settle_learning(&by_default);
+	if (tenant->macs_per_tenant != by_default.macs_per_tenant)
+		snprintf(most, sizeof(most), ", per tenant %" PRIu32, tenant->macs_per_tenant);
+	if (tenant->mac_learning)
+		put(text, "age %" PRIu32 "s, per interface %" PRIu32 "%s", tenant->mac_age_s,
+			tenant->macs_per_interface, most);
+	else
+		strcpy(text, "off");
+}
+
+TEXT(network)
+{
+	const struct tp_network_config *network = &config->tenants[index].network;
+
+	if (network->kind == TP_NETWORK_NONE)
+		strcpy(text, "none");
+	else if (network->kind == TP_NETWORK_UNTAGGED)
+		put(text, "%s", config->uplinks[network->uplink_index].name);
+	else
+		put(text, "%s, VLAN %u", config->uplinks[network->uplink_index].name,
+			network->vlan);
 }
 
 TEXT(unknown_unicast)
@@ -266,6 +354,7 @@ TEXT(unknown_unicast)
 
 static const struct tp_object_field tenants[] = {
 	{"budget", TP_EFFECT_LIVE, false, budget},
+	{"network", TP_EFFECT_RESTART, false, network},
 	{"mac_learning", TP_EFFECT_LIVE, false, mac_learning},
 	{"unknown_unicast", TP_EFFECT_LIVE, false, unknown_unicast},
 };
@@ -293,6 +382,20 @@ TEXT(mac)
 
 	put(text, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2], bytes[3], bytes[4],
 		bytes[5]);
+}
+
+TEXT(macs)
+{
+	const struct tp_interface_config *interface = &config->interfaces[index];
+	int length = snprintf(text, TP_FIELD_TEXT, "%s", interface->mac_count == 0 ? "none" : "");
+
+	for (uint32_t i = 0; i < interface->mac_count; i++) {
+		const uint8_t *bytes = interface->macs[i];
+
+		length += snprintf(text + length, TP_FIELD_TEXT - (size_t)length,
+			"%s%02x:%02x:%02x:%02x:%02x:%02x", i == 0 ? "" : " ", bytes[0], bytes[1],
+			bytes[2], bytes[3], bytes[4], bytes[5]);
+	}
 }
 
 TEXT(class_of)
@@ -341,6 +444,7 @@ TEXT(queue_pairs)
 static const struct tp_object_field interfaces[] = {
 	{"class", TP_EFFECT_LIVE, true, class_of},
 	{"mac", TP_EFFECT_LIVE, true, mac},
+	{"macs", TP_EFFECT_LIVE, false, macs},
 	{"rate", TP_EFFECT_LIVE, false, interface_rate},
 	{"source_mac_check", TP_EFFECT_LIVE, false, source_mac_check},
 	{"socket", TP_EFFECT_REPLACE, true, socket},
@@ -351,11 +455,16 @@ static const struct tp_object_field interfaces[] = {
 #define FIELDS(TABLE) TABLE, sizeof(TABLE) / sizeof((TABLE)[0])
 
 const struct tp_object_table tp_object_tables[TP_OBJECT_KINDS] = {
-	[TP_OBJECT_DATAPLANE] = {"dataplane", once, no_name, NULL, FIELDS(dataplane)},
-	[TP_OBJECT_TARIFF] = {"tariff", once, no_name, NULL, FIELDS(tariff)},
-	[TP_OBJECT_BILLING] = {"billing", once, no_name, NULL, FIELDS(billing)},
-	[TP_OBJECT_CLASS] = {"class", class_count, class_name, NULL, FIELDS(classes)},
-	[TP_OBJECT_TENANT] = {"tenant", tenant_count, tenant_name, NULL, FIELDS(tenants)},
-	[TP_OBJECT_INTERFACE] = {"interface", interface_count, interface_name, interface_tenant,
-		FIELDS(interfaces)},
+	[TP_OBJECT_DATAPLANE] = {"dataplane", TP_EFFECT_LIVE, once, no_name, NULL,
+		FIELDS(dataplane)},
+	[TP_OBJECT_TARIFF] = {"tariff", TP_EFFECT_LIVE, once, no_name, NULL, FIELDS(tariff)},
+	[TP_OBJECT_BILLING] = {"billing", TP_EFFECT_LIVE, once, no_name, NULL, FIELDS(billing)},
+	[TP_OBJECT_CLASS] = {"class", TP_EFFECT_LIVE, class_count, class_name, NULL,
+		FIELDS(classes)},
+	[TP_OBJECT_UPLINK] = {"uplink", TP_EFFECT_RESTART, uplink_count, uplink_name, NULL,
+		FIELDS(uplinks)},
+	[TP_OBJECT_TENANT] = {"tenant", TP_EFFECT_LIVE, tenant_count, tenant_name, NULL,
+		FIELDS(tenants)},
+	[TP_OBJECT_INTERFACE] = {"interface", TP_EFFECT_LIVE, interface_count, interface_name,
+		interface_tenant, FIELDS(interfaces)},
 };

@@ -135,13 +135,21 @@ static int share(struct tp_appliance *appliance, uint32_t tenant)
 	return 0;
 }
 
+static bool limits_floods(const struct tp_snapshot *snapshot)
+{
+	for (uint32_t i = 0; i < snapshot->class_count; i++)
+		if (tp_shaped(&snapshot->classes[i].flood))
+			return true;
+	return false;
+}
+
 /* What a rate has left is known to one worker. */
 static bool stays_together(const struct tp_port *port)
 {
 	const struct tp_snapshot *snapshot =
 		atomic_load_explicit(&port->appliance->dataplane->snapshot, memory_order_relaxed);
 
-	return tp_shaped(&snapshot->interfaces[port->place].shape);
+	return tp_shaped(&snapshot->interfaces[port->place].shape) || limits_floods(snapshot);
 }
 
 /* --- The same rings, anew --- */

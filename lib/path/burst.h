@@ -49,6 +49,7 @@ struct tp_sizes {
 struct tp_cached_mac {
 	uint64_t key;
 	uint32_t interface;
+	uint32_t place; /* of tp_learned, or TP_NO_PLACE */
 };
 
 struct tp_burst {

@@ -63,7 +63,8 @@ int tp_hot_open(struct tp_hot *hot, const struct tp_dataplane_settings *settings
 		return 0;
 	tp_hot_close(hot);
 	return tp_error_set(error, ENOMEM,
-		"hot-context cache: %u entries are more than the EAL's heap has room for",
+		"hot-context cache: %u entries are more than the EAL's heap has room for; give "
+		"it more with -m MEGABYTES before --",
 		2 * room);
 }
 

@@ -81,9 +81,10 @@ static enum answer ask(struct tp_worker *worker, const struct visit *visit)
 	struct tp_ring_pair *ring = visit->ring;
 
 	tp_latency_see(ring, tp_hot_available(visit->entry), worker->now);
-	if (TP_UNLIKELY(ring->queues) && !visit->class->drop_when_full &&
+	if (TP_UNLIKELY(ring->queues) &&
 		tp_turn_waits(&worker->turns, ring, visit->class->bid, ring->blocked_at,
-			worker->scheduler.sweep)) {
+			worker->scheduler.sweep) &&
+		tp_turn_may_wait(worker, ring, visit->class)) {
 		tp_scheduler_pass(&worker->scheduler, ring, visit->class->weight);
 		return HOLDS;
 	}

@@ -129,10 +129,13 @@ static void each_field_of_a_class_is_told(void **state)
 		"~ class gold pinned false -> true;");
 	expect(CLASS("'bid':2"), CLASS("'bid':2,'rate':'1500Mbit/s','burst':'2ms'"),
 		"~ class gold rate none -> 1500Mbit/s, burst 2ms;");
-	expect(CLASS("'bid':2,'rate':'10kpps'"), CLASS("'bid':2,'rate':'10Mbit/s','rate_layer':1"),
+	expect(CLASS("'bid':2,'rate':'10kpps'"),
+		CLASS("'bid':2,'rate':'10Mbit/s','rate_layer':'l1'"),
 		"~ class gold rate 10kpps -> 10Mbit/s, layer 1;");
 	expect(CLASS("'bid':2"), CLASS("'bid':2,'on_full':'drop'"),
 		"~ class gold on_full hold 1ms -> drop;");
+	expect(CLASS("'bid':2"), CLASS("'bid':2,'flood_rate':'10kpps'"),
+		"~ class gold flood_rate none -> 10kpps;");
 	expect(CLASS("'bid':2,'on_full':'drop'"), CLASS("'bid':2,'on_full':{'hold':'1s'}"),
 		"~ class gold on_full drop -> hold 1s;");
 }
@@ -142,7 +145,16 @@ static void each_field_of_a_class_is_told(void **state)
 static void each_field_of_a_tenant_is_told(void **state)
 {
 	(void)state;
-	expect(TENANT(""), TENANT("'mac_learning':true"), "~ tenant a mac_learning false -> true;");
+	expect(TENANT(""), TENANT("'mac_learning':true"),
+		"~ tenant a mac_learning off -> age 300s, per interface 64;");
+	expect(TENANT("'mac_learning':true"), TENANT("'mac_learning':{'per_tenant':7}"),
+		"~ tenant a mac_learning age 300s, per interface 64 -> age 300s, per interface 64, "
+		"per tenant 7;");
+	/* no more is told of it when an interface comes */
+	expect("{'classes':{" CLASSES "},'tenants':{'acme':{'mac_learning':true}}}",
+		"{'classes':{" CLASSES
+		"},'tenants':{'acme':{'mac_learning':true,'interfaces':{" VM("1") "}}}}",
+		"+ interface acme/vm1;");
 	expect(TENANT(""), TENANT("'unknown_unicast':'flood'"),
 		"~ tenant a unknown_unicast drop -> flood;");
 	expect(TENANT("'budget':{'credits_per_second':7,'burst':8}"), TENANT(""),
@@ -160,6 +172,9 @@ static void each_field_of_an_interface_is_told(void **state)
 	expect(INTERFACE(PLAIN),
 		INTERFACE("'mac':'02:00:00:00:00:02','class':'gold','socket':'/a'"),
 		"~ interface acme/vm mac 02:00:00:00:00:01 -> 02:00:00:00:00:02;");
+	expect(INTERFACE(PLAIN),
+		INTERFACE(PLAIN ",'macs':['02:00:00:00:00:03','02:00:00:00:00:04']"),
+		"~ interface acme/vm macs none -> 02:00:00:00:00:03 02:00:00:00:00:04;");
 	expect(INTERFACE(PLAIN), INTERFACE(PLAIN ",'rate':'1Gbit/s'"),
 		"~ interface acme/vm rate of its class -> 1Gbit/s;");
 	expect(INTERFACE(PLAIN), INTERFACE(PLAIN ",'source_mac_check':false"),
@@ -298,6 +313,23 @@ static void what_cannot_change_is_refused(void **state)
 	end();
 }
 
+static void uplinks_are_told(void **state)
+{
+	struct tp_error error = {""};
+
+	(void)state;
+	expect("{'uplinks':{'wan':{'device':'net_null0'}},'classes':{" GOLD "},'tenants':{'a':{}}}",
+		"{'uplinks':{'wan':{'device':'net_null0','mtu':9000}},'classes':{" GOLD
+		"},'tenants':{'a':{'network':{'uplink':'wan','vlan':7}}}}",
+		"~ uplink wan mtu 1500 -> 9000;~ tenant a network none -> wan, VLAN 7;");
+	compare("{'uplinks':{'wan':{'device':'net_null0'}},'classes':{" GOLD
+		"},'tenants':{'a':{}}}",
+		"{'classes':{" GOLD "},'tenants':{'a':{}}}");
+	assert_int_equal(tp_diff_check(diff, &error), -EBUSY);
+	assert_non_null(strstr(error.text, "uplink wan cannot go while the appliance runs"));
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -313,6 +345,7 @@ int main(void)
 		cmocka_unit_test(places_are_used_again),
 		cmocka_unit_test(more_classes_than_places_are_refused),
 		cmocka_unit_test(what_cannot_change_is_refused),
+		cmocka_unit_test(uplinks_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

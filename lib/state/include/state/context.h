@@ -48,6 +48,7 @@ struct tp_ring_pair {
 	uint32_t swept;      /* the sweep that last found frames here */
 	uint32_t tried;      /* when its interface's rate last paid for it (path/shaper.h) */
 	uint16_t seen;       /* frames before this index were first seen at seen_at ... */
+	uint16_t hold_index; /* where the destination stood (path/hold.h) */
 	bool blocked;        /* a destination has refused its oldest frame (path/turn.h) */
 	bool queues;         /* for its turn there, or has just had it */
 } __attribute__((aligned(64)));
@@ -78,7 +79,8 @@ struct tp_context {
 	/* Several workers serve the tenant's rings: they share its destinations and counters.
 	 * control: w while nobody serves them, worker: r */
 	bool spread;
-	struct tp_bucket bucket;
+	struct tp_bucket bucket;       /* of its rate */
+	struct tp_bucket flood_bucket; /* of its class's flood_rate */
 	struct tp_ring_pair pair[];
 } __attribute__((aligned(64)));
 

@@ -33,6 +33,8 @@ struct tp_class {
 	uint32_t weight;      /* share of worker time, >= 1 */
 	bool drop_when_full;  /* do not hold at all */
 	bool pinned;          /* its interfaces are never cold */
+	/* Frames to many that each of its interfaces may send; not shaped: all. */
+	struct tp_shape flood;
 };
 
 struct tp_tenant {
@@ -48,10 +50,17 @@ struct tp_interface {
 	uint32_t tenant;
 	uint16_t class;
 	bool source_mac_check;
+	bool further_macs;     /* some of the static ones are its */
 	struct tp_shape shape; /* of its class, or its own */
 };
 
 static_assert(sizeof(struct tp_interface) <= 64, "a burst reads one cache line of it");
+
+/** A further address that leads to an interface, and that it may send from. */
+struct tp_static_mac {
+	uint64_t mac;
+	uint32_t interface;
+};
 
 struct tp_snapshot {
 	uint64_t number; /* counts publications; control: w before it is published */
@@ -66,7 +75,9 @@ struct tp_snapshot {
 	struct tp_class *classes;
 	struct tp_tenant *tenants;
 	struct tp_interface *interfaces;
-	uint32_t *members;         /* places of interfaces, tenant by tenant */
+	uint32_t *members; /* places of interfaces, tenant by tenant */
+	uint32_t static_mac_count;
+	struct tp_static_mac *static_macs;
 	struct tp_mac_table *macs; /* configured addresses */
 };
 
@@ -76,6 +87,13 @@ struct tp_snapshot {
  */
 struct tp_snapshot *tp_snapshot_new(uint32_t classes, uint32_t tenants, uint32_t interfaces,
 	int socket, struct tp_error *error);
+
+/**
+ * Make room for static MACs, to be filled in before tp_snapshot_seal.
+ * @return 0, or -ENOMEM with *error set. Threading: control thread.
+ */
+int tp_snapshot_make_static_macs(
+	struct tp_snapshot *snapshot, uint32_t count, int socket, struct tp_error *error);
 
 /**
  * Finish a filled snapshot: build its MAC table and its tenants' members; a class without a weight
