@@ -9,6 +9,18 @@
 #include "base/unix_socket.h"
 #include "control_request.h"
 
+/* Where all places are taken, a new client gets that of one who has had no use for it so long: who
+ * asks nothing, and who does not take its answer. */
+#define IDLE_MS  50
+#define STUCK_MS 500
+
+/* Until there is one, new clients wait in the order in which they came, so long at most. */
+#define FULL_MS       2000
+#define FULL_AGAIN_MS 10
+
+/* More would be a long queue of clients that may have left; fewer, a matter of luck to get in. */
+#define BACKLOG 64
+
 /* How long to leave new clients waiting when the process has no descriptor for them. */
 #define PAUSE_MS 200
 
@@ -41,6 +53,7 @@ struct tp_control_socket {
 	struct stat socket_file; /* that is ours */
 	struct tp_watch watch;
 	struct tp_timer pause;
+	uint64_t full_ms; /* since when new clients have waited for a place; 0: they do not */
 	struct client *clients[TP_CONTROL_CLIENTS_MAX]; /* NULL: free */
 	struct client *handled; /* whose request is being handled, NULL: none */
 	uint64_t promises;      /* given so far */
@@ -297,6 +310,39 @@ static struct client **free_place(struct tp_control_socket *control)
 	return NULL;
 }
 
+/* Its patience began when it came, or when its last answer was made or taken. */
+static bool has_no_use(struct client *client, uint64_t now)
+{
+	uint64_t patience = client->control->settings.patience_ms;
+	uint64_t idle = now + patience - client->patience.deadline_ms;
+
+	if (client->promise != 0)
+		return false;
+	if (client->answer != NULL)
+		return idle >= STUCK_MS;
+	return line_length(client) == 0 && idle >= IDLE_MS;
+}
+
+/* @return the place of the one that has waited longest, free now; NULL: all have a use for theirs.
+ */
+static struct client **make_place(struct tp_control_socket *control)
+{
+	struct client **found = NULL;
+	uint64_t now = tp_loop_now_ms();
+
+	for (unsigned i = 0; i < TP_CONTROL_CLIENTS_MAX; i++) {
+		struct client **place = &control->clients[i];
+
+		if (has_no_use(*place, now) &&
+			(found == NULL ||
+				(*place)->patience.deadline_ms < (*found)->patience.deadline_ms))
+			found = place;
+	}
+	if (found != NULL)
+		end_client(*found);
+	return found;
+}
+
 static int start_client(struct tp_control_socket *control, struct client **place, int fd)
 {
 	struct client *client = calloc(1, sizeof(*client));
@@ -331,9 +377,9 @@ static void turn_away(int fd, const char *reason)
 	close(fd);
 }
 
-static void pause_listening(struct tp_control_socket *control)
+static void pause_listening(struct tp_control_socket *control, uint64_t ms)
 {
-	if (tp_loop_arm(control->loop, &control->pause, PAUSE_MS) == 0)
+	if (tp_loop_arm(control->loop, &control->pause, ms) == 0)
 		tp_loop_unwatch(control->loop, &control->watch);
 }
 
@@ -345,16 +391,36 @@ static void pause_is_over(struct tp_timer *timer)
 		tp_loop_arm(control->loop, &control->pause, PAUSE_MS);
 }
 
+/* @return false: they have waited long enough. */
+static bool wait_for_place(struct tp_control_socket *control)
+{
+	uint64_t now = tp_loop_now_ms();
+
+	if (control->full_ms == 0)
+		control->full_ms = now;
+	if (now - control->full_ms >= FULL_MS)
+		return false;
+	pause_listening(control, FULL_AGAIN_MS);
+	return true;
+}
+
 /* One a step: the loop comes again while more wait. */
 static void listener_ready(struct tp_watch *watch, uint32_t events)
 {
 	struct tp_control_socket *control = tp_container_of(watch, struct tp_control_socket, watch);
 	struct client **place = free_place(control);
-	int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd;
 
 	(void)events;
+	if (place == NULL)
+		place = make_place(control);
+	if (place == NULL && wait_for_place(control))
+		return;
+	if (place != NULL)
+		control->full_ms = 0;
+	fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
-		pause_listening(control);
+		pause_listening(control, PAUSE_MS);
 	if (fd < 0)
 		return;
 	if (place == NULL)
@@ -372,7 +438,7 @@ static void stop_listening(struct tp_control_socket *control)
 static int start(struct tp_control_socket *control, struct tp_error *error)
 {
 	const char *path = control->settings.path;
-	const struct tp_unix_listen how = {.backlog = TP_CONTROL_CLIENTS_MAX, .mode = 0600};
+	const struct tp_unix_listen how = {.backlog = BACKLOG, .mode = 0600};
 	int fd = tp_unix_listen(path, &how, &control->socket_file, error);
 	int result;
 

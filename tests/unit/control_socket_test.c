@@ -224,15 +224,81 @@ static void a_flood_takes_turns_with_others(void **state)
 	close(other);
 }
 
+static void run_for(uint64_t ms)
+{
+	uint64_t end = tp_loop_now_ms() + ms;
+
+	while (tp_loop_now_ms() < end)
+		tp_loop_step(loop, 5);
+}
+
+/* All places are taken, by clients that have said this. */
+static void take_all_places(int clients[TP_CONTROL_CLIENTS_MAX], const char *said)
+{
+	for (unsigned i = 0; i < TP_CONTROL_CLIENTS_MAX; i++) {
+		clients[i] = dial();
+		run();
+		say(clients[i], said);
+	}
+	assert_int_equal(tp_control_clients(control), TP_CONTROL_CLIENTS_MAX);
+}
+
+static void is_served(void)
+{
+	int fd = dial();
+
+	say(fd, "{\"command\":\"echo\",\"what\":1}\n");
+	hears(fd, "{\"ok\":true,\"result\":1}\n");
+	close(fd);
+	run();
+}
+
+/* Half a request is none. */
+static void who_asks_nothing_makes_place(void **state)
+{
+	int clients[TP_CONTROL_CLIENTS_MAX];
+	unsigned gone = 0;
+
+	(void)state;
+	take_all_places(clients, "{\"command\":");
+	run_for(150);
+	say(clients[0], "\"echo\",\"what\":1}\n");
+	is_served();
+	is_served();
+	for (unsigned i = 0; i < TP_CONTROL_CLIENTS_MAX; i++)
+		gone += hung_up(clients[i]);
+	assert_int_equal(gone, 1); /* the second found the place that the first had left */
+	assert_false(hung_up(clients[0]));
+	for (unsigned i = 0; i < TP_CONTROL_CLIENTS_MAX; i++)
+		close(clients[i]);
+	run();
+}
+
+static void who_takes_no_answer_makes_place_later(void **state)
+{
+	int clients[TP_CONTROL_CLIENTS_MAX];
+	int waiting;
+
+	(void)state;
+	take_all_places(clients, "{\"command\":\"big\"}\n");
+	waiting = dial();
+	say(waiting, "{\"command\":\"echo\",\"what\":1}\n");
+	run_for(700);
+	hears(waiting, "{\"ok\":true,\"result\":1}\n");
+	close(waiting);
+	for (unsigned i = 0; i < TP_CONTROL_CLIENTS_MAX; i++)
+		close(clients[i]);
+	run();
+}
+
 static void the_33rd_client_is_turned_away(void **state)
 {
 	int clients[TP_CONTROL_CLIENTS_MAX + 1];
 
 	(void)state;
-	for (unsigned i = 0; i <= TP_CONTROL_CLIENTS_MAX; i++) {
-		clients[i] = dial();
-		run();
-	}
+	take_all_places(clients, "{\"command\":\"promise\"}\n");
+	clients[TP_CONTROL_CLIENTS_MAX] = dial();
+	run_for(2100);
 	hears(clients[TP_CONTROL_CLIENTS_MAX], "{\"ok\":false,\"error\":\"32 clients are");
 	assert_true(hung_up(clients[TP_CONTROL_CLIENTS_MAX]));
 	close(clients[TP_CONTROL_CLIENTS_MAX]);
@@ -245,14 +311,6 @@ static void the_33rd_client_is_turned_away(void **state)
 		close(clients[i]);
 	run();
 	assert_int_equal(tp_control_clients(control), 0);
-}
-
-static void run_for(uint64_t ms)
-{
-	uint64_t end = tp_loop_now_ms() + ms;
-
-	while (tp_loop_now_ms() < end)
-		tp_loop_step(loop, 5);
 }
 
 static void patience_ends(void **state)
@@ -331,6 +389,8 @@ int main(void)
 		WITH_SERVER(who_does_not_read_gets_no_more_answers_made),
 		WITH_SERVER(a_slow_reader_gets_all_while_others_are_served),
 		WITH_SERVER(a_flood_takes_turns_with_others),
+		WITH_SERVER(who_asks_nothing_makes_place),
+		WITH_SERVER(who_takes_no_answer_makes_place_later),
 		WITH_SERVER(the_33rd_client_is_turned_away),
 		cmocka_unit_test_setup_teardown(patience_ends, open_hasty, close_server),
 		WITH_SERVER(who_speaks_and_leaves_is_heard),

@@ -16,7 +16,10 @@
  * What a client can cost is bounded: 32 clients, 64 KiB a request, one answer waiting for each, one
  * request a client and step of the loop. Two at a time may have a longer request, of at most 32
  * MiB: a configuration. A client that has not finished its request, or not taken its answer, 10 s
- * after its last one was done is ended.
+ * after its last one was done is ended. Where all 32 are there, a new one takes the place of one
+ * that has asked nothing for 50 ms, or not taken its answer for 500 ms, the longest of them first.
+ * While there is none new ones wait in the order in which they came; after 2 s they are told to try
+ * again.
  *
  * An answer that takes longer than a step of the loop may is promised (tp_control_promise) and kept
  * later; until then nothing more is read from its client.
