@@ -22,7 +22,7 @@ EVERYTHING = {
             "interfaces": {
                 "x": {"mac": "02:00:00:00:00:01", "class": "a", "socket": "/s/x", "mode": "client", "queue_pairs": 8,
                       "source_mac_check": False},
-                "y": {"count": 3, "mac": "02:00:00:00:ff:fe", "class": "b", "socket": "/s/%d.y", "rate": "100kpps"},
+                "y": {"count": 3, "mac": "02:00:00:00:ff:fe", "class": "b", "socket": "/s/%d.y", "rate": "1Gbit/s"},
             },
         },
         "u": {"interfaces": {"x": {"mac": "02:00:00:00:00:01", "class": "c", "socket": "/u/x", "rate": "1Gbit/s",
