@@ -279,11 +279,19 @@ static void step_event(struct front_end *front_end, struct input *input)
 	}
 }
 
+static void check_memory(const struct front_end *front_end)
+{
+	const struct tp_guest_memory *memory = tp_vhost_memory(front_end->owner.endpoint);
+
+	EXPECT(memory == NULL || memory->count <= TP_GUEST_REGIONS_MAX);
+}
+
 static void step(struct input *input)
 {
 	uint8_t what = input_u8(input);
 	struct front_end *front_end = &front_ends[what >> 3 & 1];
 
+	check_memory(front_end);
 	switch (what & 7) {
 	case 0:
 	case 1:

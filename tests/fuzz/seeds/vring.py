@@ -109,6 +109,7 @@ def source_seeds():
         describe(0, BUFFERS, 4, NEXT, 1), describe(1, BUFFERS + 100, 8, NEXT, 2, post=False),
         describe(2, BUFFERS + 200, 60, NEXT, 3, post=False), describe(3, 0x8000, 30, post=False)), take(1))
     yield "loop", ring(SOURCE, guest(describe(0, BUFFERS, 100, NEXT, 0), describe(1, BUFFERS, 4, NEXT, 1)), take(2))
+    yield "next_behind_the_table", ring(SOURCE, guest(describe(0, 0x8000, 100, NEXT, 16)), take(1), what=AT_ENDS)
     yield "loop_over_all", ring(SOURCE, guest(fill(0, 16, 0, BUFFERS, 100, NEXT)), take(16))
     yield "indirect", ring(SOURCE, guest(
         indirect_table(BUFFERS + 1, (BUFFERS + 600, 50, NEXT, 1), (BUFFERS + 700, 50, NEXT, 2), (0x8000, 50)),
