@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #define SLICE         4096  /* accounts read at a time */
 #define SLICE_MS      10    /* between two slices */
 #define TELL_AGAIN_MS 60000 /* trouble that lasts is told again after this */
+#define CALM_MS       2000  /* without trouble for that long, trouble is over */
 #define LATE_MS       1000  /* an interval that ends no later than this ends on time */
 
 /* --- reading accounts ------------------------------------------------------------------------ */
@@ -94,17 +96,19 @@ static void write_record(struct tp_errand *errand)
 	if (!writing->whole) {
 		writing->result =
 			tp_ledger_renew_current(writing->files, &writing->record, &writing->error);
+		writing->kept = writing->result == 0;
 		return;
 	}
 	writing->result = tp_ledger_append(writing->files, &writing->record, &writing->error);
-	if (writing->result < 0)
-		tp_ledger_renew_current(writing->files, &writing->record, NULL);
+	writing->kept = writing->result < 0 &&
+			tp_ledger_renew_current(writing->files, &writing->record, NULL) == 0;
 }
 
 static void tell_of_trouble(struct tp_ledger *ledger, const struct tp_error *error)
 {
 	uint64_t now = tp_loop_now_ms();
 
+	ledger->failed_ms = now;
 	if (ledger->told_ms != 0 && now - ledger->told_ms < TELL_AGAIN_MS)
 		return;
 	tp_log(TP_LOG_WARNING,
@@ -113,10 +117,12 @@ static void tell_of_trouble(struct tp_ledger *ledger, const struct tp_error *err
 	ledger->told_ms = now;
 }
 
+/* One file may have room where another has none: what succeeds now may fail the next moment. */
 static void tell_of_success(struct tp_ledger *ledger)
 {
-	if (ledger->told_ms != 0)
-		tp_log(TP_LOG_INFO, "billing: %s: written again", ledger->files.path);
+	if (ledger->told_ms == 0 || tp_loop_now_ms() - ledger->failed_ms < CALM_MS)
+		return;
+	tp_log(TP_LOG_INFO, "billing: %s: written again", ledger->files.path);
 	ledger->told_ms = 0;
 }
 
@@ -135,12 +141,30 @@ static void settle(struct tp_ledger *ledger)
 	}
 	ledger->begin = writing->next_begin;
 	ledger->number++;
+	ledger->kept = (struct tp_amounts){0};
+	ledger->kept_end = 0;
+}
+
+static struct tp_amounts total(const struct tp_record *record)
+{
+	struct tp_amounts sum = {0};
+
+	for (size_t i = 0; i < record->count; i++) {
+		sum.sixteenths += record->charges[i].sixteenths;
+		sum.frames += record->charges[i].frames;
+		sum.bytes += record->charges[i].bytes;
+	}
+	return sum;
 }
 
 static void finish_writing(struct tp_ledger *ledger)
 {
 	struct tp_writing *writing = &ledger->writing;
 
+	if (writing->kept) {
+		ledger->kept = total(&writing->record);
+		ledger->kept_end = writing->record.end;
+	}
 	if (writing->result < 0) {
 		ledger->moved = true;
 		tell_of_trouble(ledger, &writing->error);
@@ -208,6 +232,8 @@ static void look(struct tp_ledger *ledger)
 
 	if (ledger->writing.errand.running)
 		return;
+	if (!ledger->moved) /* nothing waits for room */
+		tell_of_success(ledger);
 	if (over && count_charged(ledger) == 0 && ledger->files.unfolded == 0)
 		ledger->begin = end;
 	else if (over)
@@ -314,6 +340,28 @@ struct tp_ledger *tp_ledger_open(const struct tp_ledger_settings *settings, stru
 	return NULL;
 }
 
+/* The end of the last interval found no room. */
+static void tell_of_the_end(const struct tp_ledger *ledger)
+{
+	const struct tp_writing *writing = &ledger->writing;
+	struct tp_amounts sum = total(&writing->record);
+	char since[TP_MOMENT_SIZE];
+
+	if (writing->kept) {
+		tp_log(TP_LOG_ERROR,
+			"billing: %s; what the last interval charged is in the current file: the "
+			"next start bills it",
+			writing->error.text);
+		return;
+	}
+	tp_moment_format(ledger->kept_end != 0 ? ledger->kept_end : ledger->begin, since);
+	tp_log(TP_LOG_ERROR,
+		"billing: %s; lost is what was charged since %s: %.2f credits, %" PRIu64
+		" frames, %" PRIu64 " bytes",
+		writing->error.text, since, (double)(sum.sixteenths - ledger->kept.sixteenths) / 16,
+		sum.frames - ledger->kept.frames, sum.bytes - ledger->kept.bytes);
+}
+
 /* In this thread, for there is nobody left to wait for it. */
 static void write_the_rest(struct tp_ledger *ledger)
 {
@@ -325,10 +373,7 @@ static void write_the_rest(struct tp_ledger *ledger)
 		return;
 	write_record(&writing->errand);
 	if (writing->result < 0)
-		tp_log(TP_LOG_ERROR,
-			"billing: %s; what the last interval charged is in the current file, "
-			"unless that had no room either",
-			writing->error.text);
+		tell_of_the_end(ledger);
 	tp_record_clear(&writing->record);
 	free(writing->accounts);
 }
