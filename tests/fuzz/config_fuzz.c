@@ -42,6 +42,19 @@ static void check_interface(const struct tp_config *config, uint32_t i)
 	check_rate(&interface->rate);
 }
 
+#define COMPARED 64 /* of a tenant's interfaces, each with each before it */
+
+static void check_differs(const struct tp_config *config, uint32_t first, uint32_t number)
+{
+	const struct tp_interface_config *interface = &config->interfaces[first + number];
+
+	for (uint32_t i = number > COMPARED ? number - COMPARED : 0; i < number; i++) {
+		EXPECT(memcmp(config->interfaces[first + i].mac, interface->mac, 6) != 0);
+		EXPECT(strcmp(config->interfaces[first + i].name, interface->name) != 0);
+		EXPECT(strcmp(config->interfaces[first + i].socket, interface->socket) != 0);
+	}
+}
+
 /* Interfaces of a tenant are consecutive, and differ from each other. */
 static void check_tenants(const struct tp_config *config)
 {
@@ -56,8 +69,7 @@ static void check_tenants(const struct tp_config *config)
 			EXPECT(next < config->interface_count);
 			EXPECT(config->interfaces[next].tenant_index == i);
 			check_interface(config, next);
-			EXPECT(n == 0 || memcmp(config->interfaces[next - 1].mac,
-						 config->interfaces[next].mac, 6) != 0);
+			check_differs(config, tenant->first_interface, n);
 		}
 	}
 	EXPECT(next == config->interface_count && next <= TP_CONFIG_INTERFACES_MAX);

@@ -19,6 +19,7 @@ TARGETS = {
     "vhost_message": vhost.seeds,
     "vring": vring.seeds,
     "vring_race": vring.race_seeds,
+    "vring_between": vring.between_seeds,
     "classify": frames.classify_seeds,
     "received_frame": frames.received_seeds,
     "config": texts.config_seeds,

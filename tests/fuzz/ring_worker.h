@@ -12,7 +12,7 @@ struct ring_worker {
 	struct ring_guest guest;
 	struct tp_vring ring;
 	uint16_t baton[256];
-	bool racing;  /* the guest runs in a thread of its own */
+	bool racing;  /* the guest does not wait for its turn */
 	bool started; /* the ring */
 };
 
@@ -41,3 +41,11 @@ void destination_step(struct ring_worker *worker, struct input *input);
 /** Finish what is open; `shared`: whether many workers may write to it from now on. */
 void destination_settle(struct ring_worker *worker);
 void destination_share(struct ring_worker *worker, bool shared);
+
+/**
+ * Let a guest take steps while a worker runs, again and again: ring_thread.c, ring_between.c.
+ * @param run    goes through the worker's steps
+ * @param input  the worker's steps
+ */
+void worker_race(const struct ring_guest *guest, struct input steps,
+	void (*run)(struct input *input), struct input input);

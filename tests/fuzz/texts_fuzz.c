@@ -26,6 +26,19 @@ static void check_refused(int result, const struct tp_error *error)
 	EXPECT(result < 0 && error->text[0] != '\0');
 }
 
+/* The value as a floating-point number would have it. */
+static long double about(const char *text, const struct tp_unit_family *family)
+{
+	char *end;
+	long double number = strtold(text, &end);
+
+	end += *end == ' ';
+	for (const struct tp_unit *unit = family->units; unit->name != NULL; unit++)
+		if (strcmp(unit->name, end) == 0)
+			return number * unit->factor;
+	return -1;
+}
+
 static void try_units(const char *text, const struct tp_unit_family *family)
 {
 	struct tp_error error = {""};
@@ -38,6 +51,7 @@ static void try_units(const char *text, const struct tp_unit_family *family)
 		return;
 	}
 	EXPECT(tp_units_match(text, family));
+	EXPECT(fabsl(about(text, family) - value) <= 1e-6L * value);
 	snprintf(smallest, sizeof(smallest), "%" PRIu64 "%s", value, family->units[0].name);
 	EXPECT(tp_units_parse(smallest, family, &again, NULL) == 0 && again == value);
 }

@@ -57,6 +57,9 @@ def classify_seeds():
                 continue
             yield f"{name}_{how}", bytes([1]) + OWN + frame(data, cuts)
     yield "several", bytes([0]) + OWN + b"".join(frame(data, [20, 20, 20]) for _, data in list(frames())[:4])
+    yield "group_source_unchecked", bytes([0]) + OWN + frame(dict(frames())["group_source"], [64])
+    yield "forged_unchecked", bytes([0]) + OWN + frame(dict(frames())["forged"], [64])
+    yield "thirteen", bytes([0]) + OWN + frame(bytes(13), [6, 7])
     yield "dropped_before", bytes([1]) + OWN + bytes([0x83]) + frame(bytes(30), [20])
 
 

@@ -22,7 +22,7 @@ EVERYTHING = {
             "interfaces": {
                 "x": {"mac": "02:00:00:00:00:01", "class": "a", "socket": "/s/x", "mode": "client", "queue_pairs": 8,
                       "source_mac_check": False},
-                "y": {"count": 3, "mac": "02:00:00:00:ff:fe", "class": "b", "socket": "/s/%d.y", "rate": "100kpps"},
+                "y": {"count": 3, "mac": "02:00:00:00:ff:fe", "class": "b", "socket": "/s/%d.y", "rate": "1Gbit/s"},
             },
         },
         "u": {"interfaces": {"x": {"mac": "02:00:00:00:00:01", "class": "c", "socket": "/u/x", "rate": "1Gbit/s",
@@ -145,7 +145,7 @@ def ledger_seeds():
 def text_seeds():
     for number, text in enumerate((
             "2Gbit/s", "12.5 Mbit/s", "1000kpps", "100us", "1.5ms", "0s", "64KiB", "1.5MiB", "18446744073709551615B",
-            "18446744073709551616ns", "1.", ".5s", "0.1B", "0.000000001s", "2 parsec", "5", "2026-11-03",
+            "18446744073709551616ns", "99999999Tbit/s", "1.", ".5s", "0.1B", "0.000000001s", "2 parsec", "5", "2026-11-03",
             "2026-11-03T14:30:05.250Z", "2024-02-29 23:59", "2026-02-29", "-90s", "-7d", "-999999999999d",
             "9999-12-31T23:59:59.999Z", "64", "64,128,1024", "60-9018", "imix", "1,1,1,1,1,1,1,60,1", "full", "none",
             "1Mpps/total", "10Gbit/s/device", "1e400pps", "on-off:10ms,1s", "poisson", "random:zipf", "random:zipf:1.1",

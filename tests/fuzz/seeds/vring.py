@@ -109,6 +109,7 @@ def source_seeds():
         describe(0, BUFFERS, 4, NEXT, 1), describe(1, BUFFERS + 100, 8, NEXT, 2, post=False),
         describe(2, BUFFERS + 200, 60, NEXT, 3, post=False), describe(3, 0x8000, 30, post=False)), take(1))
     yield "loop", ring(SOURCE, guest(describe(0, BUFFERS, 100, NEXT, 0), describe(1, BUFFERS, 4, NEXT, 1)), take(2))
+    yield "next_behind_the_table", ring(SOURCE, guest(describe(0, 0x8000, 100, NEXT, 16)), take(1), what=AT_ENDS)
     yield "loop_over_all", ring(SOURCE, guest(fill(0, 16, 0, BUFFERS, 100, NEXT)), take(16))
     yield "indirect", ring(SOURCE, guest(
         indirect_table(BUFFERS + 1, (BUFFERS + 600, 50, NEXT, 1), (BUFFERS + 700, 50, NEXT, 2), (0x8000, 50)),
@@ -206,12 +207,22 @@ def seeds():
             yield f"{kind}_{name}", data
 
 
-def race(role, guest_steps, worker_steps, **rest):
+def race(role, theirs, worker_steps, **rest):
     """The guest's steps come first; how many 256ths of all they are, rounded up."""
-    theirs, ours = b"".join(guest_steps), b"".join(worker_steps)
+    ours = b"".join(worker_steps)
     size = len(theirs) + len(ours)
     part = next(part for part in range(256) if size * part // 256 >= len(theirs))
     return ring(role, bytes([part]), theirs, ours[size * part // 256 - len(theirs):], **rest)
+
+
+def thread(role, guest_steps, worker_steps, **rest):
+    return race(role, b"".join(guest_steps), worker_steps, **rest)
+
+
+def between(role, first, guest_steps, worker_steps, **rest):
+    """Steps of the guest before the worker's first, and then (reads in between, step)."""
+    return race(role, bytes([len(first)]) + b"".join(first)
+                + b"".join(bytes([gap]) + one for gap, one in guest_steps), worker_steps, **rest)
 
 
 def race_seeds():
@@ -220,15 +231,38 @@ def race_seeds():
                describe(2, BUFFERS, 13, WRITE | NEXT, 3, post=False)]
     table = [indirect_table(BUFFERS, (BUFFERS + 600, 50, NEXT, 1), (0x8000, 50)), describe(0, BUFFERS, 32, INDIRECT),
              indirect_table(BUFFERS, (0xE003, 0xFFFF, NEXT, 7), (0x8000, 50, INDIRECT))]
-    yield "frames", race(SOURCE, frames, [take(64), take(8), take(8, 2)] * 4)
-    yield "index", race(SOURCE, frames + [move_index(3), move_index(-2), entry(0, 99), entry(0, 1)], [take(16)] * 6)
-    yield "indirect", race(SOURCE, table, [take(8)] * 6, what=INDIRECT_FEATURE)
-    yield "chains", race(SOURCE, [fill(0, 16, 16, BUFFERS, 20, NEXT), describe(3, BUFFERS, 20, 0, 0, post=False)], [take(64)] * 6)
-    yield "buffers", race(DESTINATION, buffers, [attempt(60, 300), finish(), attempt(1500), finish()] * 3, what=MERGEABLE)
-    yield "buffers_one_each", race(DESTINATION, buffers, [attempt(60, 60, 60), abort(60), finish()] * 3)
-    yield "indirect_buffers", race(DESTINATION, [
+    yield "frames", thread(SOURCE, frames, [take(64), take(8), take(8, 2)] * 4)
+    yield "index", thread(SOURCE, frames + [move_index(3), move_index(-2), entry(0, 99), entry(0, 1)], [take(16)] * 6)
+    yield "indirect", thread(SOURCE, table, [take(8)] * 6, what=INDIRECT_FEATURE)
+    yield "chains", thread(SOURCE, [fill(0, 16, 16, BUFFERS, 20, NEXT), describe(3, BUFFERS, 20, 0, 0, post=False)], [take(64)] * 6)
+    yield "buffers", thread(DESTINATION, buffers, [attempt(60, 300), finish(), attempt(1500), finish()] * 3, what=MERGEABLE)
+    yield "buffers_one_each", thread(DESTINATION, buffers, [attempt(60, 60, 60), abort(60), finish()] * 3)
+    yield "indirect_buffers", thread(DESTINATION, [
         indirect_table(BUFFERS, (BUFFERS + 600, 50, NEXT | WRITE, 1), (0x8000, 900, WRITE)),
         describe(0, BUFFERS, 32, INDIRECT), indirect_table(BUFFERS, (0xE003, 0xFFFF, NEXT | WRITE, 7))],
         [attempt(600), finish()] * 4, what=INDIRECT_FEATURE | MERGEABLE)
-    yield "shared", race(SHARED, buffers + [move_index(1)], [attempt(60), duel(60, 60), finish(1), finish(0)] * 3)
-    yield "used_ring", race(SOURCE, frames + [used_index(5), event_word(9), avail_flags(1)], [take(8), kicks(True)] * 4, what=EVENT)
+    yield "shared", thread(SHARED, buffers + [move_index(1)], [attempt(60), duel(60, 60), finish(1), finish(0)] * 3)
+    yield "used_ring", thread(SOURCE, frames + [used_index(5), event_word(9), avail_flags(1)], [take(8), kicks(True)] * 4, what=EVENT)
+
+
+def between_seeds():
+    good = describe(0, BUFFERS, 72)
+    for gap in range(6):
+        yield f"length_{gap}", between(SOURCE, [good], [
+            (gap, describe(0, 0x7FF0, 0xFDFF)), (0, describe(0, 0x7FF0, 14))], [take(8), take(8)])
+    yield "head", between(SOURCE, [good], [(1, entry(0, 0xFFFF)), (1, entry(1, 7)), (0, move_index(9))], [take(8)] * 3)
+    yield "chain", between(SOURCE, [describe(0, BUFFERS, 4, NEXT, 1), describe(1, BUFFERS, 70, post=False)], [
+        (3, describe(1, 0xE002, 0xFFFF, NEXT, 1, post=False)), (2, describe(0, BUFFERS, 4, NEXT, 255))], [take(8)] * 3)
+    yield "indirect", between(SOURCE, [
+        indirect_table(BUFFERS, (BUFFERS + 600, 50, NEXT, 1), (0x8000, 50)), describe(0, BUFFERS, 32, INDIRECT)], [
+            (3, describe(0, 0xBFF8, 0xFEFF, INDIRECT)), (0, indirect_table(BUFFERS, (0xE003, 0xFFFF, NEXT, 7)))],
+        [take(8)] * 3, what=INDIRECT_FEATURE)
+    buffers = fill(0, 16, 200, BUFFERS, 200, WRITE)
+    for gap in range(4):
+        yield f"buffer_{gap}", between(DESTINATION, [buffers], [
+            (gap + 3, describe(0, 0x7FF0, 0xFDFF, WRITE)), (0, describe(1, 0xE001, 1, WRITE))],
+            [attempt(60, 60), finish(), attempt(300), finish()], what=MERGEABLE)
+    yield "shared", between(SHARED, [buffers], [(4, entry(1, 99)), (3, move_index(-9)), (2, move_index(40))],
+                            [duel(60, 60), attempt(1500), finish(), finish(1)], what=MERGEABLE)
+    yield "used_index", between(SOURCE, [good], [(2, used_index(9)), (1, avail_flags(1)), (0, event_word(3))],
+                                [take(8), kicks(True), take(8)], what=EVENT)
