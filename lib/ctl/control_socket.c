@@ -35,9 +35,11 @@ struct client {
 	struct tp_watch watch;
 	struct tp_timer patience;
 	struct tp_control_socket *control;
-	char *request; /* TP_CONTROL_REQUEST_MAX bytes */
+	char *request;
+	size_t request_size; /* TP_CONTROL_SMALL, or more */
 	size_t request_length;
-	char *answer; /* NULL: none waits */
+	size_t looked_at; /* bytes of it in which there is no line's end */
+	char *answer;     /* NULL: none waits */
 	size_t answer_length;
 	size_t answer_sent;
 	uint64_t promise; /* of an answer; 0: none */
@@ -85,10 +87,13 @@ static int be_patient(struct client *client)
 	return tp_loop_arm(control->loop, &client->patience, control->settings.patience_ms);
 }
 
-static size_t line_length(const struct client *client)
+static size_t line_length(struct client *client)
 {
-	const char *end = memchr(client->request, '\n', client->request_length);
+	const char *end = memchr(client->request + client->looked_at, '\n',
+		client->request_length - client->looked_at);
 
+	if (end == NULL)
+		client->looked_at = client->request_length;
 	return end != NULL ? (size_t)(end - client->request) + 1 : 0;
 }
 
@@ -129,13 +134,59 @@ static int give_answer(struct client *client, char *answer)
 	return send_answer(client);
 }
 
-static int refuse_length(struct client *client)
+static int refuse_length(struct client *client, const char *reason)
 {
 	client->last = true;
-	client->request_length = 0;
-	return give_answer(client,
-		tp_control_refusal("request: found a line of more than 65536 bytes; accepted: "
-				   "shorter ones"));
+	client->request_length = client->looked_at = 0;
+	return give_answer(client, tp_control_refusal(reason));
+}
+
+static unsigned count_large(const struct tp_control_socket *control)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < TP_CONTROL_CLIENTS_MAX; i++)
+		count += control->clients[i] != NULL &&
+			 control->clients[i]->request_size > TP_CONTROL_SMALL;
+	return count;
+}
+
+/* The request is longer than there is room. */
+static int grow(struct client *client)
+{
+	char *request;
+
+	if (client->request_size >= TP_CONTROL_REQUEST_MAX)
+		return refuse_length(client,
+			"request: found a line of more than 32 MiB; accepted: shorter ones");
+	if (client->request_size == TP_CONTROL_SMALL &&
+		count_large(client->control) >= TP_CONTROL_LARGE_MAX)
+		return refuse_length(client,
+			"request: found a line of more than 65536 bytes, as two clients are "
+			"sending already; accepted: two at a time, try again");
+	request = realloc(client->request, 2 * client->request_size);
+	if (request == NULL)
+		return refuse_length(client, "request: no memory for a line of this length");
+	client->request = request;
+	client->request_size *= 2;
+	return 0;
+}
+
+/* A line is done: what follows it stands first, and nothing is kept that it needed. */
+static void shrink(struct client *client, size_t length)
+{
+	char *request;
+
+	client->request_length -= length;
+	client->looked_at = 0;
+	memmove(client->request, client->request + length, client->request_length);
+	if (client->request_length > TP_CONTROL_SMALL || client->request_size == TP_CONTROL_SMALL)
+		return;
+	request = realloc(client->request, TP_CONTROL_SMALL);
+	if (request == NULL)
+		return;
+	client->request = request;
+	client->request_size = TP_CONTROL_SMALL;
 }
 
 /* What a handler returned beside its promise is no answer. The promise may be kept already. */
@@ -155,12 +206,11 @@ static int do_line(struct client *client)
 	char *answer;
 
 	if (length == 0)
-		return client->request_length == TP_CONTROL_REQUEST_MAX ? refuse_length(client) : 0;
+		return client->request_length == client->request_size ? grow(client) : 0;
 	client->control->handled = client;
 	answer = tp_control_answer(&client->control->settings, client->request, length - 1);
 	client->control->handled = NULL;
-	client->request_length -= length;
-	memmove(client->request, client->request + length, client->request_length);
+	shrink(client, length);
 	if (client->control->promises != promises)
 		return wait_for_promise(client, answer);
 	return give_answer(client, answer);
@@ -169,7 +219,7 @@ static int do_line(struct client *client)
 static int read_more(struct client *client)
 {
 	ssize_t got = read(client->watch.fd, client->request + client->request_length,
-		TP_CONTROL_REQUEST_MAX - client->request_length);
+		client->request_size - client->request_length);
 
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
@@ -261,7 +311,7 @@ static struct client **free_place(struct tp_control_socket *control)
 }
 
 /* Its patience began when it came, or when its last answer was made or taken. */
-static bool has_no_use(const struct client *client, uint64_t now)
+static bool has_no_use(struct client *client, uint64_t now)
 {
 	uint64_t patience = client->control->settings.patience_ms;
 	uint64_t idle = now + patience - client->patience.deadline_ms;
@@ -303,7 +353,8 @@ static int start_client(struct tp_control_socket *control, struct client **place
 	client->watch = (struct tp_watch){.fd = fd, .ready = client_ready};
 	client->patience.expired = patience_is_over;
 	client->events = EPOLLIN;
-	client->request = malloc(TP_CONTROL_REQUEST_MAX);
+	client->request_size = TP_CONTROL_SMALL;
+	client->request = malloc(TP_CONTROL_SMALL);
 	if (client->request == NULL || be_patient(client) < 0 ||
 		tp_loop_watch(control->loop, &client->watch, EPOLLIN) < 0) {
 		tp_loop_disarm(control->loop, &client->patience);

@@ -38,7 +38,7 @@ LOG_AT_ONCE, LOG_A_SECOND = 5500 * 160, 25 * 160
 def can_apply():
     """Does this version replace the configuration at run time?"""
     done = subprocess.run([str(TURNPIKE), "--help"], capture_output=True, text=True, check=False)
-    return " apply " in done.stdout
+    return "apply FILE" in done.stdout
 
 
 class Crowd:
@@ -119,7 +119,7 @@ class Soak(FaultScenario):
         classes = appliance.sections["classes"]
         classes["silver"]["rate"] = chance.choice(("20Mbit/s", "50Mbit/s", "1Gbit/s"))
         classes["bronze"]["weight"] = chance.choice((1, 2, 4))
-        appliance.write()
+        appliance.write_configuration()
         self.turnpike(appliance, "apply", str(appliance.config))
         self.changes += 1
 
