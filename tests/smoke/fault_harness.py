@@ -79,9 +79,9 @@ class Neighbours:
         run = self.end()
         self.scenario.assertGreater(run["order"]["received"], 1000)
         self.scenario.expect_served(run)
-        latency = run["latency_us"]
-        self.scenario.progress(f'neighbours: {run["order"]["received"]} frames in {run["seconds"]:.1f} s, '
-                               f'none lost; us p50 {latency["p50"]:.1f} p99 {latency["p99"]:.1f}')
+        self.scenario.progress(
+            f'neighbours: {run["order"]["received"]} frames in {run["seconds"]:.1f} s, none lost; '
+            f'us p50 {run["latency_us"]["p50"]:.1f} p99 {run["latency_us"]["p99"]:.1f}')
         return run
 
 
