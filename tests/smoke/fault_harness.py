@@ -57,7 +57,7 @@ class Neighbours:
         """@param ready  called when they wait at their sockets for an appliance that connects"""
         self.scenario = scenario
         self.process = scenario.start(name, [
-            GUEST, "--socket", scenario.directory / "acme-a.sock", "--socket",
+            "nice", "-n", "5", GUEST, "--socket", scenario.directory / "acme-a.sock", "--socket",
             scenario.directory / "acme-b.sock", "--json", "--rate", rate, *more])
         if ready is not None:
             harness.wait_for("they wait", (scenario.directory / "acme-b.sock").exists)
