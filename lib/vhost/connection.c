@@ -11,6 +11,9 @@
 
 #define DEADLINE_MS 1000
 
+/* Descriptors of a front-end that may be waiting to be closed while it goes on. */
+#define CLOSING_MAX 16
+
 /* A front-end that floods gets this many messages handled before others have their turn. */
 #define MESSAGES_A_TURN 16
 
@@ -42,7 +45,7 @@ void vhost_connection_end(struct vhost_connection *connection, const char *reaso
 
 static void end_of_message(struct vhost_connection *connection)
 {
-	vhost_message_close_fds(&connection->message);
+	vhost_message_close_fds(&connection->message, connection->closer);
 	connection->received = 0;
 	tp_loop_disarm(connection->loop, &connection->deadline);
 }
@@ -90,10 +93,25 @@ static void send_reply(struct vhost_connection *connection, const struct vhost_r
 	start_deadline(connection);
 }
 
+/* Descriptors that are refused must not pile up. */
+static void end_if_closing(struct vhost_connection *connection)
+{
+	unsigned pending = tp_closer_pending(connection->closer);
+	char reason[VHOST_REASON_SIZE];
+
+	if (pending <= CLOSING_MAX)
+		return;
+	snprintf(reason, sizeof(reason),
+		"%u descriptors that it passed are not closed yet: closing them waits for somebody",
+		pending);
+	vhost_connection_end(connection, reason);
+}
+
 static void handle_message(struct vhost_connection *connection)
 {
 	struct vhost_reply reply;
 	struct tp_error error = {.text = ""};
+	unsigned passed = connection->message.fd_count;
 	enum vhost_verdict verdict;
 
 	tp_log(TP_LOG_DEBUG, "%s: %s", connection->name,
@@ -105,6 +123,8 @@ static void handle_message(struct vhost_connection *connection)
 		vhost_connection_end(connection, error.text);
 		return;
 	}
+	if (passed > 0)
+		end_if_closing(connection);
 	if (verdict == VHOST_REFUSED)
 		tp_log_limited(connection->refused, TP_LOG_WARNING, "%s: refused: %s",
 			connection->name, error.text);
@@ -113,8 +133,9 @@ static void handle_message(struct vhost_connection *connection)
 }
 
 /* Take the descriptors of one recvmsg over; all of them are in the message or closed after. */
-static int take_fds(struct vhost_message *message, struct msghdr *received)
+static int take_fds(struct vhost_connection *connection, struct msghdr *received)
 {
+	struct vhost_message *message = &connection->message;
 	bool too_many = received->msg_flags & MSG_CTRUNC;
 
 	for (struct cmsghdr *control = CMSG_FIRSTHDR(received); control != NULL;
@@ -130,7 +151,7 @@ static int take_fds(struct vhost_message *message, struct msghdr *received)
 			if (message->fd_count < VHOST_FDS_MAX) {
 				message->fds[message->fd_count++] = fd;
 			} else {
-				close(fd);
+				tp_closer_close(connection->closer, fd);
 				too_many = true;
 			}
 		}
@@ -183,8 +204,7 @@ static void end_no_data(struct vhost_connection *connection, ssize_t result)
 static bool receive_bytes(struct vhost_connection *connection)
 {
 	struct iovec part = missing_part(connection);
-	/* One more than a message may have, so that too many are told from just enough. */
-	alignas(struct cmsghdr) char control[CMSG_SPACE((VHOST_FDS_MAX + 1) * sizeof(int))];
+	alignas(struct cmsghdr) char control[CMSG_SPACE(TP_CLOSER_FDS_MAX * sizeof(int))];
 	struct msghdr received = {
 		.msg_iov = &part,
 		.msg_iovlen = 1,
@@ -200,7 +220,7 @@ static bool receive_bytes(struct vhost_connection *connection)
 		return false;
 	}
 	connection->received += (uint32_t)result;
-	if (take_fds(&connection->message, &received) < 0) {
+	if (take_fds(connection, &received) < 0) {
 		end_too_many_fds(connection);
 		return false;
 	}
@@ -297,6 +317,6 @@ void vhost_connection_close(struct vhost_connection *connection)
 	connection->reply_size = connection->reply_sent = 0;
 	connection->ending = false;
 	tp_loop_unwatch(connection->loop, &connection->watch);
-	close(connection->watch.fd);
+	tp_closer_hang_up(connection->closer, connection->watch.fd);
 	connection->watch.fd = -1;
 }

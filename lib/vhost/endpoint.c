@@ -31,6 +31,7 @@ struct tp_vhost_endpoint {
 	uint64_t reconnect_ms;
 	bool connect_failed; /* said once until a connection succeeds */
 	struct vhost_device device;
+	struct tp_closer *closer;
 	struct vhost_connection connection;
 	uint64_t connections;
 	uint64_t messages_before; /* of connection.messages when this front-end came */
@@ -109,25 +110,40 @@ static void take_front_end(struct tp_vhost_endpoint *endpoint, int fd)
 		tp_log_limited(&endpoint->refused, TP_LOG_WARNING,
 			"%s: process %d connected to %s, which has a front-end already: hung up",
 			endpoint->name, tp_unix_peer_pid(fd), endpoint->path);
-		close(fd);
+		tp_closer_hang_up(endpoint->closer, fd);
 		return;
 	}
 	result = vhost_endpoint_attach(endpoint, fd);
 	if (result < 0) {
 		tp_log_limited(&endpoint->refused, TP_LOG_ERROR,
 			"%s: front-end cannot be served: %s", endpoint->name, strerror(-result));
-		close(fd);
+		tp_closer_hang_up(endpoint->closer, fd);
 	}
 }
 
-/* Without a free descriptor the socket stays readable: look away for a while. */
-static void pause_accepting(struct tp_vhost_endpoint *endpoint, int code)
+/* The socket stays readable: look away for a while. */
+static void pause_accepting(struct tp_vhost_endpoint *endpoint, const char *reason)
 {
 	tp_log_limited(&endpoint->refused, TP_LOG_ERROR,
 		"%s: a front-end cannot be accepted on %s: %s", endpoint->name, endpoint->path,
-		strerror(code));
+		reason);
 	if (tp_loop_arm(endpoint->loop, &endpoint->retry, ACCEPT_PAUSE_MS) == 0)
 		tp_loop_rewatch(endpoint->loop, &endpoint->listen, 0);
+}
+
+/* Does the closing of what the last front-end passed wait? Then the next one does, too. Most is
+ * closed before anybody asks. */
+static bool waits_for_closing(struct tp_vhost_endpoint *endpoint)
+{
+	unsigned pending = tp_closer_pending(endpoint->closer);
+
+	if (pending == 0)
+		return false;
+	snprintf(endpoint->last_reason, sizeof(endpoint->last_reason),
+		"%u descriptors that a front-end passed are not closed yet: closing them waits for "
+		"somebody",
+		pending);
+	return true;
 }
 
 static void accept_ready(struct tp_watch *watch, uint32_t events)
@@ -137,14 +153,20 @@ static void accept_ready(struct tp_watch *watch, uint32_t events)
 
 	(void)events;
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd;
+
+		if (waits_for_closing(endpoint)) {
+			pause_accepting(endpoint, endpoint->last_reason);
+			return;
+		}
+		fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
 			take_front_end(endpoint, fd);
 		} else if (errno == EAGAIN) {
 			return;
 		} else if (errno != EINTR && errno != ECONNABORTED) {
-			pause_accepting(endpoint, errno);
+			pause_accepting(endpoint, strerror(errno));
 			return;
 		}
 	}
@@ -153,12 +175,18 @@ static void accept_ready(struct tp_watch *watch, uint32_t events)
 static void try_connect(struct tp_vhost_endpoint *endpoint)
 {
 	struct tp_error error;
-	int fd = tp_unix_connect(endpoint->path, &error);
+	int fd;
+
+	if (waits_for_closing(endpoint)) {
+		reconnect(endpoint);
+		return;
+	}
+	fd = tp_unix_connect(endpoint->path, &error);
 
 	if (fd >= 0) {
 		if (vhost_endpoint_attach(endpoint, fd) == 0)
 			return;
-		close(fd);
+		tp_closer_hang_up(endpoint->closer, fd);
 		tp_error_set(&error, EIO, "it cannot be watched");
 	}
 	if (!endpoint->connect_failed)
@@ -228,6 +256,8 @@ static struct tp_vhost_endpoint *new_endpoint(
 	endpoint->retry.expired = retry_expired;
 	endpoint->reconnect_ms = RECONNECT_MIN_MS;
 	vhost_device_init(&endpoint->device, settings);
+	endpoint->closer = tp_closer_new();
+	endpoint->connection.closer = endpoint->closer;
 	endpoint->connection.loop = loop;
 	endpoint->connection.device = &endpoint->device;
 	endpoint->connection.name = endpoint->name;
@@ -245,7 +275,8 @@ struct tp_vhost_endpoint *tp_vhost_open(
 	if (check_settings(settings, error) < 0)
 		return NULL;
 	endpoint = new_endpoint(loop, settings);
-	if (endpoint == NULL || endpoint->name == NULL || endpoint->path == NULL)
+	if (endpoint == NULL || endpoint->name == NULL || endpoint->path == NULL ||
+		endpoint->closer == NULL)
 		tp_error_set(error, ENOMEM, "no memory for an endpoint");
 	else if (start(endpoint, error) == 0)
 		return endpoint;
@@ -262,9 +293,10 @@ void tp_vhost_close(struct tp_vhost_endpoint *endpoint)
 	tp_loop_disarm(endpoint->loop, &endpoint->retry);
 	if (endpoint->listen.fd >= 0) {
 		tp_loop_unwatch(endpoint->loop, &endpoint->listen);
-		close(endpoint->listen.fd);
+		tp_closer_stop_listening(endpoint->closer, endpoint->listen.fd);
 		tp_unix_remove(endpoint->path, &endpoint->socket_file);
 	}
+	tp_closer_free(endpoint->closer);
 	free(endpoint->name);
 	free(endpoint->path);
 	free(endpoint);

@@ -102,6 +102,15 @@ unsigned count_descriptors(void)
 	return count;
 }
 
+void expect_descriptors(unsigned expected)
+{
+	uint64_t end = tp_loop_now_ms() + 5000;
+
+	while (count_descriptors() != expected && tp_loop_now_ms() < end)
+		usleep(100);
+	assert_int_equal(count_descriptors(), expected);
+}
+
 void scene_open(struct scene *scene, bool client, unsigned queue_pairs)
 {
 	struct tp_vhost_settings settings = {
@@ -318,7 +327,7 @@ void expect_end(struct scene *scene, const char *reason)
 	assert_int_equal(status.descriptors, 1);
 	assert_int_equal(status.rings_started, 0);
 	front_hang_up(scene);
-	assert_int_equal(count_descriptors(), scene->descriptors);
+	expect_descriptors(scene->descriptors);
 
 	front_connect(scene);
 	front_send(scene, VHOST_GET_FEATURES, 0, NULL, 0, NULL, 0);

@@ -99,3 +99,6 @@ void front_start(struct scene *scene, unsigned rings);
 void expect_end(struct scene *scene, const char *reason);
 
 unsigned count_descriptors(void);
+
+/** So many are open, or will be in a moment: what a front-end passed may be closed beside. */
+void expect_descriptors(unsigned expected);
