@@ -18,7 +18,8 @@
 struct tp_closer {
 	pthread_mutex_t lock; /* for all that follows; never held while something is closed */
 	int *waiting;
-	unsigned count; /* of waiting[] */
+	unsigned first; /* of waiting[], the oldest */
+	unsigned count; /* end of waiting[] */
 	unsigned room;
 	unsigned pending; /* waiting, or being closed */
 	bool running;     /* there is a thread */
@@ -61,14 +62,15 @@ static void *run(void *argument)
 	bool last;
 
 	pthread_mutex_lock(&closer->lock);
-	while (closer->count > 0) {
-		int fd = closer->waiting[--closer->count];
+	while (closer->first < closer->count) {
+		int fd = closer->waiting[closer->first++];
 
 		pthread_mutex_unlock(&closer->lock);
 		close(fd);
 		pthread_mutex_lock(&closer->lock);
 		closer->pending--;
 	}
+	closer->first = closer->count = 0;
 	closer->running = false;
 	last = closer->left;
 	pthread_mutex_unlock(&closer->lock);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "base/guest_share.h"
 #include "base/unix_socket.h"
 #include "connection.h"
 
@@ -256,6 +257,7 @@ static struct tp_vhost_endpoint *new_endpoint(
 	endpoint->retry.expired = retry_expired;
 	endpoint->reconnect_ms = RECONNECT_MIN_MS;
 	vhost_device_init(&endpoint->device, settings);
+	tp_guest_share_join();
 	endpoint->closer = tp_closer_new();
 	endpoint->connection.closer = endpoint->closer;
 	endpoint->connection.loop = loop;
@@ -296,6 +298,7 @@ void tp_vhost_close(struct tp_vhost_endpoint *endpoint)
 		tp_closer_stop_listening(endpoint->closer, endpoint->listen.fd);
 		tp_unix_remove(endpoint->path, &endpoint->socket_file);
 	}
+	tp_guest_share_leave();
 	tp_closer_free(endpoint->closer);
 	free(endpoint->name);
 	free(endpoint->path);

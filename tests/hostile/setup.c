@@ -172,6 +172,7 @@ static int socket_that_lingers(int *reader)
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
 	int writer = socket(AF_INET, SOCK_STREAM, 0);
 
+	setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &(int){4096}, sizeof(int));
 	if (bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 1) < 0 ||
 		getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
 		connect(writer, (struct sockaddr *)&address, size) < 0)
@@ -179,8 +180,11 @@ static int socket_that_lingers(int *reader)
 	*reader = accept(listener, NULL, NULL);
 	close(listener);
 	setsockopt(writer, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-	while (send(writer, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
-		;
+	for (unsigned full = 0; full < 5; full++) {
+		while (send(writer, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+			full = 0;
+		usleep(2000);
+	}
 	return writer;
 }
 

@@ -23,6 +23,7 @@ struct lingering lingering_new(void)
 	struct lingering lingering = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
 
 	assert_true(listener >= 0 && lingering.fd >= 0);
+	assert_int_equal(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &(int){4096}, sizeof(int)), 0);
 	assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
 	assert_int_equal(listen(listener, 1), 0);
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
@@ -32,8 +33,12 @@ struct lingering lingering_new(void)
 	close(listener);
 	assert_int_equal(
 		setsockopt(lingering.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
-	while (send(lingering.fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
-		;
+	/* More than the other side's buffer ever takes. */
+	for (unsigned full = 0; full < 5; full++) {
+		while (send(lingering.fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+			full = 0;
+		usleep(2000);
+	}
 	return lingering;
 }
 
