@@ -43,6 +43,7 @@ TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
 	uint32_t copies = 0;
 
 	burst->count = i + 1; /* it goes alone */
+	worker->flooding.tried += tenant->interface_count;
 
 	for (uint32_t n = 0; n < tenant->interface_count; n++) {
 		uint32_t id = tenant->first_interface + n;
