@@ -38,6 +38,7 @@ struct tp_port {
 	struct tp_context *context;
 	struct tp_port_kick *kick; /* one a queue pair */
 	unsigned rings_running;
+	uint32_t rings_retired; /* bit n: nobody uses ring n any more, though it was not stopped */
 	struct tp_log_limit announcements;
 	uint32_t learned; /* MACs learned at it */
 	int peer_pid;     /* process of the front-end, 0: none connected */

@@ -59,7 +59,7 @@ static void disconnected(void *owner, const char *reason)
 }
 
 static const struct tp_vhost_ops ops = {
-	connected, ring_start, ring_stop, mtu_set, announce, disconnected};
+	connected, ring_start, NULL, ring_stop, mtu_set, announce, disconnected};
 
 static struct tp_loop *loop;
 static struct tp_vhost_endpoint *endpoint;

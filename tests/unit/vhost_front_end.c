@@ -42,6 +42,16 @@ static int on_ring_start(void *owner, unsigned ring_number, const struct tp_vhos
 	return 0;
 }
 
+static void on_rings_retire(void *owner, uint32_t rings)
+{
+	struct record *record = &((struct scene *)owner)->record;
+
+	for (unsigned i = 0; i < TP_VHOST_RINGS_MAX; i++)
+		assert_int_equal(record->runs[i], rings >> i & 1);
+	record->retirements++;
+	record->retired = rings;
+}
+
 static uint16_t on_ring_stop(void *owner, unsigned ring_number)
 {
 	struct record *record = &((struct scene *)owner)->record;
@@ -84,6 +94,7 @@ static void on_disconnected(void *owner, const char *reason)
 static const struct tp_vhost_ops recording = {
 	.connected = on_connected,
 	.ring_start = on_ring_start,
+	.rings_retire = on_rings_retire,
 	.ring_stop = on_ring_stop,
 	.mtu_set = on_mtu_set,
 	.announce = on_announce,

@@ -31,6 +31,8 @@ struct record {
 	unsigned starts[TP_VHOST_RINGS_MAX];
 	unsigned stops[TP_VHOST_RINGS_MAX];
 	bool runs[TP_VHOST_RINGS_MAX];
+	unsigned retirements;                          /* of several rings at once, */
+	uint32_t retired;                              /* and which they were the last time */
 	struct tp_vhost_ring ring[TP_VHOST_RINGS_MAX]; /* as last started */
 	const struct tp_guest_memory *memory;          /* as last started */
 	uint64_t features;
