@@ -61,16 +61,6 @@ static int read_unknown_unicast(
 	return 0;
 }
 
-static int refuse_network(
-	const struct tp_json_value *value, const struct tp_json_key *key, void *field)
-{
-	(void)key;
-	(void)field;
-	return tp_json_fail(value, ENOTSUP,
-		"networks behind uplinks are not served by this version, which switches between "
-		"guests of one host only; remove the key");
-}
-
 static int read_interfaces(
 	const struct tp_json_value *value, const struct tp_json_key *key, void *field)
 {
@@ -85,19 +75,22 @@ static int read_tenant(const struct tp_json_value *value, struct tp_tenant_confi
 {
 	static const struct tp_json_key keys[] = {
 		{"budget", read_budget, 0, 0, 0, false},
-		{"network", refuse_network, 0, 0, 0, false},
-		{"mac_learning", tp_json_read_bool, offsetof(struct tp_tenant_config, mac_learning),
-			0, 0, false},
+		{"network", tp_config_read_network, offsetof(struct tp_tenant_config, network), 0,
+			0, false},
+		{"mac_learning", tp_config_read_mac_learning, 0, 0, 0, false},
 		{"unknown_unicast", read_unknown_unicast,
 			offsetof(struct tp_tenant_config, unknown_unicast), 0, 0, false},
 		{"interfaces", read_interfaces, 0, 0, 0, false},
 	};
+	int result;
 
 	if (!tp_config_is_name(value->key))
 		return tp_json_fail(
 			value, EINVAL, "found this name; accepted: " TP_CONFIG_NAME_ACCEPTED);
 	tenant->first_interface = tp_config_draft_of(value)->config->interface_count;
-	return tp_json_read_object(value, keys, sizeof(keys) / sizeof(keys[0]), tenant);
+	result = tp_json_read_object(value, keys, sizeof(keys) / sizeof(keys[0]), tenant);
+	tp_config_settle_learning(tenant);
+	return result;
 }
 
 static int read_each(const struct tp_json_value *value, struct tp_config *config)

@@ -34,12 +34,18 @@ static void take_snapshot(struct tp_worker *worker)
 	uint64_t learned =
 		atomic_load_explicit(&dataplane->learned_generation, memory_order_acquire);
 
-	if (snapshot == worker->snapshot && learned == worker->learned_generation)
+	/* Not by its address, which may be that of an older one whose memory was free again. */
+	bool same = snapshot == worker->snapshot && snapshot->number == worker->snapshot_number;
+
+	if (same && learned == worker->learned_generation)
 		return;
-	if (snapshot != worker->snapshot)
-		tp_scheduler_price(&worker->scheduler, &snapshot->tariff);
 	worker->snapshot = snapshot;
+	worker->snapshot_number = snapshot->number;
 	worker->learned_generation = learned;
+	if (!same) {
+		tp_scheduler_price(&worker->scheduler, &snapshot->tariff);
+		tp_hot_classify(worker);
+	}
 	empty_cache(worker);
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "base/descriptors.h"
 #include "base/guest_share.h"
 #include "base/unix_socket.h"
 #include "connection.h"
@@ -18,6 +19,7 @@
 #define BACKLOG          8
 #define ACCEPTS_A_TURN   8
 #define ACCEPT_PAUSE_MS  100
+#define CLOSING_PAUSE_MS 1 /* at first, then twice as long each time */
 #define RECONNECT_MIN_MS 100
 #define RECONNECT_MAX_MS 1000
 
@@ -33,6 +35,7 @@ struct tp_vhost_endpoint {
 	bool connect_failed; /* said once until a connection succeeds */
 	struct vhost_device device;
 	struct tp_closer *closer;
+	uint64_t closing_pause_ms;
 	struct vhost_connection connection;
 	uint64_t connections;
 	uint64_t messages_before; /* of connection.messages when this front-end came */
@@ -101,8 +104,17 @@ static bool has_hung_up(const struct vhost_connection *connection)
 	return poll(&socket, 1, 0) == 1 && socket.revents != 0;
 }
 
+static void refuse_front_end(struct tp_vhost_endpoint *endpoint, int fd, const char *reason)
+{
+	snprintf(endpoint->last_reason, sizeof(endpoint->last_reason), "refused: %.200s", reason);
+	tp_log_limited(&endpoint->refused, TP_LOG_ERROR, "%s: process %d refused: %s",
+		endpoint->name, tp_unix_peer_pid(fd), reason);
+	tp_closer_hang_up(endpoint->closer, fd);
+}
+
 static void take_front_end(struct tp_vhost_endpoint *endpoint, int fd)
 {
+	struct tp_error error;
 	int result;
 
 	if (vhost_connection_is_open(&endpoint->connection) && has_hung_up(&endpoint->connection))
@@ -114,21 +126,23 @@ static void take_front_end(struct tp_vhost_endpoint *endpoint, int fd)
 		tp_closer_hang_up(endpoint->closer, fd);
 		return;
 	}
-	result = vhost_endpoint_attach(endpoint, fd);
-	if (result < 0) {
-		tp_log_limited(&endpoint->refused, TP_LOG_ERROR,
-			"%s: front-end cannot be served: %s", endpoint->name, strerror(-result));
-		tp_closer_hang_up(endpoint->closer, fd);
+	if (tp_descriptor_check(fd, &error) < 0) {
+		refuse_front_end(endpoint, fd, error.text);
+		return;
 	}
+	result = vhost_endpoint_attach(endpoint, fd);
+	if (result < 0)
+		refuse_front_end(endpoint, fd, strerror(-result));
 }
 
 /* The socket stays readable: look away for a while. */
-static void pause_accepting(struct tp_vhost_endpoint *endpoint, const char *reason)
+static void pause_accepting(struct tp_vhost_endpoint *endpoint, const char *reason, uint64_t ms)
 {
-	tp_log_limited(&endpoint->refused, TP_LOG_ERROR,
-		"%s: a front-end cannot be accepted on %s: %s", endpoint->name, endpoint->path,
-		reason);
-	if (tp_loop_arm(endpoint->loop, &endpoint->retry, ACCEPT_PAUSE_MS) == 0)
+	if (ms == ACCEPT_PAUSE_MS)
+		tp_log_limited(&endpoint->refused, TP_LOG_ERROR,
+			"%s: a front-end cannot be accepted on %s: %s", endpoint->name,
+			endpoint->path, reason);
+	if (tp_loop_arm(endpoint->loop, &endpoint->retry, ms) == 0)
 		tp_loop_rewatch(endpoint->loop, &endpoint->listen, 0);
 }
 
@@ -138,8 +152,14 @@ static bool waits_for_closing(struct tp_vhost_endpoint *endpoint)
 {
 	unsigned pending = tp_closer_pending(endpoint->closer);
 
-	if (pending == 0)
+	if (pending == 0) {
+		endpoint->closing_pause_ms = CLOSING_PAUSE_MS;
 		return false;
+	}
+	endpoint->closing_pause_ms *= 2;
+	if (endpoint->closing_pause_ms < ACCEPT_PAUSE_MS)
+		return true;
+	endpoint->closing_pause_ms = ACCEPT_PAUSE_MS;
 	snprintf(endpoint->last_reason, sizeof(endpoint->last_reason),
 		"%u descriptors that a front-end passed are not closed yet: closing them waits for "
 		"somebody",
@@ -157,7 +177,8 @@ static void accept_ready(struct tp_watch *watch, uint32_t events)
 		int fd;
 
 		if (waits_for_closing(endpoint)) {
-			pause_accepting(endpoint, endpoint->last_reason);
+			pause_accepting(
+				endpoint, endpoint->last_reason, endpoint->closing_pause_ms);
 			return;
 		}
 		fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -167,7 +188,7 @@ static void accept_ready(struct tp_watch *watch, uint32_t events)
 		} else if (errno == EAGAIN) {
 			return;
 		} else if (errno != EINTR && errno != ECONNABORTED) {
-			pause_accepting(endpoint, strerror(errno));
+			pause_accepting(endpoint, strerror(errno), ACCEPT_PAUSE_MS);
 			return;
 		}
 	}
@@ -185,10 +206,12 @@ static void try_connect(struct tp_vhost_endpoint *endpoint)
 	fd = tp_unix_connect(endpoint->path, &error);
 
 	if (fd >= 0) {
-		if (vhost_endpoint_attach(endpoint, fd) == 0)
-			return;
+		if (tp_descriptor_check(fd, &error) == 0) {
+			if (vhost_endpoint_attach(endpoint, fd) == 0)
+				return;
+			tp_error_set(&error, EIO, "it cannot be watched");
+		}
 		tp_closer_hang_up(endpoint->closer, fd);
-		tp_error_set(&error, EIO, "it cannot be watched");
 	}
 	if (!endpoint->connect_failed)
 		tp_log_limited(&endpoint->come_and_go, TP_LOG_INFO,
@@ -259,6 +282,7 @@ static struct tp_vhost_endpoint *new_endpoint(
 	vhost_device_init(&endpoint->device, settings);
 	tp_guest_share_join();
 	endpoint->closer = tp_closer_new();
+	endpoint->closing_pause_ms = CLOSING_PAUSE_MS;
 	endpoint->connection.closer = endpoint->closer;
 	endpoint->connection.loop = loop;
 	endpoint->connection.device = &endpoint->device;
