@@ -110,6 +110,11 @@ def raw(data, fds=(), at=0):
 
 
 INTRUDE, CONDEMN, DEAF, REFUSE_MTU, REFUSE_PRESENCE, REPLACE, SHUT = (event(i) for i in range(7))
+UNREACHABLE = event(7, 1)
+
+
+def wait(milliseconds):
+    return step(7) + bytes([8, milliseconds // 16])
 
 
 def posted(index, flags, length=72, head=0):
@@ -218,5 +223,11 @@ def seeds():
     yield "deaf", DEAF + hello() + raw(header * 21) * 40
     yield "late_reader", DEAF + raw(header * 21) * 20 + DEAF + raw(header * 21) * 4 + hello()
     yield "replaced", hello() + REPLACE + hello() + REPLACE
+    yield "silent", raw(header[:5]) + wait(900) + wait(200) + raw(header + header[:4]) + wait(1100)
+    yield "payload_never_comes", hello() + raw(struct.pack("<III", SET_FEATURES, 1, 8) + b"abc") + wait(1100)
+    yield "replies_never_read", DEAF + raw(header * 21) * 20 + wait(1100) + wait(4000)
+    yield "unreachable", hello(at=1) + UNREACHABLE + hang_up(1) + wait(112) + wait(208) + wait(1008) + wait(1008) + hello(at=1)
+    yield "leaves_and_is_found_again", hang_up(1) + wait(112) + hello(at=1) + hang_up(1) + wait(16) + wait(1000) \
+        + event(1, 1) + wait(2000) + hello(at=1) + event(6, 1) + wait(1000)
     yield "both", hello() + hello(at=1) + memory() + memory(at=1) + ring(1) + ring(1, at=1) + poll() + poll(1) \
         + hang_up() + poll(1)
