@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "ledger.h"
+#include "ledger_private.h"
 #include "ledger_support.h"
 
 /*
@@ -650,6 +650,118 @@ static void all_slices_are_read(void **state)
 	close_ledger();
 }
 
+/* --- who comes and goes ---------------------------------------------------------------------- */
+
+static void come(uint32_t source, const char *interface, const char *class)
+{
+	const struct tp_charge of = {.tenant = "acme", .interface = interface, .class = class};
+
+	assert_int_equal(tp_ledger_reserve(ledger, 1, source + 1), 0);
+	tp_ledger_come(ledger, tp_ledger_account_new(&of), source);
+}
+
+static int compare_lines(const void *left, const void *right)
+{
+	return strcmp(left, right);
+}
+
+/* "vm0 gold 3;" for each charge, sorted. */
+static const char *charged(void)
+{
+	static char text[1024];
+	const json_t *charges = json_object_get(ask(), "charges");
+	size_t count = json_array_size(charges);
+	char line[16][48];
+
+	text[0] = '\0';
+	assert_true(count < 16);
+	for (size_t i = 0; i < count; i++) {
+		const json_t *one = json_array_get(charges, i);
+
+		snprintf(line[i], sizeof(line[0]), "%s %s %" JSON_INTEGER_FORMAT ";",
+			json_string_value(json_object_get(one, "interface")),
+			json_string_value(json_object_get(one, "class")),
+			json_integer_value(json_object_get(one, "frames")));
+	}
+	qsort(line, count, sizeof(line[0]), compare_lines);
+	for (size_t i = 0; i < count; i++)
+		strcat(text, line[i]);
+	return text;
+}
+
+/* What was sent as gold is charged as gold, what came after as bronze. */
+static void a_change_of_class_divides_what_is_charged(const char *place)
+{
+	open_ledger(place, 400, 1);
+	charge(0, 3);
+	tp_ledger_go(ledger, 0);
+	come(0, "vm0", "bronze");
+	charge(0, 4);
+	assert_string_equal(charged(), "vm0 bronze 4;vm0 gold 3;");
+	tp_ledger_go(ledger, 0);
+	charge(0, 100); /* nobody's */
+	come(0, "vm0", "gold");
+	charge(0, 5);
+	assert_string_equal(charged(), "vm0 bronze 4;vm0 gold 8;");
+	run_for(1200); /* some intervals, in which accounts that are settled are forgotten */
+	charge(0, 1);
+	assert_string_equal(charged(), "vm0 bronze 4;vm0 gold 9;");
+	close_ledger();
+}
+
+static void classes_divide_what_is_charged(void **state)
+{
+	(void)state;
+	a_change_of_class_divides_what_is_charged(NULL);
+	a_change_of_class_divides_what_is_charged(directory);
+	open_ledger(directory, 400, 1);
+	assert_string_equal(charged(), "vm0 bronze 4;vm0 gold 9;");
+	close_ledger();
+}
+
+/* A source, which is a place, is another interface's later. */
+static void places_may_be_another_ones(void **state)
+{
+	(void)state;
+	open_ledger(directory, 3600000, 2);
+	charge(1, 7);
+	tp_ledger_go(ledger, 1);
+	amounts[1] = (struct tp_amounts){0};
+	come(1, "vm9", "gold");
+	charge(1, 2);
+	come(5, "vm5", "gold");
+	charge(5, 1);
+	assert_string_equal(charged(), "vm1 gold 7;vm5 gold 1;vm9 gold 2;");
+	close_ledger();
+	open_ledger(directory, 3600000, 2);
+	assert_string_equal(charged(), "vm1 gold 7;vm5 gold 1;vm9 gold 2;");
+	close_ledger();
+}
+
+/* Who has gone is forgotten once the ledger has it. */
+static void what_is_settled_is_forgotten(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	open_ledger(directory, 300, 1);
+	for (i = 0; i < 50; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "x%u", i);
+		amounts[1] = (struct tp_amounts){0};
+		come(1, name, "gold");
+		charge(1, 1);
+		tp_ledger_go(ledger, 1);
+	}
+	assert_int_equal(ledger->accounts, 51);
+	for (i = 0; i < 500 && ledger->accounts > 1; i++)
+		tp_loop_step(loop, 10);
+	assert_int_equal(ledger->accounts, 1);
+	expect_frames(50);
+	close_ledger();
+}
+
 static void a_directory_that_cannot_be_had_is_an_error(void **state)
 {
 	const struct tp_ledger_settings settings = {
@@ -683,6 +795,9 @@ int main(void)
 		SCENARIO(questions_wait_in_line),
 		SCENARIO(thousands_of_accounts_do_not_stop_the_loop),
 		SCENARIO(all_slices_are_read),
+		SCENARIO(classes_divide_what_is_charged),
+		SCENARIO(places_may_be_another_ones),
+		SCENARIO(what_is_settled_is_forgotten),
 		SCENARIO(a_directory_that_cannot_be_had_is_an_error),
 	};
 
