@@ -40,12 +40,13 @@ RECLAIM = bytes([7])
 
 
 def seeds():
-    for name, what in (("plain", 0), ("cut", HEADER_APART | TWO_REGIONS), ("in_order", IN_ORDER), ("indirect",
-            INDIRECT)):
-        yield f"{name}_sent", bytes([what]) + send(60) * 3 + give_back(TRANSMIT) * 2 + RECLAIM + send(200) * 9 + RECLAIM
+    for name, what in (("plain", 0), ("cut", HEADER_APART | TWO_REGIONS), ("in_order", IN_ORDER),
+                       ("indirect", INDIRECT)):
+        yield f"{name}_sent", bytes([what]) + send(60) * 3 + give_back(TRANSMIT) * 2 + RECLAIM \
+            + send(200) * 9 + RECLAIM
         yield f"{name}_received", bytes([what]) + (header(0, 1) + give_back(RECEIVE) + receive()) * 10 + burst()
-    yield "merged", bytes([MERGEABLE]) + header(0, 3) + give_back(RECEIVE,
-            268) * 2 + give_back(RECEIVE) + burst(0x27) + receive()
+    yield "merged", bytes([MERGEABLE]) + header(0, 3) + give_back(RECEIVE, 268) * 2 + give_back(RECEIVE) \
+        + burst(0x27) + receive()
     yield "merged_too_many", bytes([MERGEABLE]) + header(0, 9) + give_back(RECEIVE, 268) * 8 + burst(0x27)
     yield "merged_not_all", bytes([MERGEABLE]) + header(0, 4) + give_back(RECEIVE, 268) * 2 + receive()
     yield "sampled", bytes([0]) + give_back(RECEIVE) * 4 + burst(0x47) + give_back(RECEIVE) + burst(0x47)
@@ -57,10 +58,10 @@ def seeds():
     yield "too_long", bytes([0]) + give_back(RECEIVE, 0xFFFF) + receive()
     yield "too_short", bytes([0]) + give_back(RECEIVE, 11) + receive()
     for what in (PACKED, PACKED | IN_ORDER, PACKED | MERGEABLE | INDIRECT):
-        yield f"packed_{what:02x}", bytes([what]) + send(60) * 4 + (packed_used(TRANSMIT, RIGHT_ID, 0,
-                0) + RECLAIM) * 3 \
-            + packed_used(TRANSMIT, WHERE_DUE, 7, 0) + RECLAIM + (packed_used(RECEIVE, RIGHT_ID, 0,
-                    72) + receive()) * 9
+        yield f"packed_{what:02x}", bytes([what]) + send(60) * 4 \
+            + (packed_used(TRANSMIT, RIGHT_ID, 0, 0) + RECLAIM) * 3 \
+            + packed_used(TRANSMIT, WHERE_DUE, 7, 0) + RECLAIM \
+            + (packed_used(RECEIVE, RIGHT_ID, 0, 72) + receive()) * 9
     yield "packed_beyond", bytes([PACKED]) + packed_used(RECEIVE, WHERE_DUE, 8, 72) + receive()
     yield "packed_flags", bytes([PACKED]) + packed_used(RECEIVE, ANYWHERE | OTHER_FLAGS | 3, 2, 72, 0x80) + receive() \
         + packed_used(RECEIVE, OTHER_FLAGS, 0, 72, 0xFF) + receive()

@@ -8,8 +8,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 EVERYTHING = {
     "dataplane": {"worker_cores": [1, 3], "control_core": 0, "hot_cache": "on", "hot_contexts": 64,
-    "stay_hot": "1.5ms",
-                  "idle_sleep": False, "sweep_budget": "20us", "control_socket": "/run/t/c.sock"},
+                  "stay_hot": "1.5ms", "idle_sleep": False, "sweep_budget": "20us", "control_socket": "/run/t/c.sock"},
     "tariff": {"per_frame": 16, "per_64_bytes": 1},
     "billing": {"directory": "/var/lib/t", "interval": "60s"},
     "classes": {
@@ -136,8 +135,8 @@ def ledger_seeds():
     yield "left_over_twice", files((LEDGER_11, line), (CURRENT, line), (OTHER_CURRENT, another))
     yield "torn", files((LEDGER_11, line + line[:70]))
     yield "torn_but_whole", files((LEDGER_11, line + RECORD), (CURRENT, another))
-    yield "damaged", files((LEDGER_11, "\n\n{}\n" + line + "x\n"), (CURRENT_UNNAMED, "rubbish"), (LEDGER_UNNAMED,
-            line))
+    yield "damaged", files((LEDGER_11, "\n\n{}\n" + line + "x\n"), (CURRENT_UNNAMED, "rubbish"),
+                          (LEDGER_UNNAMED, line))
     yield "no_end", files((CURRENT, RECORD))
     yield "over_two_lines", files((CURRENT, line.replace(',"end"', '\n,"end"')))
     yield "quiet_left_over", files((CURRENT, QUIET), (LEDGER_1970, QUIET))

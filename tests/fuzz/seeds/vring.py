@@ -176,8 +176,8 @@ def destination_seeds():
             attempt(60))
     yield "crowded", ring(DESTINATION, guest(fill(0, 40, 5, BUFFERS, 13, WRITE | NEXT | FIRST_ONLY), *[post(0)] * 20),
                           attempt(*[488] * 16), finish(), attempt(*[60] * 4), finish(), size_bits=7)
-    yield "longest_alone", ring(DESTINATION, guest(describe(0, 0xE000, 0xFE10, WRITE | NEXT, 1), describe(1, 0xE000,
-            0xFE10, WRITE)),
+    yield "longest_alone", ring(DESTINATION, guest(
+        describe(0, 0xE000, 0xFE10, WRITE | NEXT, 1), describe(1, 0xE000, 0xFE10, WRITE)),
                                 attempt(65535), attempt(60), finish())
     yield "rewritten_meanwhile", ring(DESTINATION, guest(buffers), attempt(60, 60, between=[
         fill(0, 16, 0, 0xE000, 5), entry(0, 999), move_index(99)]), finish())
