@@ -38,8 +38,8 @@ struct tp_port {
 	struct tp_vhost_endpoint *endpoint;
 	struct tp_context *context;
 	struct tp_port_kick *kick; /* one a queue pair */
-	bool retired;              /* no worker has its rings: they stop without waiting */
 	unsigned rings_running;
+	uint32_t rings_retired; /* bit n: nobody uses ring n any more: it stops without waiting */
 	struct tp_log_limit announcements;
 	uint32_t learned; /* MACs learned at it */
 	int peer_pid;     /* process of the front-end, 0: none connected */

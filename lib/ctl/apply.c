@@ -29,7 +29,7 @@ static void retire(struct tp_port *port)
 		tp_vring_retire(&port->context->pair[pair].tx);
 		tp_vring_retire(&port->context->pair[pair].rx);
 	}
-	port->retired = true;
+	port->rings_retired = UINT32_MAX;
 }
 
 /* From the return on no worker has a ring of those that go or that are reseated. */

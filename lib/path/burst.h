@@ -104,6 +104,14 @@ struct tp_turns {
 	struct tp_turn turn[TP_TURNS];
 };
 
+/** Flooded frames of a sweep: flood_share.h. */
+struct tp_flooding {
+	uint32_t tried;                         /* copies in this sweep */
+	uint32_t most;                          /* beyond this the next flooded frame waits */
+	const struct tp_ring_pair *turn;        /* who goes first then; NULL: anybody */
+	const struct tp_ring_pair *turn_before; /* the same when the sweep began */
+};
+
 struct tp_worker {
 	struct tp_dataplane *dataplane;
 	struct tp_worker_share *share;
@@ -118,6 +126,7 @@ struct tp_worker {
 	struct tp_hot hot;
 	struct tp_scheduler scheduler;
 	struct tp_turns turns;
+	struct tp_flooding flooding;
 	uint64_t now;            /* TSC when it was read last */
 	bool was_busy;           /* the last sweep found frames */
 	uint64_t pins_polled_at; /* TSC, 0: not yet */

@@ -58,6 +58,7 @@ static inline uint32_t tp_flood_copies(struct tp_worker *worker, unsigned i)
 	struct tp_counters *counters = &burst->context->counters;
 	uint32_t copies = 0;
 
+	worker->flooding.tried += tenant->interface_count;
 	for (uint32_t n = 0; n < tenant->interface_count; n++) {
 		uint32_t id = burst->snapshot->members[tenant->first_interface + n];
 		const struct tp_interface *destination = &burst->snapshot->interfaces[id];

@@ -3,6 +3,7 @@
 
 #include <rte_cycles.h>
 
+#include "flood_share.h"
 #include "latency.h"
 #include "path/worker.h"
 #include "shaper.h"
@@ -276,6 +277,7 @@ unsigned tp_worker_sweep(struct tp_worker *worker)
 
 	take_snapshot(worker);
 	tp_hot_begin(worker);
+	tp_flood_begin_sweep(&worker->flooding);
 	worker->now = worker->hot.now;
 	count_last_sweep(worker, began);
 	frames = serve_pinned(worker);

@@ -10,6 +10,7 @@
 #include <rte_rcu_qsbr.h>
 
 #include "burst.h"
+#include "flood_share.h"
 #include "path/worker.h"
 #include "state/node_memory.h"
 
@@ -101,6 +102,7 @@ struct tp_worker *tp_worker_new(
 	worker->dataplane = dataplane;
 	worker->share = dataplane->worker[index];
 	worker->index = index;
+	worker->flooding.most = TP_FLOOD_COPIES;
 	worker->forward = chosen->forward;
 	tp_scheduler_open(&worker->scheduler, sweep_budget(&dataplane->settings));
 	if (open_tables(worker, node, error) == 0)

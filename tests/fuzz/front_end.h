@@ -26,13 +26,19 @@ void front_ends_open(void);
 /** Let the endpoints do what there is to do. */
 void front_ends_settle(void);
 
+/** Closing of descriptors takes until front_end_connect, as it does if a stranger's file system
+ * does not answer; else it takes no time. */
+void front_ends_close_slowly(void);
+bool front_ends_closing(void);
+
 /** Let time pass, and the endpoints do what is due then. */
 void front_ends_pass(unsigned milliseconds);
 
 /** Be connected; nothing happens if it is. */
 void front_end_connect(struct front_end *front_end);
 
-/** Another connection, or -1 if an endpoint that connects has one already. */
+/** Another connection, which may have to wait until closing is done; -1: it is the endpoint that
+ * connects. */
 int front_end_dial(struct front_end *front_end);
 
 void front_end_hang_up(struct front_end *front_end);
