@@ -40,13 +40,39 @@ def changed(**changes):
     return text.encode()
 
 
+LEAST = b'{"classes":{"g":{"bid":2}},"tenants":{"a":{"interfaces":{"v":{"mac":"02:00:00:00:00:01",' \
+        b'"class":"g","socket":"/v"}}}}}'
+NETWORKS = b'{"classes":{"g":{"bid":2,"flood_rate":"100pps"}},"uplinks":{"w":{"device":"net_tap0,iface=w","queues":2,' \
+           b'"mtu":9000,"rx_descriptors":64},"p":{"device":"0000:03:00.0"}},"tenants":{"a":{"network":{"uplink":"w",' \
+           b'"vlan":100},"mac_learning":{"age":"10s","per_interface":3,"per_tenant":5},"interfaces":{"v":{' \
+           b'"mac":"02:00:00:00:00:01","macs":["02:00:00:00:00:50"],"class":"g","socket":"/v"}}},' \
+           b'"b":{"network":{"uplink":"w","vlan":7}},"c":{"network":{"uplink":"p"}}}}'
+EDITS = (
+    [{"edit": "add", "kind": "interface", "name": "t/z",
+      "fields": {"mac": "02:00:00:00:00:77", "class": "a", "socket": "/s/z"}}],
+    [{"edit": "set", "kind": "interface", "name": "t/y1", "fields": {"class": "c"}}],
+    [{"edit": "remove", "kind": "interface", "name": "t/y2"}, {"edit": "remove", "kind": "tenant", "name": "u"}],
+    [{"edit": "set", "kind": "class", "name": "a", "fields": {"weight": None, "bid": 3}}],
+    [{"edit": "set", "kind": "tariff", "fields": {"per_frame": 1}}],
+    [{"edit": "remove", "kind": "class", "name": "nobody's"}], [{"edit": 7}], {}, [],
+)
+
+
 def config_seeds():
     yield "demo", (ROOT / "config/demo.json").read_bytes()
     yield "everything", json.dumps(EVERYTHING).encode()
-    yield "least", b'{"classes":{"g":{"bid":2}},"tenants":{"a":{"interfaces":{"v":{"mac":"02:00:00:00:00:01",' \
-                   b'"class":"g","socket":"/v"}}}}}'
+    yield "least", LEAST
     yield "no_interfaces", b'{"classes":{"g":{"bid":2}},"tenants":{"a":{"interfaces":{}}}}'
     yield "uplinks", b'{"classes":{"g":{"bid":2}},"uplinks":{"w":{"device":"x"}},"tenants":{}}'
+    yield "networks", NETWORKS
+    yield "vlan_twice", NETWORKS.replace(b'"vlan":7', b'"vlan":100')
+    yield "changed", changed() + b"\0" + changed(a=('"weight": 3', '"weight": 4'),
+                                                 b=('"queue_pairs": 8', '"queue_pairs": 2'),
+                                                 c=('"100us"', '"5ms"'), d=('"class": "c"', '"class": "a"'))
+    yield "changed_to_less", changed() + b"\0" + LEAST
+    yield "changed_to_more", LEAST + b"\0" + NETWORKS
+    for number, edits in enumerate(EDITS):
+        yield f"edited_{number}", changed() + b"\0" + json.dumps(edits).encode()
     yield "same_socket", changed(a=('"/u/x"', '"/s/x"'))
     yield "same_mac", changed(a=("ff:fe", "00:00"))
     yield "same_name", changed(a=('"x": {"mac"', '"y1": {"mac"'))
