@@ -170,7 +170,7 @@ def ledger_seeds():
 
 
 def text_seeds():
-    for number, text in enumerate((
+    yield "values", "\n".join((
             "2Gbit/s", "12.5 Mbit/s", "1000kpps", "100us", "1.5ms", "0s", "64KiB", "1.5MiB", "18446744073709551615B",
             "18446744073709551616ns", "99999999Tbit/s", "1.", ".5s", "0.1B", "0.000000001s", "2 parsec", "5",
             "2026-11-03",
@@ -178,8 +178,7 @@ def text_seeds():
             "9999-12-31T23:59:59.999Z", "64", "64,128,1024", "60-9018", "imix", "1,1,1,1,1,1,1,60,1", "full", "none",
             "1Mpps/total", "10Gbit/s/device", "1e400pps", "on-off:10ms,1s", "poisson", "random:zipf",
             "random:zipf:1.1",
-            "pairs", "macswap", "payload")):
-        yield f"{number:02}", text.encode()
+            "pairs", "macswap", "payload")).encode()
 
 
 DICTIONARY_WORDS = ["{", "}", "[", "]", ":", ",", '"', "true", "false", "null", "-1", "1.5", "0", "\\u0000", "\\u001b",
