@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #include "ctl/control_socket.h"
 #include "ctl/plan.h"
 #include "figures.h"
+#include "memory_limit.h"
 #include "uplinks.h"
 
 /* How long a broken ring, a new MAC or a doorbell may wait for the control plane. */
@@ -256,6 +258,18 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 	return 0;
 }
 
+static void warn_of_memory_limit(void)
+{
+	uint64_t limit = tp_memory_limit();
+
+	if (limit != UINT64_MAX)
+		tp_log(TP_LOG_WARNING,
+			"memory: a cgroup limits this process to %" PRIu64
+			" MiB. Memory of guests counts where the switch is the first to touch it, "
+			"so that they can make the kernel kill it: lift MemoryMax=",
+			limit >> 20);
+}
+
 static int build(struct tp_appliance *appliance, struct tp_error *error)
 {
 	struct tp_control_settings control = {
@@ -270,6 +284,7 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 		return -ENOMEM;
 	appliance->tick.expired = on_tick;
 	appliance->started_ms = tp_loop_now_ms();
+	warn_of_memory_limit();
 	result = raise_descriptor_limit(appliance->config, error);
 	if (result == 0)
 		result = watch_signals(appliance, error);
