@@ -130,6 +130,9 @@ packages_build=(
 	libdpdk-dev     # lcores, hugepage memory, hash, RCU, telemetry
 	libjansson-dev  # JSON
 	libnuma-dev     # NUMA nodes of CPUs and of pages
+	libcap-ng-dev   # capabilities: dropping them
+	libseccomp-dev  # the filter of system calls
+	libsystemd-dev  # telling the service manager how things are
 	libcmocka-dev   # unit tests
 )
 # shellcheck disable=SC2034

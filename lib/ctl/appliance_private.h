@@ -39,10 +39,10 @@ struct tp_port {
 	struct tp_port_kick *kick; /* one a queue pair */
 	unsigned rings_running;
 	struct tp_log_limit announcements;
-	uint32_t learned; /* MACs learned at it */
-	int peer_pid;     /* process of the front-end, 0: none connected */
-	uint16_t mtu;     /* as the front-end told it, 0: it did not */
-	int memory_node;  /* where most of the guest's memory lies, or TP_NO_NODE */
+	uint32_t learned;         /* MACs learned at it */
+	struct tp_unix_peer peer; /* whose process the front-end is; all zero: none is connected */
+	uint16_t mtu;             /* as the front-end told it, 0: it did not */
+	int memory_node;          /* where most of the guest's memory lies, or TP_NO_NODE */
 };
 
 /** Which worker serves whom, and why; balance.h. */
@@ -58,6 +58,14 @@ struct tp_balance {
 		char reason[160]; /* of the last change */
 	} * worker;
 	uint64_t looked_ms;
+};
+
+/** What the service manager is told; watchdog.c. */
+struct tp_watchdog {
+	struct tp_timer timer;
+	uint64_t look_ms; /* between two looks; 0: nobody wants to hear */
+	uint64_t stalled; /* looks in a row that found some worker where it was */
+	uint64_t sweeps[TP_CONFIG_WORKERS_MAX]; /* of each worker, when it was last seen to work */
 };
 
 struct tp_appliance {
@@ -78,6 +86,7 @@ struct tp_appliance {
 	struct tp_watch signals;    /* SIGINT, SIGTERM */
 	struct tp_watch faults;     /* the fault guard replaced a mapping */
 	struct tp_control_socket *control;
+	struct tp_watchdog watchdog;
 	uint64_t started_ms;
 };
 
@@ -148,6 +157,14 @@ json_t *tp_answer_move(
 
 /** The times of frames by class, of polls of pinned rings and of sweeps by worker. */
 json_t *tp_show_latency(const struct tp_appliance *appliance);
+
+/* watchdog.c */
+
+/** Tell the service manager that guests can come, and from now on that the workers work. */
+void tp_watchdog_ready(struct tp_appliance *appliance);
+
+/** Tell it that the appliance ends. */
+void tp_watchdog_stopping(struct tp_appliance *appliance);
 
 /* telemetry.c */
 

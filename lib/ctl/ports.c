@@ -41,11 +41,11 @@ static struct tp_vring *ring_of(const struct tp_port *port, unsigned ring_number
 	return is_tx(ring_number) ? &pair->tx : &pair->rx;
 }
 
-static void come(void *owner, int peer_pid)
+static void come(void *owner, const struct tp_unix_peer *peer)
 {
 	struct tp_port *port = owner;
 
-	port->peer_pid = peer_pid;
+	port->peer = *peer;
 }
 
 static int start_ring(void *owner, unsigned ring_number, const struct tp_vhost_ring *ring,
@@ -131,7 +131,7 @@ static void gone(void *owner, const char *reason)
 
 	(void)reason; /* the endpoint has logged it and keeps it for `show` */
 	port->mtu = 0;
-	port->peer_pid = 0;
+	port->peer = (struct tp_unix_peer){0};
 	port->memory_node = TP_NO_NODE;
 	tp_forget_learned(port->appliance, port->index);
 }
@@ -153,6 +153,7 @@ static int open_port(struct tp_port *port, struct tp_error *error)
 		.name = name,
 		.path = config->socket,
 		.client = config->client,
+		.access = port->appliance->config->tenants[config->tenant_index].sockets.access,
 		.queue_pairs = config->queue_pairs,
 		.device_features = TP_DEVICE_FEATURES,
 		.ops = &port_ops,

@@ -16,10 +16,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void connected(void *owner, int peer_pid)
+static void connected(void *owner, const struct tp_unix_peer *peer)
 {
 	(void)owner;
-	(void)peer_pid;
+	(void)peer;
 }
 
 static int ring_start(void *owner, unsigned ring_number, const struct tp_vhost_ring *ring,
