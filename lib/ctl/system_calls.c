@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <dlfcn.h>
 #include <errno.h>
+#include <grp.h>
 #include <linux/sockios.h>
+#include <pwd.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
@@ -226,6 +229,15 @@ static int confine(uint32_t default_action, int (*fill)(scmp_filter_ctx))
 	return result;
 }
 
+/* No code is loaded any more: what the C library loads when it is first needed must be there. That
+ * is the unwinder, by which it cancels threads, and the modules that look up users and groups. */
+static void load_what_comes_late(void)
+{
+	(void)dlopen("libgcc_s.so.1", RTLD_NOW);
+	(void)getpwnam("no user has this name");
+	(void)getgrnam("no group has this name");
+}
+
 int tp_system_calls_confine(struct tp_error *error)
 {
 	int result;
@@ -234,6 +246,7 @@ int tp_system_calls_confine(struct tp_error *error)
 		tp_log(TP_LOG_WARNING, "system calls are not filtered in a build with a sanitizer");
 		return 0;
 	}
+	load_what_comes_late();
 	/* The stricter one decides. The second is loaded first: loading takes seccomp(2). */
 	result = confine(SCMP_ACT_ALLOW, build_quiet);
 	if (result == 0)

@@ -149,6 +149,26 @@ static int make_thread(void)
 	return pthread_join(thread, NULL) == 0 ? ALLOWED : OTHERWISE;
 }
 
+static void *wait_for_ever(void *argument)
+{
+	for (;;)
+		sleep(1);
+	return argument; /* never */
+}
+
+/* Its unwinder is a library that is loaded when it is first needed. */
+static int cancel_thread(void)
+{
+	pthread_t thread;
+	void *result;
+
+	if (pthread_create(&thread, NULL, wait_for_ever, NULL) != 0)
+		return OTHERWISE;
+	if (pthread_cancel(thread) != 0 || pthread_join(thread, &result) != 0)
+		return OTHERWISE;
+	return result == PTHREAD_CANCELED ? ALLOWED : OTHERWISE;
+}
+
 static int open_socket_and_file(void)
 {
 	int local = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -240,6 +260,7 @@ static void what_the_appliance_does_goes_on(void **state)
 {
 	(void)state;
 	expect(make_thread, ALLOWED);
+	expect(cancel_thread, ALLOWED);
 	expect(open_socket_and_file, ALLOWED);
 	expect_killed(abort_itself, SIGABRT);
 }
