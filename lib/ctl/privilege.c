@@ -123,6 +123,8 @@ static int limit_ordinary_user(const struct tp_config *config, struct tp_error *
 {
 	bool chown = needs_chown(config) && capng_have_capability(CAPNG_PERMITTED, CAP_CHOWN);
 
+	if (capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE)
+		return 0;
 	capng_clear(CAPNG_SELECT_BOTH);
 	if (chown)
 		capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_CHOWN, -1);
