@@ -148,6 +148,7 @@ packages_test=(
 	shellcheck          # the same for shell scripts
 	codespell           # spelling
 	python3             # scenarios
+	systemd             # systemd-analyze: the unit is checked
 	python3-jsonschema  # config/schema.json against the parser
 	openvswitch-switch-dpdk # the rival that the load generator must drive as well
 	gnuplot-nox         # the comparison's plots

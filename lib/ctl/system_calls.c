@@ -189,6 +189,10 @@ static int set_attributes(scmp_filter_ctx filter, bool log)
 		result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, log);
 	if (result == 0)
 		result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	/* Kernels before 5.16 would slow down every load behind a store; that is for processes
+	 * which run code of strangers. */
+	if (result == 0)
+		result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
 	return result;
 }
 
