@@ -30,7 +30,7 @@ int tp_command_plan(const struct tp_options *options, const char *path);
 bool tp_command_can_show(const char *what);
 
 /** Show what the appliance knows of `what`: interfaces, tenants, classes, drops, workers, cache,
- * latency, summary.
+ * macs, latency, summary.
  */
 int tp_command_show(const struct tp_options *options, const char *what);
 
@@ -42,6 +42,9 @@ bool tp_command_can_bill(const char *by);
 
 /** Show what was charged. */
 int tp_command_bill(const struct tp_options *options);
+
+/** Have it forget the learned MACs of TENANT, TENANT/INTERFACE, or all (NULL). */
+int tp_command_flush(const struct tp_options *options, const char *whose);
 
 /** Ask the appliance to end. */
 int tp_command_stop(const struct tp_options *options);

@@ -11,18 +11,20 @@
 
 #define DELAY_MIN 0.1
 #define DELAY_MAX 3600
-#define COMMANDS  "check, plan, show, top, bill, stop"
+#define COMMANDS  "check, plan, show, top, bill, flush, stop"
 
 enum { OPTION_FROM = 0x100, OPTION_TO, OPTION_BY, OPTION_CSV };
 
 const char *argp_program_version = "turnpike " TP_VERSION;
 
-static const char usage[] = "check FILE\n"
-			    "plan FILE\n"
-			    "show interfaces|tenants|classes|drops|workers|cache|summary\n"
-			    "top\n"
-			    "bill\n"
-			    "stop";
+static const char usage[] =
+	"check FILE\n"
+	"plan FILE\n"
+	"show interfaces|tenants|classes|drops|workers|cache|macs|latency|summary\n"
+	"top\n"
+	"bill\n"
+	"flush [TENANT[/INTERFACE]]\n"
+	"stop";
 
 static const char help[] =
 	"Check configurations of the appliance, and see and stop the one that runs.\v"
@@ -31,6 +33,7 @@ static const char help[] =
 	"show WHAT   show what the appliance serves and has counted\n"
 	"top         show rates, again and again; Ctrl-C ends it\n"
 	"bill        show what was charged\n"
+	"flush       have it forget learned MACs: all, a tenant's or an interface's\n"
 	"stop        end the appliance\n"
 	"\n"
 	"A TIME is a date or a date and time in UTC, 2026-11-03 or 2026-11-03T14:30:00, or a time "
@@ -145,19 +148,21 @@ static void check_command(struct argp_state *state, const struct command_line *l
 	bool plan = command != NULL && strcmp(command, "plan") == 0;
 	bool top = command != NULL && strcmp(command, "top") == 0;
 	bool bill = command != NULL && strcmp(command, "bill") == 0;
+	bool flush = command != NULL && strcmp(command, "flush") == 0;
 
 	if (command == NULL)
 		argp_error(state, "found no command; accepted: " COMMANDS);
-	else if (!show && !check && !plan && !top && !bill && strcmp(command, "stop") != 0)
+	else if (!show && !check && !plan && !top && !bill && !flush &&
+		 strcmp(command, "stop") != 0)
 		argp_error(state, "found command \"%s\"; accepted: " COMMANDS, command);
 	else if ((check || plan) && line->argument == NULL)
 		argp_error(state, "%s: found no file; accepted: %s FILE", command, command);
 	else if (show && (line->argument == NULL || !tp_command_can_show(line->argument)))
 		argp_error(state,
 			"show: found \"%s\"; accepted: interfaces, tenants, classes, drops, "
-			"workers, cache, latency, summary",
+			"workers, cache, macs, latency, summary",
 			line->argument != NULL ? line->argument : "");
-	else if (!show && !check && !plan && line->argument != NULL)
+	else if (!show && !check && !plan && !flush && line->argument != NULL)
 		argp_error(state, "%s: found one word too many: \"%s\"", command, line->argument);
 	else if (line->options.json && !show && !plan && !bill)
 		argp_error(state, "-j is for show, plan and bill only");
@@ -220,6 +225,8 @@ static int run(const struct command_line *line)
 		return tp_command_top(&line->options);
 	if (strcmp(line->command, "bill") == 0)
 		return tp_command_bill(&line->options);
+	if (strcmp(line->command, "flush") == 0)
+		return tp_command_flush(&line->options, line->argument);
 	return tp_command_stop(&line->options);
 }
 

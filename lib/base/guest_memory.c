@@ -91,8 +91,9 @@ static struct tp_guest_mapping *mapping_new(
 	mapping->base = mmap(NULL, mapping->length, PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_NORESERVE, fd, (off_t)first);
 	if (mapping->base == MAP_FAILED) {
-		tp_error_set(error, errno, "memory region: %zu bytes cannot be mapped: %s",
-			mapping->length, strerror(errno));
+		tp_error_set(error, errno, "memory region: %zu bytes cannot be mapped: %s%s",
+			mapping->length, strerror(errno),
+			errno == ENOMEM ? " (limits: vm.max_map_count, LimitAS=)" : "");
 		free(mapping);
 		return NULL;
 	}

@@ -109,11 +109,44 @@ static int give_to_owner(
 				     strerror(-result));
 }
 
-/* Nobody accepts there: the file was left by a process that is gone. */
-static int remove_stale(const char *path, struct tp_error *error)
+/* Who listens at the other end of a connection, for people. */
+static int refuse_served(const char *path, int fd, struct tp_error *error)
+{
+	struct tp_unix_peer peer;
+
+	tp_unix_peer(fd, &peer);
+	if (peer.pid <= 0)
+		return tp_error_set(error, EADDRINUSE,
+			"%s is served by another process; stop it or choose another path", path);
+	return tp_error_set(error, EADDRINUSE,
+		"%s is served by process %d (%s); stop it or choose another path", path,
+		(int)peer.pid, peer.program[0] == '\0' ? "its name cannot be read" : peer.program);
+}
+
+int tp_unix_check_free(const char *path, struct tp_error *error)
 {
 	struct stat file;
 	int fd, result;
+
+	if (lstat(path, &file) < 0 || !S_ISSOCK(file.st_mode))
+		return 0; /* whatever it is, nobody serves it */
+	fd = new_socket(error);
+	if (fd < 0)
+		return fd;
+	result = connect_to(fd, path);
+	if (result == -ECONNREFUSED || result == -ENOENT)
+		result = 0;
+	else
+		result = refuse_served(path, fd, error);
+	close(fd);
+	return result;
+}
+
+/* The file may have been left by a process that is gone: then nobody accepts there. */
+static int remove_stale(const char *path, struct tp_error *error)
+{
+	struct stat file;
+	int result;
 
 	if (lstat(path, &file) < 0)
 		return errno == ENOENT
@@ -122,14 +155,9 @@ static int remove_stale(const char *path, struct tp_error *error)
 	if (!S_ISSOCK(file.st_mode))
 		return tp_error_set(error, EEXIST,
 			"%s exists and is not a socket; remove it or choose another path", path);
-	fd = new_socket(error);
-	if (fd < 0)
-		return fd;
-	result = connect_to(fd, path);
-	close(fd);
-	if (result != -ECONNREFUSED && result != -ENOENT)
-		return tp_error_set(error, EADDRINUSE,
-			"%s is served by another process; stop it or choose another path", path);
+	result = tp_unix_check_free(path, error);
+	if (result < 0)
+		return result;
 	if (unlink(path) < 0 && errno != ENOENT)
 		return tp_error_set(error, errno, "stale socket %s cannot be removed: %s", path,
 			strerror(errno));

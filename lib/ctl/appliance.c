@@ -14,11 +14,13 @@
 
 #include "appliance_private.h"
 #include "balance.h"
+#include "base/descriptors.h"
 #include "base/fault_guard.h"
 #include "base/log.h"
 #include "billing.h"
 #include "budget.h"
 #include "ctl/control_socket.h"
+#include "ctl/plan.h"
 
 /* How long a broken ring, a new MAC or a doorbell may wait for the control plane. */
 #define TICK_MS 20
@@ -97,16 +99,34 @@ static int watch_faults(struct tp_appliance *appliance, struct tp_error *error)
 	return 0;
 }
 
+#define MORE_DESCRIPTORS "raise it with LimitNOFILE= or ulimit -Hn"
+
 /* Thousands of interfaces need thousands of descriptors: take what the machine lets a process have.
  */
-static void raise_descriptor_limit(void)
+static int raise_descriptor_limit(const struct tp_config *config, struct tp_error *error)
 {
+	unsigned long long first = tp_plan_first_descriptors(config);
+	unsigned long long all = tp_plan_descriptors(config);
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0;
+	if (limit.rlim_cur < limit.rlim_max) {
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
+	tp_descriptors_keep(TP_PLAN_KEPT_DESCRIPTORS);
+	if (limit.rlim_cur < first)
+		return tp_error_set(error, EMFILE,
+			"descriptors: this configuration needs %llu before any guest comes, this "
+			"process may open %llu; " MORE_DESCRIPTORS,
+			first, (unsigned long long)limit.rlim_cur);
+	if (limit.rlim_cur < all)
+		tp_log(TP_LOG_WARNING,
+			"descriptors: up to %llu are needed when all guests are there, this "
+			"process may open %llu: the last guests will be refused; " MORE_DESCRIPTORS,
+			all, (unsigned long long)limit.rlim_cur);
+	return 0;
 }
 
 /* Where the workers are to run: the lcores beside the main one, in order; and their nodes. */
@@ -236,7 +256,9 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 		return -ENOMEM;
 	appliance->tick.expired = on_tick;
 	appliance->started_ms = tp_loop_now_ms();
-	result = watch_signals(appliance, error);
+	result = raise_descriptor_limit(appliance->config, error);
+	if (result == 0)
+		result = watch_signals(appliance, error);
 	if (result == 0)
 		result = watch_faults(appliance, error);
 	if (result == 0 && tp_balance_open(appliance) < 0)
@@ -269,7 +291,6 @@ struct tp_appliance *tp_appliance_new(
 		tp_config_free(config);
 		return NULL;
 	}
-	raise_descriptor_limit();
 	appliance->config = config;
 	appliance->vector = vector;
 	appliance->signals.fd = -1;

@@ -17,9 +17,6 @@
  * counters and contexts are the workers' (state/).
  */
 
-/* Learned MACs: bounded for each interface, so that one guest cannot fill the table. */
-#define TP_LEARNED_PER_INTERFACE 64
-
 /** The doorbell of one source ring. */
 struct tp_port_kick {
 	int fd;              /* eventfd, the endpoint's; -1: none, or the ring does not run */
@@ -82,6 +79,9 @@ struct tp_appliance {
 	struct tp_balance balance;
 	struct tp_budgets *budgets; /* budget.h; NULL: no tenant has one */
 	struct tp_ledger *ledger;   /* billing.h */
+	/* learning.c */
+	uint32_t learned_by_tenant[TP_CONFIG_TENANTS_MAX];
+	uint32_t learned_looked_at; /* where the search for silent ones goes on */
 	struct tp_timer tick;       /* looks for broken rings, sightings and bells to arm */
 	struct tp_watch signals;    /* SIGINT, SIGTERM */
 	struct tp_watch faults;     /* the fault guard replaced a mapping */
@@ -135,12 +135,25 @@ void tp_learn_sightings(struct tp_appliance *appliance);
 /** Forget what was learned at an interface whose guest is gone. */
 void tp_forget_learned(struct tp_appliance *appliance, uint32_t interface);
 
+/** Answer the command `flush`: forget the learned MACs of all, of a "tenant": NAME, or of an
+ * "interface": NAME of it. As tp_answer. */
+json_t *tp_answer_flush(
+	struct tp_appliance *appliance, const json_t *request, struct tp_error *error);
+
 /* show.c */
 
 /** What `show` tells of something. @return a new reference, or NULL with *error set. */
 json_t *tp_show(const struct tp_appliance *appliance, const char *what, struct tp_error *error);
 
 /* answer.c */
+
+/** Find whom a command names. @return 0, or -EINVAL with *error set. */
+int tp_find_tenant(const struct tp_appliance *appliance, const char *command, const json_t *name,
+	uint32_t *tenant, struct tp_error *error);
+
+/** The same for an interface of a tenant. @return its port, or NULL with *error set. */
+struct tp_port *tp_find_port(struct tp_appliance *appliance, const char *command, uint32_t tenant,
+	const json_t *name, struct tp_error *error);
 
 /** Answer a command of the control socket. @return a new reference, or NULL with *error set. */
 json_t *tp_answer(
@@ -152,6 +165,11 @@ json_t *tp_answer(
  * "queue_pair": N. As tp_answer. */
 json_t *tp_answer_move(
 	struct tp_appliance *appliance, const json_t *request, struct tp_error *error);
+
+/* show_macs.c */
+
+/** Where each MAC leads. */
+json_t *tp_show_macs(const struct tp_appliance *appliance);
 
 /* show_latency.c */
 

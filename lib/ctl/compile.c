@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <string.h>
+
 #include <rte_cycles.h>
 #include <rte_memory.h>
 
@@ -6,7 +9,8 @@
 #include "ctl/plan.h"
 #include "vring/price.h"
 
-#define LEARNED_MOST (1u << 20)
+#define LEARNED_MOST   (1u << 20)
+#define FLOOD_BURST_NS 100000000 /* of the rate of flooded frames that may come together */
 
 /* What turnpike plan promises. */
 static_assert(sizeof(struct tp_context) + sizeof(void *) <= TP_PLAN_CONTEXT_BYTES, "a context");
@@ -19,8 +23,7 @@ uint32_t tp_learned_limit(const struct tp_config *config)
 
 	for (uint32_t i = 0; i < config->tenant_count; i++)
 		if (config->tenants[i].mac_learning)
-			limit += (uint64_t)config->tenants[i].interface_count *
-				 TP_LEARNED_PER_INTERFACE;
+			limit += config->tenants[i].macs_per_tenant;
 	return limit < LEARNED_MOST ? (uint32_t)limit : LEARNED_MOST;
 }
 
@@ -32,6 +35,9 @@ static void compile_class(struct tp_class *class, const struct tp_class_config *
 	class->threshold = tp_price_threshold(class->bid);
 	class->weight = config->weight;
 	class->pinned = config->pinned;
+	class->flood = tp_shape_make(&(struct tp_rate){.frames_per_second = config->flood_rate,
+					     .burst_ns = FLOOD_BURST_NS},
+		rte_get_tsc_hz());
 	class->drop_when_full = config->on_full == TP_ON_FULL_DROP;
 }
 
@@ -69,19 +75,44 @@ static struct tp_shape compile_rate(const struct tp_rate_config *config)
 	return tp_shape_make(&rate, rte_get_tsc_hz());
 }
 
+static uint64_t load_mac(const uint8_t from[6])
+{
+	uint8_t mac[8] = {0};
+
+	memcpy(mac, from, 6);
+	return tp_mac_load(mac);
+}
+
 static void compile_interface(struct tp_interface *interface, const struct tp_config *config,
 	uint32_t index, const struct tp_context_store *store)
 {
 	const struct tp_interface_config *from = &config->interfaces[index];
-	uint8_t mac[8] = {0};
 
-	memcpy(mac, from->mac, sizeof(from->mac));
-	interface->mac = tp_mac_load(mac);
+	interface->mac = load_mac(from->mac);
 	interface->context = tp_context_at(store, index);
 	interface->tenant = from->tenant_index;
 	interface->class = (uint16_t)from->class_index;
 	interface->source_mac_check = from->source_mac_check;
 	interface->shape = compile_rate(&from->rate);
+}
+
+static int compile_static_macs(
+	struct tp_snapshot *snapshot, const struct tp_config *config, struct tp_error *error)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		count += config->interfaces[i].mac_count;
+	if (tp_snapshot_make_static_macs(snapshot, count, SOCKET_ID_ANY, error) < 0)
+		return -ENOMEM;
+	count = 0;
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		for (uint32_t n = 0; n < config->interfaces[i].mac_count; n++)
+			snapshot->static_macs[count++] = (struct tp_static_mac){
+				.mac = load_mac(config->interfaces[i].macs[n]),
+				.interface = i,
+			};
+	return 0;
 }
 
 struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_context_store *store,
@@ -103,7 +134,8 @@ struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_c
 		compile_tenant(&snapshot->tenants[i], &config->tenants[i]);
 	for (uint32_t i = 0; i < config->interface_count; i++)
 		compile_interface(&snapshot->interfaces[i], config, i, store);
-	if (tp_snapshot_seal(snapshot, SOCKET_ID_ANY, error) < 0) {
+	if (compile_static_macs(snapshot, config, error) < 0 ||
+		tp_snapshot_seal(snapshot, SOCKET_ID_ANY, error) < 0) {
 		tp_snapshot_free(snapshot);
 		return NULL;
 	}

@@ -61,16 +61,6 @@ static int read_unknown_unicast(
 	return 0;
 }
 
-static int refuse_network(
-	const struct tp_json_value *value, const struct tp_json_key *key, void *field)
-{
-	(void)key;
-	(void)field;
-	return tp_json_fail(value, ENOTSUP,
-		"networks behind uplinks are not served by this version, which switches between "
-		"guests of one host only; remove the key");
-}
-
 static int read_interfaces(
 	const struct tp_json_value *value, const struct tp_json_key *key, void *field)
 {
@@ -85,9 +75,9 @@ static int read_tenant(const struct tp_json_value *value, struct tp_tenant_confi
 {
 	static const struct tp_json_key keys[] = {
 		{"budget", read_budget, 0, 0, 0, false},
-		{"network", refuse_network, 0, 0, 0, false},
-		{"mac_learning", tp_json_read_bool, offsetof(struct tp_tenant_config, mac_learning),
-			0, 0, false},
+		{"network", tp_config_read_network, offsetof(struct tp_tenant_config, network), 0,
+			0, false},
+		{"mac_learning", tp_config_read_mac_learning, 0, 0, 0, false},
 		{"unknown_unicast", read_unknown_unicast,
 			offsetof(struct tp_tenant_config, unknown_unicast), 0, 0, false},
 		{"sockets", tp_config_read_access, offsetof(struct tp_tenant_config, sockets), 0, 0,
@@ -102,6 +92,7 @@ static int read_tenant(const struct tp_json_value *value, struct tp_tenant_confi
 			value, EINVAL, "found this name; accepted: " TP_CONFIG_NAME_ACCEPTED);
 	tenant->first_interface = config->interface_count;
 	result = tp_json_read_object(value, keys, sizeof(keys) / sizeof(keys[0]), tenant);
+	tp_config_settle_learning(tenant);
 	if (result < 0)
 		return result;
 	return tp_config_inherit_access(value, &tenant->sockets, &config->guest_sockets);

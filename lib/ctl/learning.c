@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+
 #include <rte_ring_elem.h>
 
 #include "appliance_private.h"
 #include "base/log.h"
 
+/*
+ * Learned MACs: taken from what workers sight, within the bounds of the interface and the tenant;
+ * forgotten when they have been silent for too long, when their guest goes, or when an operator
+ * says so. One guest's addresses never push out another's: who has reached its bound learns no
+ * more.
+ */
+
 #define SIGHTINGS_A_LOOK 1024 /* bounds what one look costs, whatever guests send */
+#define LOOKS_A_ROUND    50   /* each place is looked at once a second: looks are 20 ms apart */
 
 /* Workers forget their look-ups when the generation moves. */
 static void announce_change(struct tp_dataplane *dataplane)
@@ -13,11 +22,36 @@ static void announce_change(struct tp_dataplane *dataplane)
 	atomic_fetch_add_explicit(&dataplane->learned_generation, 1, memory_order_release);
 }
 
-static void count_learned(struct tp_port *port, uint32_t learned)
+static uint32_t tenant_of(const struct tp_appliance *appliance, uint32_t interface)
 {
-	port->learned = learned;
-	atomic_store_explicit(&port->context->learned_enough, learned >= TP_LEARNED_PER_INTERFACE,
-		memory_order_relaxed);
+	return appliance->config->interfaces[interface].tenant_index;
+}
+
+/* One more at an interface, or one less. */
+static void count_learned(struct tp_appliance *appliance, uint32_t interface, int more)
+{
+	uint32_t tenant = tenant_of(appliance, interface);
+	const struct tp_tenant_config *config = &appliance->config->tenants[tenant];
+	struct tp_port *port = &appliance->ports[interface];
+
+	port->learned += (uint32_t)more;
+	appliance->learned_by_tenant[tenant] += (uint32_t)more;
+	atomic_store_explicit(&port->context->learned_enough,
+		port->learned >= config->macs_per_interface, memory_order_relaxed);
+}
+
+/* The place that workers have looked up may be another one's by now; what they say is checked. */
+static bool may_learn(
+	const struct tp_appliance *appliance, const struct tp_sighting *sighting, uint32_t before)
+{
+	const struct tp_port *port = &appliance->ports[sighting->interface];
+	uint32_t tenant = tenant_of(appliance, sighting->interface);
+	const struct tp_tenant_config *config = &appliance->config->tenants[tenant];
+
+	return before != sighting->interface && port->learned < config->macs_per_interface &&
+	       (before != TP_NO_INTERFACE ||
+		       appliance->learned_by_tenant[tenant] < config->macs_per_tenant) &&
+	       port->rings_running > 0;
 }
 
 /* @return true if the table changed. */
@@ -25,60 +59,134 @@ static bool learn(struct tp_appliance *appliance, const struct tp_sighting *sigh
 {
 	struct tp_dataplane *dataplane = appliance->dataplane;
 	const struct tp_snapshot *snapshot = atomic_load(&dataplane->snapshot);
-	struct tp_port *port = &appliance->ports[sighting->interface];
-	uint32_t before;
+	uint32_t before, place;
 
 	/* A configured address stays where it is configured. */
 	if (tp_mac_table_find(snapshot->macs, sighting->key) != TP_NO_INTERFACE)
 		return false;
-	before = tp_mac_table_find(dataplane->learned, sighting->key);
-	if (before == sighting->interface || port->learned >= TP_LEARNED_PER_INTERFACE ||
-		port->rings_running == 0)
+	before = tp_learned_find(dataplane->learned, sighting->key, &place);
+	if (!may_learn(appliance, sighting, before) ||
+		tp_learned_set(dataplane->learned, sighting->key, sighting->interface) < 0)
 		return false;
-	if (tp_mac_table_set(dataplane->learned, sighting->key, sighting->interface) < 0)
-		return false;
-	count_learned(port, port->learned + 1);
+	count_learned(appliance, sighting->interface, 1);
 	if (before != TP_NO_INTERFACE)
-		count_learned(&appliance->ports[before], appliance->ports[before].learned - 1);
+		count_learned(appliance, before, -1);
 	return true;
+}
+
+static bool take_sightings(struct tp_appliance *appliance, struct rte_ring *ring)
+{
+	struct tp_sighting sighting;
+	bool changed = false;
+
+	for (unsigned i = 0; i < SIGHTINGS_A_LOOK; i++) {
+		if (rte_ring_sc_dequeue_elem(ring, &sighting, sizeof(sighting)) != 0)
+			break;
+		changed |= learn(appliance, &sighting);
+	}
+	return changed;
+}
+
+static void forget(struct tp_appliance *appliance, uint32_t place)
+{
+	struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
+
+	count_learned(appliance, learned->place[place].interface, -1);
+	tp_learned_forget(learned, place);
+}
+
+static bool is_too_old(const struct tp_appliance *appliance, uint32_t place)
+{
+	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
+	uint32_t tenant;
+
+	if (!tp_learned_taken(learned, place))
+		return false;
+	tenant = tenant_of(appliance, learned->place[place].interface);
+	return tp_learned_age(learned, place) > appliance->config->tenants[tenant].mac_age_s;
+}
+
+/* A part of the places in each look. */
+static bool forget_silent(struct tp_appliance *appliance)
+{
+	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
+	uint32_t part = learned->capacity / LOOKS_A_ROUND + 1;
+	bool changed = false;
+
+	for (uint32_t i = 0; i < part; i++) {
+		uint32_t place = appliance->learned_looked_at++ % learned->capacity;
+
+		if (!is_too_old(appliance, place))
+			continue;
+		forget(appliance, place);
+		changed = true;
+	}
+	return changed;
 }
 
 void tp_learn_sightings(struct tp_appliance *appliance)
 {
+	struct tp_dataplane *dataplane = appliance->dataplane;
 	bool changed = false;
 
-	if (appliance->dataplane->learned == NULL)
+	if (dataplane->learned == NULL)
 		return;
-	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++) {
-		struct rte_ring *ring = appliance->dataplane->worker[w]->sightings;
-		struct tp_sighting sighting;
-
-		for (unsigned i = 0; i < SIGHTINGS_A_LOOK; i++) {
-			if (rte_ring_sc_dequeue_elem(ring, &sighting, sizeof(sighting)) != 0)
-				break;
-			changed |= learn(appliance, &sighting);
-		}
-	}
+	__atomic_store_n(&dataplane->learned->second,
+		(uint32_t)((tp_loop_now_ms() - appliance->started_ms) / 1000), __ATOMIC_RELAXED);
+	for (unsigned w = 0; w < dataplane->worker_count; w++)
+		changed |= take_sightings(appliance, dataplane->worker[w]->sightings);
+	changed |= forget_silent(appliance);
 	if (changed)
+		announce_change(dataplane);
+}
+
+/* @param tenant, interface  whose; TP_NO_INTERFACE for all */
+static uint32_t forget_those_of(struct tp_appliance *appliance, uint32_t tenant, uint32_t interface)
+{
+	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
+	uint32_t forgotten = 0;
+
+	for (uint32_t i = 0; learned != NULL && i < learned->capacity; i++) {
+		uint32_t owner = learned->place[i].interface;
+
+		if (owner == TP_NO_INTERFACE ||
+			(interface != TP_NO_INTERFACE && owner != interface) ||
+			(tenant != TP_NO_INTERFACE && tenant_of(appliance, owner) != tenant))
+			continue;
+		forget(appliance, i);
+		forgotten++;
+	}
+	if (forgotten > 0)
 		announce_change(appliance->dataplane);
+	return forgotten;
 }
 
 void tp_forget_learned(struct tp_appliance *appliance, uint32_t interface)
 {
-	struct tp_mac_table *learned = appliance->dataplane->learned;
-	uint64_t keys[TP_LEARNED_PER_INTERFACE];
-	uint32_t count = 0;
-	uint32_t next = 0;
-	uint32_t owner;
-	uint64_t key;
+	if (appliance->ports[interface].learned > 0)
+		forget_those_of(appliance, TP_NO_INTERFACE, interface);
+}
 
-	if (learned == NULL || appliance->ports[interface].learned == 0)
-		return;
-	while (count < TP_LEARNED_PER_INTERFACE && tp_mac_table_next(learned, &next, &key, &owner))
-		if (owner == interface)
-			keys[count++] = key;
-	for (uint32_t i = 0; i < count; i++)
-		tp_mac_table_remove(learned, keys[i]);
-	count_learned(&appliance->ports[interface], 0);
-	announce_change(appliance->dataplane);
+json_t *tp_answer_flush(
+	struct tp_appliance *appliance, const json_t *request, struct tp_error *error)
+{
+	const json_t *tenant_name = json_object_get(request, "tenant");
+	const json_t *interface_name = json_object_get(request, "interface");
+	uint32_t tenant = TP_NO_INTERFACE;
+	uint32_t interface = TP_NO_INTERFACE;
+
+	if (tenant_name != NULL || interface_name != NULL) {
+		if (tp_find_tenant(appliance, "flush", tenant_name, &tenant, error) < 0)
+			return NULL;
+	}
+	if (interface_name != NULL) {
+		const struct tp_port *port =
+			tp_find_port(appliance, "flush", tenant, interface_name, error);
+
+		if (port == NULL)
+			return NULL;
+		interface = port->index;
+	}
+	return json_pack(
+		"{s:I}", "forgotten", (json_int_t)forget_those_of(appliance, tenant, interface));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,11 +95,12 @@ static void write_record(struct tp_errand *errand)
 	if (!writing->whole) {
 		writing->result =
 			tp_ledger_renew_current(writing->files, &writing->record, &writing->error);
+		writing->kept = writing->result == 0;
 		return;
 	}
 	writing->result = tp_ledger_append(writing->files, &writing->record, &writing->error);
-	if (writing->result < 0)
-		tp_ledger_renew_current(writing->files, &writing->record, NULL);
+	writing->kept = writing->result < 0 &&
+			tp_ledger_renew_current(writing->files, &writing->record, NULL) == 0;
 }
 
 static void tell_of_trouble(struct tp_ledger *ledger, const struct tp_error *error)
@@ -135,12 +137,30 @@ static void settle(struct tp_ledger *ledger)
 	}
 	ledger->begin = writing->next_begin;
 	ledger->number++;
+	ledger->kept = (struct tp_amounts){0};
+	ledger->kept_end = 0;
+}
+
+static struct tp_amounts total(const struct tp_record *record)
+{
+	struct tp_amounts sum = {0};
+
+	for (size_t i = 0; i < record->count; i++) {
+		sum.sixteenths += record->charges[i].sixteenths;
+		sum.frames += record->charges[i].frames;
+		sum.bytes += record->charges[i].bytes;
+	}
+	return sum;
 }
 
 static void finish_writing(struct tp_ledger *ledger)
 {
 	struct tp_writing *writing = &ledger->writing;
 
+	if (writing->kept) {
+		ledger->kept = total(&writing->record);
+		ledger->kept_end = writing->record.end;
+	}
 	if (writing->result < 0) {
 		ledger->moved = true;
 		tell_of_trouble(ledger, &writing->error);
@@ -314,6 +334,28 @@ struct tp_ledger *tp_ledger_open(const struct tp_ledger_settings *settings, stru
 	return NULL;
 }
 
+/* The end of the last interval found no room. */
+static void tell_of_the_end(const struct tp_ledger *ledger)
+{
+	const struct tp_writing *writing = &ledger->writing;
+	struct tp_amounts sum = total(&writing->record);
+	char since[TP_MOMENT_SIZE];
+
+	if (writing->kept) {
+		tp_log(TP_LOG_ERROR,
+			"billing: %s; what the last interval charged is in the current file: the "
+			"next start bills it",
+			writing->error.text);
+		return;
+	}
+	tp_moment_format(ledger->kept_end != 0 ? ledger->kept_end : ledger->begin, since);
+	tp_log(TP_LOG_ERROR,
+		"billing: %s; lost is what was charged since %s: %.2f credits, %" PRIu64
+		" frames, %" PRIu64 " bytes",
+		writing->error.text, since, (double)(sum.sixteenths - ledger->kept.sixteenths) / 16,
+		sum.frames - ledger->kept.frames, sum.bytes - ledger->kept.bytes);
+}
+
 /* In this thread, for there is nobody left to wait for it. */
 static void write_the_rest(struct tp_ledger *ledger)
 {
@@ -325,10 +367,7 @@ static void write_the_rest(struct tp_ledger *ledger)
 		return;
 	write_record(&writing->errand);
 	if (writing->result < 0)
-		tp_log(TP_LOG_ERROR,
-			"billing: %s; what the last interval charged is in the current file, "
-			"unless that had no room either",
-			writing->error.text);
+		tell_of_the_end(ledger);
 	tp_record_clear(&writing->record);
 	free(writing->accounts);
 }

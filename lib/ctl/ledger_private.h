@@ -36,6 +36,7 @@ struct tp_writing {
 	bool whole;         /* append to the ledger; else renew the current file */
 	int64_t next_begin; /* of the record after this one */
 	int result;
+	bool kept; /* the current file holds the record */
 	struct tp_error error;
 };
 
@@ -47,6 +48,8 @@ struct tp_ledger {
 	struct tp_amounts *now;  /* as read last */
 	uint64_t number;         /* of the record under way */
 	int64_t begin;
+	struct tp_amounts kept; /* of the record under way: what the current file holds, */
+	int64_t kept_end;       /* and until when; 0: it holds nothing of it */
 	bool moved;    /* something did since the current file was renewed */
 	uint32_t next; /* account that is read next */
 	struct tp_timer timer;

@@ -13,7 +13,7 @@
 #define WORKER_BYTES    (2 * MIB)  /* with the times that it counts */
 #define LEARNED_BYTES   (64 * 256) /* learned MACs of an interface */
 #define LIST_BYTES      40         /* places of a ring in a worker's lists */
-#define DESCRIPTORS     64         /* that do not grow */
+#define DESCRIPTORS     64         /* that do not grow, beside those kept from guests */
 #define WORKER_REQUESTS (256 + 64) /* of a worker, beside those of its rings */
 #define MAPPINGS        512        /* that do not grow */
 
@@ -164,16 +164,31 @@ static unsigned plan_nodes(const struct tp_config *config, struct tp_plan_item *
 	return count;
 }
 
+uint64_t tp_plan_first_descriptors(const struct tp_config *config)
+{
+	uint64_t needs = DESCRIPTORS + TP_PLAN_KEPT_DESCRIPTORS;
+
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		needs += !config->interfaces[i].client;
+	return needs;
+}
+
 /* Of a queue pair: two calls, and the kick of its transmit ring. */
+uint64_t tp_plan_descriptors(const struct tp_config *config)
+{
+	uint64_t needs = tp_plan_first_descriptors(config);
+
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		needs += 1u + 3u * config->interfaces[i].queue_pairs;
+	return needs;
+}
+
 static void plan_descriptors(const struct tp_config *config, struct tp_plan_item *item)
 {
 	struct rlimit limit = {0};
 
 	strcpy(item->name, "descriptors");
-	item->needs = DESCRIPTORS;
-	for (uint32_t i = 0; i < config->interface_count; i++)
-		item->needs += (config->interfaces[i].client ? 1u : 2u) +
-			       3u * config->interfaces[i].queue_pairs;
+	item->needs = tp_plan_descriptors(config);
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
 		item->has = limit.rlim_max;
 	snprintf(item->note, sizeof(item->note),

@@ -67,7 +67,8 @@ static int start_ring(void *owner, unsigned ring_number, const struct tp_vhost_r
 		tp_kick_prepare(port, ring_number / 2);
 	} else if (tp_spread_ring_prepare(port, ring->size, &setup.baton) < 0) {
 		return tp_error_set(error, ENOMEM,
-			"no memory in the EAL's heap for what workers share of a ring of %u",
+			"no memory in the EAL's heap for what workers share of a ring of %u; the "
+			"appliance needs more with -m MEGABYTES before --",
 			ring->size);
 	}
 	result = tp_vring_start(ring_of(port, ring_number), &setup, memory, error);
@@ -111,13 +112,23 @@ static void set_mtu(void *owner, uint16_t mtu)
 	port->mtu = mtu;
 }
 
-/* A guest that migrated here is announced by its own configured MAC; neighbours need no new
+static bool is_its_mac(const struct tp_interface_config *config, const uint8_t mac[6])
+{
+	if (memcmp(mac, config->mac, 6) == 0)
+		return true;
+	for (uint32_t i = 0; i < config->mac_count; i++)
+		if (memcmp(mac, config->macs[i], 6) == 0)
+			return true;
+	return false;
+}
+
+/* A guest that migrated here is announced by a configured MAC of its own; neighbours need no new
  * look-up, since that MAC has always led here. */
 static void announce(void *owner, const uint8_t mac[6])
 {
 	struct tp_port *port = owner;
 
-	if (memcmp(mac, config_of(port)->mac, 6) != 0)
+	if (!is_its_mac(config_of(port), mac))
 		tp_log_limited(&port->announcements, TP_LOG_WARNING,
 			"%s/%s: announces %02x:%02x:%02x:%02x:%02x:%02x, which is not its MAC: "
 			"ignored",

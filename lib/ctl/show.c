@@ -403,6 +403,7 @@ static const struct {
 	{"drops", show_drops},
 	{"workers", show_workers},
 	{"cache", show_cache},
+	{"macs", tp_show_macs},
 	{"latency", tp_show_latency},
 	{"summary", show_summary},
 };
@@ -414,7 +415,7 @@ json_t *tp_show(const struct tp_appliance *appliance, const char *what, struct t
 			return tables[i].show(appliance);
 	tp_error_set(error, EINVAL,
 		"show: found \"%.40s\"; accepted: interfaces, tenants, classes, drops, workers, "
-		"cache, latency, summary",
+		"cache, macs, latency, summary",
 		what == NULL ? "" : what);
 	return NULL;
 }

@@ -173,13 +173,21 @@ static void hand_over(struct tp_port *port, uint32_t first, uint32_t count, unsi
 		give(port, first + i, worker);
 }
 
+static bool limits_floods(const struct tp_snapshot *snapshot)
+{
+	for (uint32_t i = 0; i < snapshot->class_count; i++)
+		if (tp_shaped(&snapshot->classes[i].flood))
+			return true;
+	return false;
+}
+
 /* What a rate has left is known to one worker. */
 static bool stays_together(const struct tp_port *port)
 {
 	const struct tp_snapshot *snapshot =
 		atomic_load_explicit(&port->appliance->dataplane->snapshot, memory_order_relaxed);
 
-	return tp_shaped(&snapshot->interfaces[port->index].shape);
+	return tp_shaped(&snapshot->interfaces[port->index].shape) || limits_floods(snapshot);
 }
 
 int tp_spread_move(

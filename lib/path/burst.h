@@ -49,6 +49,7 @@ struct tp_sizes {
 struct tp_cached_mac {
 	uint64_t key;
 	uint32_t interface;
+	uint32_t place; /* of tp_learned, or TP_NO_PLACE */
 };
 
 struct tp_burst {
@@ -110,6 +111,7 @@ struct tp_worker {
 	unsigned (*forward)(
 		struct tp_worker *worker, const struct tp_poll *poll, const struct tp_limit *limit);
 	const struct tp_snapshot *snapshot; /* of this sweep */
+	uint64_t snapshot_number;           /* of it */
 	uint64_t learned_generation;        /* that the cache belongs to */
 	struct tp_burst burst;
 	struct tp_calls calls;

@@ -6,12 +6,28 @@
 #include "lookup.h"
 #include "publish.h"
 #include "reserve.h"
+#include "shaper.h"
 
 /*
  * flood: one frame to every other running interface of the tenant. It is taken alone, after all
  * frames before it are published, so that each destination sees it in order. A copy that a
- * destination refuses is not held; the frame itself is dropped only if nobody could take it.
+ * destination refuses is not held; the frame itself is dropped only if nobody could take it, or if
+ * its interface has flooded more than its class allows.
  */
+
+/* Does the class's flood_rate pay for one more? */
+static inline bool tp_flood_pays(struct tp_worker *worker)
+{
+	const struct tp_shape *shape = &worker->burst.class->flood;
+	struct tp_bucket *bucket = &worker->burst.context->flood_bucket;
+
+	if (TP_LIKELY(!tp_shaped(shape)))
+		return true;
+	if (!tp_shaper_pays(bucket, worker->now))
+		return false;
+	tp_shaper_charge(shape, bucket, worker->now, 1, 0);
+	return true;
+}
 
 static inline bool tp_flood_copy(
 	struct tp_worker *worker, unsigned i, uint32_t interface, struct tp_vring *ring)
@@ -34,18 +50,16 @@ static inline bool tp_flood_copy(
 	return true;
 }
 
-TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
+/* @return copies that were accepted. */
+static inline uint32_t tp_flood_copies(struct tp_worker *worker, unsigned i)
 {
 	struct tp_burst *burst = &worker->burst;
 	const struct tp_tenant *tenant = &burst->snapshot->tenants[burst->source->tenant];
 	struct tp_counters *counters = &burst->context->counters;
-	bool spread = burst->context->spread;
 	uint32_t copies = 0;
 
-	burst->count = i + 1; /* it goes alone */
-
 	for (uint32_t n = 0; n < tenant->interface_count; n++) {
-		uint32_t id = tenant->first_interface + n;
+		uint32_t id = burst->snapshot->members[tenant->first_interface + n];
 		const struct tp_interface *destination = &burst->snapshot->interfaces[id];
 		struct tp_vring *ring = tp_ring_towards(burst, destination);
 
@@ -54,14 +68,29 @@ TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
 		if (tp_flood_copy(worker, i, id, ring))
 			copies++;
 		else
-			tp_counter_add_if(&counters->value[TP_COUNTER_COPIES_REFUSED], 1, spread);
+			tp_counter_add_if(&counters->value[TP_COUNTER_COPIES_REFUSED], 1,
+				burst->context->spread);
 	}
+	return copies;
+}
+
+TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
+{
+	struct tp_burst *burst = &worker->burst;
+	struct tp_counters *counters = &burst->context->counters;
+	bool spread = burst->context->spread;
+	bool pays = tp_flood_pays(worker);
+	uint32_t copies;
+
+	burst->count = i + 1; /* it goes alone */
+	copies = pays ? tp_flood_copies(worker, i) : 0;
 	if (copies > 0) {
 		tp_counter_add_if(&counters->value[TP_COUNTER_FLOODED], 1, spread);
 		tp_counter_add_if(&counters->value[TP_COUNTER_COPIES], copies, spread);
 		tp_counter_add_if(&counters->value[TP_COUNTER_DELIVERED], 1, spread);
 	} else {
-		tp_counter_add_if(&counters->drop[TP_DROP_FLOOD_NOBODY], 1, spread);
+		tp_counter_add_if(&counters->drop[pays ? TP_DROP_FLOOD_NOBODY : TP_DROP_FLOOD_RATE],
+			1, spread);
 		burst->dropped++;
 	}
 	burst->cost += (copies > 0 ? copies : 1) *

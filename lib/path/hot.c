@@ -67,7 +67,8 @@ int tp_hot_open(struct tp_hot *hot, const struct tp_dataplane_settings *settings
 		return 0;
 	tp_hot_close(hot);
 	return tp_error_set(error, ENOMEM,
-		"hot-context cache: %u entries are more than the EAL's heap has room for",
+		"hot-context cache: %u entries are more than the EAL's heap has room for; give "
+		"it more with -m MEGABYTES before --",
 		room + settings->pinned_rings);
 }
 
@@ -346,6 +347,19 @@ static void purge(struct tp_worker *worker)
 }
 
 /* --- The sweep --- */
+
+/* Those of interfaces that are gone have left before the snapshot came. */
+static void classify(const struct tp_snapshot *snapshot, struct tp_hot_table *table)
+{
+	for (uint32_t i = 0; i < table->count; i++)
+		table->entry[i].class = snapshot->interfaces[table->entry[i].poll.interface].class;
+}
+
+void tp_hot_classify(struct tp_worker *worker)
+{
+	classify(worker->snapshot, &worker->hot.pinned);
+	classify(worker->snapshot, &worker->hot.table);
+}
 
 void tp_hot_begin(struct tp_worker *worker)
 {

@@ -96,6 +96,9 @@ int tp_hot_open(struct tp_hot *hot, const struct tp_dataplane_settings *settings
 	struct tp_error *error);
 void tp_hot_close(struct tp_hot *hot);
 
+/** The snapshot is another one: look up what class each entry is of now. */
+void tp_hot_classify(struct tp_worker *worker);
+
 /** At the head of a sweep: let go of what has departed, listen to the doorbell, load. */
 void tp_hot_begin(struct tp_worker *worker);
 

@@ -6,6 +6,7 @@
 #include "afford.h"
 #include "burst.h"
 #include "charge.h"
+#include "hold.h"
 
 /*
  * reserve: claim room at each frame's destination, in the order of the source ring, up to the first
@@ -17,8 +18,8 @@
  * private until it is committed, so one that fails has left no trace.
  *
  * A refused frame is held until the class's bound, counted from its first refusal as the oldest
- * frame of its ring. A destination on which a hold ran out is deaf to bids like that one: their
- * frames are dropped at once until it accepts one.
+ * frame of its ring, and then dropped. A destination whose guest has posted nothing in all that
+ * time is deaf to bids like that one: their frames are dropped at once until it accepts one.
  */
 
 #define TP_ATTEMPTS 4 /* in a row, while other workers are faster */
@@ -101,12 +102,16 @@ TP_RARE enum tp_drop tp_refused(struct tp_burst *burst, unsigned i, enum tp_rese
 	now = rte_rdtsc();
 	if (i > 0 || burst->pair->hold_since == 0) {
 		burst->pair->hold_since = now;
+		tp_hold_note(burst->pair, ring);
 		return TP_DROP_NONE;
 	}
 	if (now - burst->pair->hold_since < class->hold_cycles)
 		return TP_DROP_NONE;
 	burst->pair->hold_since = 0;
-	__atomic_store_n(&ring->deaf_below, (uint16_t)(class->bid + 1), __ATOMIC_RELAXED);
+	if (tp_hold_saw_life(burst->pair, ring))
+		tp_hold_note(burst->pair, ring);
+	else
+		__atomic_store_n(&ring->deaf_below, (uint16_t)(class->bid + 1), __ATOMIC_RELAXED);
 	return reason;
 }
 
@@ -207,6 +212,8 @@ static inline void tp_reserve(struct tp_burst *burst)
 	while (i < burst->count && tp_reserve_next(burst, &i, &held))
 		;
 	burst->accepted = i;
-	if (!held)
-		burst->pair->hold_since = 0; /* the next oldest frame's time has not begun */
+	/* The next oldest frame's time has not begun. Where no frame is left in the burst, the
+	 * oldest one waits for another ring's turn (turn.h). */
+	if (!held && burst->count > 0)
+		burst->pair->hold_since = 0;
 }

@@ -93,7 +93,9 @@ struct tp_worker *tp_worker_new(
 	}
 	worker = tp_node_zalloc("worker", sizeof(*worker), node);
 	if (worker == NULL) {
-		tp_error_set(error, ENOMEM, "worker: not enough memory in the EAL's heap");
+		tp_error_set(error, ENOMEM,
+			"worker: not enough memory in the EAL's heap; give it more with -m "
+			"MEGABYTES before --");
 		return NULL;
 	}
 	worker->dataplane = dataplane;

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/descriptors.h"
 #include "connection.h"
 
 #define DEADLINE_MS 1000
@@ -90,6 +91,15 @@ static void send_reply(struct vhost_connection *connection, const struct vhost_r
 	start_deadline(connection);
 }
 
+/* The first one counts, until rings run in spite of it. */
+static void remember_refusal(struct vhost_connection *connection, const char *text)
+{
+	if (text != NULL && connection->refusal[0] == '\0')
+		snprintf(connection->refusal, sizeof(connection->refusal), "%s", text);
+	else if (text == NULL && vhost_device_started(connection->device) > 0)
+		connection->refusal[0] = '\0';
+}
+
 static void handle_message(struct vhost_connection *connection)
 {
 	struct vhost_reply reply;
@@ -99,6 +109,7 @@ static void handle_message(struct vhost_connection *connection)
 	tp_log(TP_LOG_DEBUG, "%s: %s", connection->name,
 		vhost_request_name(connection->message.header.request));
 	verdict = vhost_request_handle(connection->device, &connection->message, &reply, &error);
+	remember_refusal(connection, verdict == VHOST_REFUSED ? error.text : NULL);
 	connection->messages++;
 	end_of_message(connection);
 	if (verdict == VHOST_END) {
@@ -112,10 +123,24 @@ static void handle_message(struct vhost_connection *connection)
 		send_reply(connection, &reply);
 }
 
-/* Take the descriptors of one recvmsg over; all of them are in the message or closed after. */
-static int take_fds(struct vhost_message *message, struct msghdr *received)
+static int refuse_many_fds(const struct vhost_connection *connection, struct tp_error *error)
 {
-	bool too_many = received->msg_flags & MSG_CTRUNC;
+	return tp_error_set(error, EMFILE, "%s: more than %d descriptors came with it",
+		connection->received < sizeof(struct vhost_header)
+			? "a message"
+			: vhost_request_name(connection->message.header.request),
+		VHOST_FDS_MAX);
+}
+
+/* Take the descriptors of one recvmsg over; all of them are in the message or closed after. The
+ * kernel keeps those back that the process may not open. */
+static int take_fds(
+	struct vhost_connection *connection, struct msghdr *received, struct tp_error *error)
+{
+	struct vhost_message *message = &connection->message;
+	bool cut = received->msg_flags & MSG_CTRUNC;
+	bool too_many = false;
+	int result = 0;
 
 	for (struct cmsghdr *control = CMSG_FIRSTHDR(received); control != NULL;
 		control = CMSG_NXTHDR(received, control)) {
@@ -127,6 +152,8 @@ static int take_fds(struct vhost_message *message, struct msghdr *received)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(control) + i * sizeof(fd), sizeof(fd));
+			if (result == 0)
+				result = tp_descriptor_check(fd, error);
 			if (message->fd_count < VHOST_FDS_MAX) {
 				message->fds[message->fd_count++] = fd;
 			} else {
@@ -135,7 +162,13 @@ static int take_fds(struct vhost_message *message, struct msghdr *received)
 			}
 		}
 	}
-	return too_many ? -EMFILE : 0;
+	if (too_many)
+		return refuse_many_fds(connection, error);
+	if (result == 0 && cut)
+		return tp_error_set(error, EMFILE,
+			"descriptors came that this process may not open; LimitNOFILE= or prlimit "
+			"raises their number");
+	return result;
 }
 
 /* Where the next bytes of the message go, and how many are still missing there. */
@@ -151,20 +184,7 @@ static struct iovec missing_part(struct vhost_connection *connection)
 	return (struct iovec){(uint8_t *)&message->payload + done, message->header.size - done};
 }
 
-static void end_too_many_fds(struct vhost_connection *connection)
-{
-	char reason[VHOST_REASON_SIZE];
-
-	snprintf(reason, sizeof(reason),
-		"%s: more than %d descriptors came with it, or more than"
-		" this process may open",
-		connection->received < sizeof(struct vhost_header)
-			? "a message"
-			: vhost_request_name(connection->message.header.request),
-		VHOST_FDS_MAX);
-	vhost_connection_end(connection, reason);
-}
-
+/* A front-end that hears a refusal often leaves: the cause is then what it was refused. */
 static void end_no_data(struct vhost_connection *connection, ssize_t result)
 {
 	char reason[VHOST_REASON_SIZE];
@@ -174,9 +194,10 @@ static void end_no_data(struct vhost_connection *connection, ssize_t result)
 		vhost_connection_end(connection, reason);
 		return;
 	}
-	vhost_connection_end(connection,
-		connection->received > 0 ? "front-end closed the connection within a message"
-					 : "front-end closed the connection");
+	snprintf(reason, sizeof(reason), "front-end closed the connection%s%s%s",
+		connection->received > 0 ? " within a message" : "",
+		connection->refusal[0] == '\0' ? "" : ", refused: ", connection->refusal);
+	vhost_connection_end(connection, reason);
 }
 
 /* One recvmsg. @return true if it brought bytes. */
@@ -192,6 +213,7 @@ static bool receive_bytes(struct vhost_connection *connection)
 		.msg_controllen = sizeof(control),
 	};
 	ssize_t result = recvmsg(connection->watch.fd, &received, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	struct tp_error error;
 
 	if (result < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
@@ -200,8 +222,8 @@ static bool receive_bytes(struct vhost_connection *connection)
 		return false;
 	}
 	connection->received += (uint32_t)result;
-	if (take_fds(&connection->message, &received) < 0) {
-		end_too_many_fds(connection);
+	if (take_fds(connection, &received, &error) < 0) {
+		vhost_connection_end(connection, error.text);
 		return false;
 	}
 	return true;
@@ -283,6 +305,7 @@ int vhost_connection_open(struct vhost_connection *connection, int fd)
 	int result;
 
 	connection->watch.fd = fd;
+	connection->refusal[0] = '\0';
 	result = tp_loop_watch(connection->loop, &connection->watch, EPOLLIN);
 	if (result < 0)
 		connection->watch.fd = -1;

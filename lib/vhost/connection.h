@@ -12,7 +12,7 @@
  * Whatever ends the connection ends in one call of `ended`, never while a handler is on the stack.
  */
 
-#define VHOST_REASON_SIZE 160
+#define VHOST_REASON_SIZE 224
 
 struct vhost_connection {
 	struct tp_loop *loop;
@@ -30,6 +30,8 @@ struct vhost_connection {
 	uint32_t reply_size;
 	uint32_t reply_sent;
 	uint64_t messages; /* handled, all front-ends */
+	char refusal[160]; /* what this front-end was refused first, unless rings run in spite of it
+			    */
 	bool busy;         /* inside a callback: an end is deferred to its end */
 	bool ending;
 	char reason[VHOST_REASON_SIZE];

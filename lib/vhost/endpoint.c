@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "base/descriptors.h"
 #include "base/unix_socket.h"
 #include "connection.h"
 
@@ -102,9 +103,22 @@ static bool has_hung_up(const struct vhost_connection *connection)
 	return poll(&socket, 1, 0) == 1 && socket.revents != 0;
 }
 
+static void refuse_front_end(struct tp_vhost_endpoint *endpoint, int fd, const char *reason)
+{
+	struct tp_unix_peer peer;
+
+	tp_unix_peer(fd, &peer);
+	snprintf(endpoint->last_reason, sizeof(endpoint->last_reason), "refused: %.200s", reason);
+	tp_log_limited(&endpoint->refused, TP_LOG_ERROR,
+		"%s: process %d (%s) of user %d refused: %s", endpoint->name, (int)peer.pid,
+		peer.program, (int)peer.uid, reason);
+	close(fd);
+}
+
 static void take_front_end(struct tp_vhost_endpoint *endpoint, int fd)
 {
 	struct tp_unix_peer peer;
+	struct tp_error error;
 	int result;
 
 	if (vhost_connection_is_open(&endpoint->connection) && has_hung_up(&endpoint->connection))
@@ -118,12 +132,13 @@ static void take_front_end(struct tp_vhost_endpoint *endpoint, int fd)
 		close(fd);
 		return;
 	}
-	result = vhost_endpoint_attach(endpoint, fd);
-	if (result < 0) {
-		tp_log_limited(&endpoint->refused, TP_LOG_ERROR,
-			"%s: front-end cannot be served: %s", endpoint->name, strerror(-result));
-		close(fd);
+	if (tp_descriptor_check(fd, &error) < 0) {
+		refuse_front_end(endpoint, fd, error.text);
+		return;
 	}
+	result = vhost_endpoint_attach(endpoint, fd);
+	if (result < 0)
+		refuse_front_end(endpoint, fd, strerror(-result));
 }
 
 /* Without a free descriptor the socket stays readable: look away for a while. */
@@ -162,10 +177,12 @@ static void try_connect(struct tp_vhost_endpoint *endpoint)
 	int fd = tp_unix_connect(endpoint->path, &error);
 
 	if (fd >= 0) {
-		if (vhost_endpoint_attach(endpoint, fd) == 0)
-			return;
+		if (tp_descriptor_check(fd, &error) == 0) {
+			if (vhost_endpoint_attach(endpoint, fd) == 0)
+				return;
+			tp_error_set(&error, EIO, "it cannot be watched");
+		}
 		close(fd);
-		tp_error_set(&error, EIO, "it cannot be watched");
 	}
 	if (!endpoint->connect_failed)
 		tp_log_limited(&endpoint->come_and_go, TP_LOG_INFO,

@@ -65,13 +65,15 @@ def keys(part):
         yield name, value
         if "$ref" not in value:
             yield from keys(value)
+        for variant in value.get("oneOf", ()):
+            yield from keys(variant)
 
 
 def check_tables():
     documented = rows()
     listed = [entry for name in ("dataplane", "process", "access", "tariff", "billing", "class",
-                                         "tenant", "interface")
-              for entry in keys(schema["$defs"][name]) if entry[0] not in ("network", "hold")]
+                                 "uplink", "tenant", "interface")
+              for entry in keys(schema["$defs"][name]) if entry[0] != "hold"]
     for name, value in listed:
         if name not in documented:
             failures.append(f"key {name} has no row")

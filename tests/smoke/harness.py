@@ -124,11 +124,14 @@ class Interface:
 class Appliance:
     """turnpiked on a configuration made of `interfaces`, or what stands in for it."""
 
-    def __init__(self, scenario, interfaces):
+    def __init__(self, scenario, interfaces, change=None):
         self.scenario, self.interfaces = scenario, interfaces
         self.control = scenario.directory / "control.sock"
         self.config = scenario.directory / "config.json"
-        self.config.write_text(json.dumps(self.configuration(), indent=4))
+        configuration = self.configuration()
+        if change is not None:
+            change(configuration)
+        self.config.write_text(json.dumps(configuration, indent=4))
         self.process = None
 
     def configuration(self):
@@ -257,8 +260,9 @@ class Scenario(unittest.TestCase):
         self.processes.append(process)
         return process
 
-    def appliance(self, interfaces):
-        self.switches.append(Appliance(self, interfaces))
+    def appliance(self, interfaces, change=None):
+        """Start one. `change` is called with its configuration, to add to it."""
+        self.switches.append(Appliance(self, interfaces, change))
         return self.switches[-1].start()
 
     def interface(self, tenant, name, number, mode="server", **more):

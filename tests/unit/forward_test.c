@@ -440,7 +440,7 @@ static void test_learning_reports_new_sources(void **state)
 	scene_send(&scene.guest[0], sent, 60);
 	assert_int_equal(scene_sweep(&scene), 1);
 	assert_int_equal(rte_ring_count(scene.dataplane->worker[0]->sightings), 1);
-	assert_int_equal(tp_mac_table_set(scene.dataplane->learned, key, 0), 0);
+	assert_int_equal(tp_learned_set(scene.dataplane->learned, key, 0), 0);
 	atomic_fetch_add(&scene.dataplane->learned_generation, 1);
 	scene_send_number(&scene.guest[2], scene_mac(40), 1, 60);
 	assert_int_equal(scene_sweep(&scene), 1);

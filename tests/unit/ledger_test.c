@@ -433,10 +433,35 @@ static void an_end_without_room_is_made_up_for(void **state)
 	capture_end();
 	limit_room(-1);
 	assert_non_null(strstr(logged, "error: billing: "));
+	assert_non_null(strstr(logged, "is in the current file: the next start bills it"));
 	assert_non_null(current_file());
 	open_ledger(directory, 200, 2);
 	assert_null(current_file());
 	expect_frames(107);
+	close_ledger();
+}
+
+/* Neither has room: what is lost is said, and no more is lost than that. */
+static void an_end_without_any_room_says_what_is_lost(void **state)
+{
+	(void)state;
+	open_ledger(directory, HOUR_MS, 2);
+	charge(0, 10);
+	run_for(1200);
+	assert_non_null(current_file());
+	limit_room(0);
+	charge(0, 5);
+	charge(1, 7);
+	run_for(600);
+	capture_begin();
+	close_ledger();
+	capture_end();
+	limit_room(-1);
+	assert_non_null(strstr(logged, "error: billing: "));
+	assert_non_null(strstr(logged, "lost is what was charged since 20"));
+	assert_non_null(strstr(logged, " credits, 12 frames, "));
+	open_ledger(directory, 200, 2);
+	expect_frames(10);
 	close_ledger();
 }
 
@@ -624,6 +649,7 @@ int main(void)
 		SCENARIO(a_killed_process_loses_a_second_at_most),
 		SCENARIO(without_room_nothing_is_lost),
 		SCENARIO(an_end_without_room_is_made_up_for),
+		SCENARIO(an_end_without_any_room_says_what_is_lost),
 		SCENARIO(the_clock_may_be_set),
 		SCENARIO(bills_of_a_time),
 		SCENARIO(without_a_directory_it_says_so),

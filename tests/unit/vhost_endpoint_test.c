@@ -292,7 +292,7 @@ static void bad_paths_are_refused(void **state)
 	char path[200], *end;
 	int fd;
 
-	open_refuses(scene, scene->path, "is served by another process");
+	open_refuses(scene, scene->path, "is served by process ");
 	memset(path, 'a', sizeof(path));
 	path[sizeof(path) - 1] = '\0';
 	open_refuses(scene, path, "has 199 bytes; a UNIX socket allows 107");

@@ -27,7 +27,7 @@
 struct record {
 	unsigned connected;
 	unsigned disconnected;
-	char reason[160];
+	char reason[224];
 	unsigned starts[TP_VHOST_RINGS_MAX];
 	unsigned stops[TP_VHOST_RINGS_MAX];
 	bool runs[TP_VHOST_RINGS_MAX];

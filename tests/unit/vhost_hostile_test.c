@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/descriptors.h"
 #include "base/log.h"
 #include "vhost_front_end.h"
 
@@ -304,6 +305,38 @@ static void no_descriptor_left_to_accept_with(void **state)
 	expect_end(scene, "front-end closed the connection");
 }
 
+/* The last descriptors are not for guests: neither their connections nor what they send. */
+static void descriptors_are_kept_from_guests(void **state)
+{
+	enum { KEPT = 8 };
+	struct scene *scene = *state;
+	struct tp_vhost_status status;
+	struct rlimit normal, tight;
+	int lowest = dup(STDIN_FILENO);
+
+	close(lowest);
+	getrlimit(RLIMIT_NOFILE, &normal);
+	tight = (struct rlimit){.rlim_cur = (rlim_t)lowest + 1 + KEPT, .rlim_max = normal.rlim_max};
+	setrlimit(RLIMIT_NOFILE, &tight);
+	tp_descriptors_keep(KEPT);
+	front_connect(scene);
+	assert_int_equal(recv(scene->fd, &(char){0}, 1, 0), 0);
+	front_hang_up(scene);
+	assert_int_equal(scene->record.connected, 0);
+	tp_vhost_get_status(scene->endpoint, &status);
+	assert_non_null(strstr(status.last_reason, "refused: no descriptor is left for guests"));
+	/* One more: the connection, but nothing with it. */
+	tight.rlim_cur++;
+	setrlimit(RLIMIT_NOFILE, &tight);
+	front_connect(scene);
+	assert_int_equal(scene->record.connected, 1);
+	front_send_u64(scene, VHOST_SET_FEATURES, BOTH);
+	front_send_eventfd(scene, VHOST_SET_VRING_KICK, 0);
+	setrlimit(RLIMIT_NOFILE, &normal);
+	tp_descriptors_keep(0);
+	expect_end(scene, "no descriptor is left for guests");
+}
+
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, scene_set_up, scene_tear_down)
 
 int main(void)
@@ -320,6 +353,7 @@ int main(void)
 		SCENE(thousands_come_and_go),
 		SCENE(second_front_end_is_hung_up),
 		SCENE(no_descriptor_left_to_accept_with),
+		SCENE(descriptors_are_kept_from_guests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

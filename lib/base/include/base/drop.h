@@ -29,6 +29,8 @@
 		"at once")                                                                         \
 	X(DESTINATION_TOO_SMALL, destination_too_small,                                            \
 		"frame does not fit the destination's receive buffers (no mergeable buffers)")     \
+	X(FLOOD_RATE, flood_rate,                                                                  \
+		"broadcast, multicast or unknown destination beyond the class's flood_rate")       \
 	X(FLOOD_NOBODY, flood_nobody,                                                              \
 		"broadcast, multicast or unknown frame that no other interface could take")
 

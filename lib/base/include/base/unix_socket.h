@@ -40,6 +40,13 @@ struct tp_unix_peer {
 int tp_unix_check_path(const char *path, struct tp_error *error);
 
 /**
+ * Does nobody serve this path? Who does is named by process id and program; it sees a connection
+ * that ends at once.
+ * @return 0 (also without such a file), or -EADDRINUSE or another negative errno with *error set.
+ */
+int tp_unix_check_free(const char *path, struct tp_error *error);
+
+/**
  * Listen at a path. Missing parent directories are made (0755); a socket file that nobody serves is
  * replaced; one that somebody serves and a file of another kind are refused by name. Nobody can
  * connect before the file has its owner and mode.

@@ -17,6 +17,8 @@
 #define TP_CONFIG_CLASSES_MAX    64
 #define TP_CONFIG_TENANTS_MAX    4096
 #define TP_CONFIG_INTERFACES_MAX 65536
+#define TP_CONFIG_UPLINKS_MAX    64
+#define TP_CONFIG_MACS_MAX       64 /* beside an interface's own */
 #define TP_CONFIG_NAME_MAX       32 /* bytes of a name, without the end */
 
 /** Whose a socket is and who may connect; names from the file, their numbers from the machine. */
@@ -45,13 +47,16 @@ struct tp_class_config {
 	bool pinned;                /* never cold */
 	struct tp_rate_config rate; /* of each of its interfaces that has none of its own */
 	enum tp_on_full on_full;
-	uint64_t hold_ns; /* longest hold of a refused frame */
+	uint64_t hold_ns;    /* longest hold of a refused frame */
+	uint64_t flood_rate; /* frames to many a second, of each of its interfaces; 0: all */
 };
 
 struct tp_interface_config {
 	char *name;   /* within its tenant; "pod17" of a counted "pod" */
 	char *socket; /* path of the vhost-user socket */
 	uint8_t mac[6];
+	uint8_t (*macs)[6];    /* further ones */
+	uint32_t mac_count;    /* of these, at most TP_CONFIG_MACS_MAX */
 	bool client;           /* "mode": "client" */
 	bool source_mac_check; /* default true */
 	uint16_t queue_pairs;  /* default 1, at most 8 */
@@ -60,9 +65,36 @@ struct tp_interface_config {
 	struct tp_rate_config rate; /* its own or its class's */
 };
 
+/** A way out of the host. */
+struct tp_uplink_config {
+	char *name;
+	char *device;            /* as DPDK names it: "0000:03:00.0", "net_tap0,iface=t0" */
+	uint16_t queues;         /* pairs of a receive and a transmit queue; 0: one a worker */
+	uint16_t rx_descriptors; /* of each queue */
+	uint16_t tx_descriptors;
+	uint16_t mtu; /* longest frame without its Ethernet header and tags */
+};
+
+/** How a tenant's frames are told from those of others on an uplink. */
+enum tp_network_kind {
+	TP_NETWORK_NONE,     /* the tenant is on this host only */
+	TP_NETWORK_UNTAGGED, /* it has all frames that carry no tag */
+	TP_NETWORK_VLAN,     /* its frames carry a tag on the wire, the guests see none */
+};
+
+struct tp_network_config {
+	enum tp_network_kind kind;
+	uint32_t uplink_index;
+	uint16_t vlan; /* 1..4094 */
+};
+
 struct tp_tenant_config {
 	char *name;
-	bool mac_learning;                       /* default false */
+	struct tp_network_config network;
+	bool mac_learning;           /* default false */
+	uint32_t mac_age_s;          /* a learned one that was silent for longer goes */
+	uint32_t macs_per_interface; /* learned, at most */
+	uint32_t macs_per_tenant;
 	enum tp_unknown_unicast unknown_unicast; /* default drop */
 	bool has_budget;
 	uint64_t credits_per_second;
@@ -80,6 +112,7 @@ struct tp_config {
 	uint32_t hot_contexts;    /* source rings that a worker keeps hot */
 	uint64_t stay_hot_ns;     /* how long an idle ring stays hot */
 	uint64_t sweep_budget_ns; /* how long a sweep may take */
+	uint64_t uplink_nap_ns;   /* how long a worker with an uplink may sleep between two looks */
 	bool idle_sleep;          /* default true; workers with nothing to poll sleep */
 	char *control_socket;     /* default /run/turnpike/control.sock */
 	char *user;               /* as whom the appliance runs; NULL: as it was started */
@@ -95,6 +128,8 @@ struct tp_config {
 	uint64_t billing_interval_ns; /* how often a record is written */
 	struct tp_class_config *classes;
 	uint32_t class_count;
+	struct tp_uplink_config *uplinks;
+	uint32_t uplink_count;
 	struct tp_tenant_config *tenants;
 	uint32_t tenant_count;
 	struct tp_interface_config *interfaces;
@@ -133,6 +168,9 @@ int tp_config_check_machine(struct tp_config *config, struct tp_error *error);
  * @return all of them. Threading: any.
  */
 uint32_t tp_config_count_rings(const struct tp_config *config, uint32_t *pinned);
+
+/** Is a device one of the PCI bus? Else it is a virtual one. Threading: any. */
+bool tp_config_device_is_pci(const char *device);
 
 /** The worker that a tenant begins on: they are dealt out in order. Threading: any. */
 static inline uint32_t tp_config_first_worker(const struct tp_config *config, uint32_t tenant)

@@ -43,6 +43,13 @@ struct tp_plan_item {
  */
 unsigned tp_plan_make(const struct tp_config *config, struct tp_plan_item *items);
 
+/* Descriptors that guests may not have: of operators, bills and logs. */
+#define TP_PLAN_KEPT_DESCRIPTORS 48
+
+/** Descriptors with all guests attached, and those without any guest. Threading: any. */
+uint64_t tp_plan_descriptors(const struct tp_config *config);
+uint64_t tp_plan_first_descriptors(const struct tp_config *config);
+
 /** Bytes of hugepage memory that a configuration needs. Threading: any. */
 uint64_t tp_plan_memory(const struct tp_config *config);
 

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/node.h"
 #include "state/doorbell.h"
+#include "state/learned.h"
 #include "state/snapshot.h"
 #include "state/times.h"
 
@@ -101,16 +102,17 @@ struct tp_dataplane_settings {
 
 struct tp_dataplane {
 	_Atomic(const struct tp_snapshot *)
-		snapshot;                    /* control: w (release), worker: r (acquire) */
-	struct tp_mac_table *learned;        /* control: rw, worker: r (lock-free look-ups) */
-	_Atomic uint64_t learned_generation; /* control: w (release), worker: r (acquire) */
+		snapshot;                     /* control: w (release), worker: r (acquire) */
+	_Atomic(struct tp_learned *) learned; /* control: w, all: r; NULL: nobody learns */
+	_Atomic uint64_t learned_generation;  /* control: w (release), worker: r (acquire) */
 	/* A tenant each (settings.tenants), 1: it is served as snapshot->lowest_class; atomic
 	 * (relaxed), control: w, worker: r */
 	uint8_t *out_of_credit;
 	struct rte_rcu_qsbr *qsbr;
 	struct tp_dataplane_settings settings;
-	atomic_bool stop; /* control: w, worker: r */
-	bool shared_core; /* a worker shares its CPU: yield when idle */
+	uint64_t published; /* snapshots so far; control */
+	atomic_bool stop;   /* control: w, worker: r */
+	bool shared_core;   /* a worker shares its CPU: yield when idle */
 	unsigned worker_count;
 	struct tp_worker_share *worker[]; /* each on its node */
 };
@@ -135,6 +137,12 @@ void tp_dataplane_quiesce(struct tp_dataplane *dataplane);
 
 /** Publish a sealed snapshot; the old one is freed after quiescence. Threading: control thread. */
 void tp_dataplane_publish_snapshot(struct tp_dataplane *dataplane, struct tp_snapshot *snapshot);
+
+/**
+ * Have workers look up learned MACs in another table, or in none; the old one is freed after
+ * quiescence. Threading: control thread.
+ */
+void tp_dataplane_set_learned(struct tp_dataplane *dataplane, struct tp_learned *learned);
 
 /**
  * Have a started source ring served by its context's worker.

@@ -97,7 +97,7 @@ struct tp_vhost_status {
 	unsigned descriptors;  /* file descriptors that this endpoint holds now */
 	uint64_t connections;  /* front-ends seen */
 	uint64_t messages;     /* requests handled */
-	char last_reason[160]; /* why the last front-end left, "" if none has */
+	char last_reason[224]; /* why the last front-end left, "" if none has */
 };
 
 struct tp_vhost_endpoint;
