@@ -220,7 +220,7 @@ static const char *broken_because(const struct tp_port *port, char *text, size_t
 	const struct tp_guest_memory *memory = tp_vhost_memory(port->endpoint);
 
 	if (memory != NULL && tp_guest_memory_condemned(memory))
-		return "guest memory is gone: its file shrank, or had no room for a page";
+		return "guest memory file shrank, or had no room for a page";
 	if (port->rings_running == 0)
 		return NULL;
 	for (unsigned n = 0; n < 2 * port->context->pair_count; n++) {
