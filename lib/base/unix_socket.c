@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -212,6 +213,53 @@ int tp_unix_listen(const char *path, const struct tp_unix_listen *how, struct st
 		return fd;
 	close(fd);
 	return result;
+}
+
+/* Bound by way of the directory, since the name may be longer than the path. */
+static int listen_in(const char *directory, const char *name, const struct tp_unix_listen *how,
+	struct stat *identity, struct tp_error *error)
+{
+	int parent = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char address[96];
+	int fd;
+
+	if (parent < 0)
+		return tp_error_set(error, errno, "%s: %s", directory, strerror(errno));
+	snprintf(address, sizeof(address), "/proc/self/fd/%d/%s", parent, name);
+	fd = tp_unix_listen(address, how, identity, error);
+	close(parent);
+	return fd;
+}
+
+int tp_unix_listen_beside(const char *path, const struct tp_unix_listen *how, char **beside,
+	struct stat *identity, struct tp_error *error)
+{
+	static unsigned serial;
+	const char *slash = strrchr(path, '/');
+	int length = slash == NULL ? 1 : (int)(slash - path) + 1;
+	char *directory = NULL;
+	char name[48];
+	int fd;
+
+	snprintf(name, sizeof(name), ".turnpike.%d.%u", (int)getpid(), serial++);
+	if (asprintf(&directory, "%.*s", length, slash == NULL ? "." : path) < 0 ||
+		asprintf(beside, "%s/%s", directory, name) < 0) {
+		free(directory);
+		*beside = NULL;
+		return tp_error_set(error, ENOMEM, "socket %s: no memory", path);
+	}
+	fd = listen_in(directory, name, how, identity, error);
+	free(directory);
+	if (fd < 0) {
+		free(*beside);
+		*beside = NULL;
+	}
+	return fd;
+}
+
+int tp_unix_take(const char *beside, const char *path)
+{
+	return rename(beside, path) < 0 ? -errno : 0;
 }
 
 int tp_unix_connect(const char *path, struct tp_error *error)

@@ -21,6 +21,7 @@
 #include "budget.h"
 #include "ctl/control_socket.h"
 #include "ctl/plan.h"
+#include "figures.h"
 
 /* How long a broken ring, a new MAC or a doorbell may wait for the control plane. */
 #define TICK_MS 20
@@ -44,6 +45,10 @@ static void on_signal(struct tp_watch *watch, uint32_t events)
 	(void)events;
 	if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
 		return;
+	if (info.ssi_signo == SIGHUP) {
+		tp_apply_file_again(appliance);
+		return;
+	}
 	tp_log(TP_LOG_INFO, "%s: stopping", strsignal((int)info.ssi_signo));
 	tp_loop_stop(appliance->loop);
 }
@@ -64,6 +69,7 @@ static sigset_t handled_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
 	return set;
 }
 
@@ -212,7 +218,7 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 	int nodes[TP_CONFIG_WORKERS_MAX];
 	struct tp_dataplane_settings settings = {
 		.workers = config->worker_count,
-		.tenants = config->tenant_count,
+		.tenants = TP_CONFIG_TENANTS_MAX, /* as many as may come */
 		.learned_macs = tp_learned_limit(config),
 		.hot_contexts = config->hot_contexts,
 		.stay_hot_ns = config->stay_hot_ns,
@@ -223,12 +229,13 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 		.worker_nodes = nodes,
 	};
 	struct tp_snapshot *snapshot;
+	uint32_t pinned;
 
 	if (find_lcores(config->worker_count, lcores, nodes, error) < 0)
 		return -EINVAL;
 	if (make_store(appliance, nodes, error) < 0)
 		return -ENOMEM;
-	settings.rings = tp_config_count_rings(config, &settings.pinned_rings);
+	settings.rings = tp_config_count_rings(config, &pinned) + TP_PLAN_SPARE_RINGS;
 	appliance->dataplane = tp_dataplane_new(&settings, error);
 	if (appliance->dataplane == NULL)
 		return -ENOMEM;
@@ -284,7 +291,6 @@ struct tp_appliance *tp_appliance_new(
 	struct tp_config *config, const char *source, const char *vector, struct tp_error *error)
 {
 	struct tp_appliance *appliance = calloc(1, sizeof(*appliance));
-	uint32_t pinned;
 
 	if (appliance == NULL) {
 		tp_error_set(error, ENOMEM, "no memory");
@@ -296,10 +302,8 @@ struct tp_appliance *tp_appliance_new(
 	appliance->signals.fd = -1;
 	appliance->faults.fd = -1;
 	appliance->source = strdup(source);
-	appliance->ports = calloc(config->interface_count + 1, sizeof(appliance->ports[0]));
-	appliance->kicks =
-		calloc(tp_config_count_rings(config, &pinned) + 1, sizeof(appliance->kicks[0]));
-	if (appliance->source == NULL || appliance->ports == NULL || appliance->kicks == NULL)
+	appliance->file = strdup(source);
+	if (appliance->source == NULL || appliance->file == NULL || tp_carried_open(appliance) < 0)
 		tp_error_set(error, ENOMEM, "no memory");
 	else if (build(appliance, error) == 0)
 		return appliance;
@@ -346,8 +350,7 @@ void tp_appliance_free(struct tp_appliance *appliance)
 	tp_telemetry_stop();
 	tp_billing_close(appliance);
 	tp_control_close(appliance->control);
-	if (appliance->ports != NULL)
-		tp_ports_close(appliance);
+	tp_ports_close(appliance);
 	tp_budgets_close(appliance);
 	tp_dataplane_free(appliance->dataplane);
 	tp_context_store_free(appliance->store);
@@ -357,8 +360,9 @@ void tp_appliance_free(struct tp_appliance *appliance)
 	tp_loop_free(appliance->loop);
 	tp_config_free(appliance->config);
 	tp_balance_close(appliance);
-	free(appliance->kicks);
-	free(appliance->ports);
+	tp_carried_close(appliance);
 	free(appliance->source);
+	free(appliance->file);
+	free(appliance->previous);
 	free(appliance);
 }

@@ -153,6 +153,17 @@ struct tp_config *tp_config_parse(
 	}
 	config = read_json(json, name, error);
 	json_decref(json);
+	if (config == NULL)
+		return NULL;
+	config->text = malloc(length + 1);
+	if (config->text == NULL) {
+		tp_error_set(error, ENOMEM, "%s: no memory", name);
+		tp_config_free(config);
+		return NULL;
+	}
+	memcpy(config->text, text, length);
+	config->text[length] = '\0';
+	config->text_length = length;
 	return config;
 }
 
@@ -195,5 +206,6 @@ void tp_config_free(struct tp_config *config)
 	free(config->group);
 	free_sockets(&config->guest_sockets);
 	free_sockets(&config->control_sockets);
+	free(config->text);
 	free(config);
 }

@@ -111,7 +111,7 @@ static int read_each(const struct tp_json_value *value, struct tp_config *config
 
 		if (result < 0)
 			return result;
-		config->tenant_count++;
+		tenant->place = config->tenant_count++;
 		result = read_tenant(&member, tenant);
 		if (result < 0)
 			return result;

@@ -22,35 +22,46 @@ static void announce_change(struct tp_dataplane *dataplane)
 	atomic_fetch_add_explicit(&dataplane->learned_generation, 1, memory_order_release);
 }
 
-static uint32_t tenant_of(const struct tp_appliance *appliance, uint32_t interface)
+static const struct tp_interface_config *config_of(const struct tp_port *port)
 {
-	return appliance->config->interfaces[interface].tenant_index;
+	return &port->config->interfaces[port->index];
+}
+
+static const struct tp_tenant_config *tenant_of(const struct tp_port *port)
+{
+	return &port->config->tenants[config_of(port)->tenant_index];
+}
+
+/* Tell workers whether sightings at a port are of use. */
+static void tell_enough(struct tp_port *port)
+{
+	atomic_store_explicit(&port->context->learned_enough,
+		port->learned >= tenant_of(port)->macs_per_interface, memory_order_relaxed);
 }
 
 /* One more at an interface, or one less. */
-static void count_learned(struct tp_appliance *appliance, uint32_t interface, int more)
+static void count_learned(struct tp_port *port, int more)
 {
-	uint32_t tenant = tenant_of(appliance, interface);
-	const struct tp_tenant_config *config = &appliance->config->tenants[tenant];
-	struct tp_port *port = &appliance->ports[interface];
-
 	port->learned += (uint32_t)more;
-	appliance->learned_by_tenant[tenant] += (uint32_t)more;
-	atomic_store_explicit(&port->context->learned_enough,
-		port->learned >= config->macs_per_interface, memory_order_relaxed);
+	port->appliance->learned_by_tenant[tenant_of(port)->place] += (uint32_t)more;
+	tell_enough(port);
 }
 
 /* The place that workers have looked up may be another one's by now; what they say is checked. */
 static bool may_learn(
 	const struct tp_appliance *appliance, const struct tp_sighting *sighting, uint32_t before)
 {
-	const struct tp_port *port = &appliance->ports[sighting->interface];
-	uint32_t tenant = tenant_of(appliance, sighting->interface);
-	const struct tp_tenant_config *config = &appliance->config->tenants[tenant];
+	const struct tp_port *port = tp_port_at(appliance, sighting->interface);
+	const struct tp_tenant_config *config;
 
-	return before != sighting->interface && port->learned < config->macs_per_interface &&
+	/* What was sighted before it went, or was told not to learn, may come after. */
+	if (port == NULL || config_of(port)->source_mac_check)
+		return false;
+	config = tenant_of(port);
+	return config->mac_learning && before != sighting->interface &&
+	       port->learned < config->macs_per_interface &&
 	       (before != TP_NO_INTERFACE ||
-		       appliance->learned_by_tenant[tenant] < config->macs_per_tenant) &&
+		       appliance->learned_by_tenant[config->place] < config->macs_per_tenant) &&
 	       port->rings_running > 0;
 }
 
@@ -68,9 +79,9 @@ static bool learn(struct tp_appliance *appliance, const struct tp_sighting *sigh
 	if (!may_learn(appliance, sighting, before) ||
 		tp_learned_set(dataplane->learned, sighting->key, sighting->interface) < 0)
 		return false;
-	count_learned(appliance, sighting->interface, 1);
+	count_learned(tp_port_at(appliance, sighting->interface), 1);
 	if (before != TP_NO_INTERFACE)
-		count_learned(appliance, before, -1);
+		count_learned(tp_port_at(appliance, before), -1);
 	return true;
 }
 
@@ -91,19 +102,18 @@ static void forget(struct tp_appliance *appliance, uint32_t place)
 {
 	struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
 
-	count_learned(appliance, learned->place[place].interface, -1);
+	count_learned(tp_port_at(appliance, learned->place[place].interface), -1);
 	tp_learned_forget(learned, place);
 }
 
 static bool is_too_old(const struct tp_appliance *appliance, uint32_t place)
 {
 	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
-	uint32_t tenant;
 
 	if (!tp_learned_taken(learned, place))
 		return false;
-	tenant = tenant_of(appliance, learned->place[place].interface);
-	return tp_learned_age(learned, place) > appliance->config->tenants[tenant].mac_age_s;
+	return tp_learned_age(learned, place) >
+	       tenant_of(tp_port_at(appliance, learned->place[place].interface))->mac_age_s;
 }
 
 /* A part of the places in each look. */
@@ -140,7 +150,7 @@ void tp_learn_sightings(struct tp_appliance *appliance)
 		announce_change(dataplane);
 }
 
-/* @param tenant, interface  whose; TP_NO_INTERFACE for all */
+/* @param tenant, interface  whose, by place; TP_NO_INTERFACE for all */
 static uint32_t forget_those_of(struct tp_appliance *appliance, uint32_t tenant, uint32_t interface)
 {
 	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
@@ -151,7 +161,8 @@ static uint32_t forget_those_of(struct tp_appliance *appliance, uint32_t tenant,
 
 		if (owner == TP_NO_INTERFACE ||
 			(interface != TP_NO_INTERFACE && owner != interface) ||
-			(tenant != TP_NO_INTERFACE && tenant_of(appliance, owner) != tenant))
+			(tenant != TP_NO_INTERFACE &&
+				tenant_of(tp_port_at(appliance, owner))->place != tenant))
 			continue;
 		forget(appliance, i);
 		forgotten++;
@@ -161,10 +172,16 @@ static uint32_t forget_those_of(struct tp_appliance *appliance, uint32_t tenant,
 	return forgotten;
 }
 
-void tp_forget_learned(struct tp_appliance *appliance, uint32_t interface)
+void tp_forget_learned(struct tp_port *port)
 {
-	if (appliance->ports[interface].learned > 0)
-		forget_those_of(appliance, TP_NO_INTERFACE, interface);
+	if (port->learned > 0)
+		forget_those_of(port->appliance, TP_NO_INTERFACE, port->place);
+}
+
+void tp_learning_change(struct tp_appliance *appliance)
+{
+	for (uint32_t i = 0; i < appliance->config->interface_count; i++)
+		tell_enough(appliance->ports[i]);
 }
 
 json_t *tp_answer_flush(
@@ -174,18 +191,20 @@ json_t *tp_answer_flush(
 	const json_t *interface_name = json_object_get(request, "interface");
 	uint32_t tenant = TP_NO_INTERFACE;
 	uint32_t interface = TP_NO_INTERFACE;
+	uint32_t index = 0;
 
 	if (tenant_name != NULL || interface_name != NULL) {
-		if (tp_find_tenant(appliance, "flush", tenant_name, &tenant, error) < 0)
+		if (tp_find_tenant(appliance, "flush", tenant_name, &index, error) < 0)
 			return NULL;
+		tenant = appliance->config->tenants[index].place;
 	}
 	if (interface_name != NULL) {
 		const struct tp_port *port =
-			tp_find_port(appliance, "flush", tenant, interface_name, error);
+			tp_find_port(appliance, "flush", index, interface_name, error);
 
 		if (port == NULL)
 			return NULL;
-		interface = port->index;
+		interface = port->place;
 	}
 	return json_pack(
 		"{s:I}", "forgotten", (json_int_t)forget_those_of(appliance, tenant, interface));

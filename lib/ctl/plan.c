@@ -43,11 +43,12 @@ static uint64_t power_of_two_from(uint64_t number)
 static uint64_t worker_memory(const struct tp_config *config)
 {
 	uint32_t pinned;
-	uint64_t rings = tp_config_count_rings(config, &pinned);
+	uint64_t rings = tp_config_count_rings(config, &pinned) + TP_PLAN_SPARE_RINGS;
 	uint64_t hot =
 		config->hot_cache && config->hot_contexts < rings ? config->hot_contexts : rings;
 
-	return WORKER_BYTES + hot * TP_PLAN_HOT_BYTES + power_of_two_from(rings + 1) * LIST_BYTES;
+	return WORKER_BYTES + 2 * hot * TP_PLAN_HOT_BYTES +
+	       power_of_two_from(rings + 1) * LIST_BYTES;
 }
 
 static uint64_t context_memory(const struct tp_interface_config *interface)
@@ -203,8 +204,10 @@ static void plan_requests(const struct tp_config *config, struct tp_plan_item *i
 	uint32_t pinned;
 
 	strcpy(item->name, "asynchronous requests");
-	item->needs = config->worker_count *
-		      (2 * (uint64_t)tp_config_count_rings(config, &pinned) + WORKER_REQUESTS);
+	item->needs =
+		config->worker_count *
+		(2 * ((uint64_t)tp_config_count_rings(config, &pinned) + TP_PLAN_SPARE_RINGS) +
+			WORKER_REQUESTS);
 	item->has = most > used ? most - used : 0;
 	snprintf(item->note, sizeof(item->note),
 		"of the kernel, for doorbells; fs.aio-max-nr is %" PRIu64 ", %" PRIu64 " in use",

@@ -129,7 +129,7 @@ static json_t *workers_of(const struct tp_port *port)
 static json_t *interface_object(const struct tp_appliance *appliance, uint32_t index)
 {
 	const struct tp_interface_config *config = &appliance->config->interfaces[index];
-	const struct tp_port *port = &appliance->ports[index];
+	const struct tp_port *port = appliance->ports[index];
 	struct tp_counters sum = {0};
 	json_t *object = json_object();
 
@@ -186,8 +186,8 @@ static json_t *show_tenants(const struct tp_appliance *appliance)
 		uint32_t learned = 0;
 
 		for (uint32_t i = 0; i < config->interface_count; i++) {
-			running += appliance->ports[config->first_interface + i].rings_running > 0;
-			learned += appliance->ports[config->first_interface + i].learned;
+			running += appliance->ports[config->first_interface + i]->rings_running > 0;
+			learned += appliance->ports[config->first_interface + i]->learned;
 		}
 		tp_sum_tenant(&sum, appliance, t);
 		set_text(object, "name", config->name);
@@ -215,7 +215,7 @@ static void count_class(const struct tp_appliance *appliance, uint32_t class, ui
 		if (appliance->config->interfaces[i].class_index != class)
 			continue;
 		(*interfaces)++;
-		*running += appliance->ports[i].rings_running > 0;
+		*running += appliance->ports[i]->rings_running > 0;
 	}
 }
 
@@ -275,7 +275,7 @@ static json_t *cache_object(const struct tp_appliance *appliance, uint32_t class
 
 	tp_sum_cache(&sum, appliance, class);
 	for (uint32_t i = 0; i < appliance->config->interface_count; i++) {
-		const struct tp_context *context = appliance->ports[i].context;
+		const struct tp_context *context = appliance->ports[i]->context;
 
 		if (appliance->config->interfaces[i].class_index != class)
 			continue;
@@ -326,7 +326,7 @@ static void count_served(json_t *object, const struct tp_appliance *appliance, u
 	uint32_t tenants = 0;
 
 	for (uint32_t i = 0; i < config->interface_count; i++) {
-		const struct tp_context *context = appliance->ports[i].context;
+		const struct tp_context *context = appliance->ports[i]->context;
 		bool any = false;
 
 		for (uint32_t pair = 0; pair < context->pair_count; pair++)

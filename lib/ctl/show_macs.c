@@ -45,8 +45,9 @@ static void list_learned(const struct tp_appliance *appliance, json_t *list)
 			continue;
 		memcpy(mac, &learned->place[i].key, sizeof(mac)); /* as tp_mac_load took it */
 		json_array_append_new(
-			list, mac_object(appliance, learned->place[i].interface, mac, "learned",
-				      json_integer(tp_learned_age(learned, i))));
+			list, mac_object(appliance,
+				      tp_port_at(appliance, learned->place[i].interface)->index,
+				      mac, "learned", json_integer(tp_learned_age(learned, i))));
 	}
 }
 

@@ -161,6 +161,16 @@ void tp_dataplane_set_learned(struct tp_dataplane *dataplane, struct tp_learned 
 	tp_learned_free(old);
 }
 
+void tp_dataplane_clear_class(struct tp_dataplane *dataplane, uint32_t place)
+{
+	for (unsigned i = 0; i < dataplane->worker_count; i++) {
+		struct tp_worker_share *share = dataplane->worker[i];
+
+		share->cache[place] = (struct tp_cache_counters){0};
+		memset(&share->latency[place], 0, sizeof(share->latency[place]));
+	}
+}
+
 int tp_dataplane_attend(struct tp_dataplane *dataplane, const struct tp_ring_id *id)
 {
 	const struct tp_snapshot *snapshot =
@@ -170,10 +180,23 @@ int tp_dataplane_attend(struct tp_dataplane *dataplane, const struct tp_ring_id 
 	return tp_doorbell_ring(&dataplane->worker[worker]->doorbell, id);
 }
 
-void tp_dataplane_leave(struct tp_dataplane *dataplane, unsigned worker)
+static void note_departure(struct tp_dataplane *dataplane, unsigned worker)
 {
 	/* release: partner is the acquire load at the head of a worker's sweep */
 	atomic_fetch_add_explicit(&dataplane->worker[worker]->departures, 1, memory_order_release);
+}
+
+void tp_dataplane_leave_all(struct tp_dataplane *dataplane)
+{
+	for (unsigned i = 0; i < dataplane->worker_count; i++)
+		note_departure(dataplane, i);
+	tp_dataplane_quiesce(dataplane);
+	tp_dataplane_quiesce(dataplane);
+}
+
+void tp_dataplane_leave(struct tp_dataplane *dataplane, unsigned worker)
+{
+	note_departure(dataplane, worker);
 	/* The sweep that it is in may have begun before; the next one lets go at its head. */
 	tp_dataplane_quiesce(dataplane);
 	tp_dataplane_quiesce(dataplane);

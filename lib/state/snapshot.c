@@ -60,6 +60,16 @@ static void list_members(struct tp_snapshot *snapshot)
 	}
 }
 
+static void count_pinned(struct tp_snapshot *snapshot)
+{
+	for (uint32_t i = 0; i < snapshot->interface_count; i++) {
+		const struct tp_interface *interface = &snapshot->interfaces[i];
+
+		if (interface->context != NULL && snapshot->classes[interface->class].pinned)
+			snapshot->pinned_rings += interface->context->pair_count;
+	}
+}
+
 int tp_snapshot_make_static_macs(
 	struct tp_snapshot *snapshot, uint32_t count, int socket, struct tp_error *error)
 {
@@ -107,6 +117,7 @@ int tp_snapshot_seal(struct tp_snapshot *snapshot, int socket, struct tp_error *
 	if (snapshot->macs == NULL)
 		return -ENOMEM;
 	list_members(snapshot);
+	count_pinned(snapshot);
 	for (uint32_t i = 0; i < snapshot->class_count; i++)
 		if (snapshot->classes[i].weight == 0)
 			snapshot->classes[i].weight = 1;

@@ -25,8 +25,10 @@ struct tp_vhost_endpoint {
 	struct tp_loop *loop;
 	char *name;
 	char *path;
+	char *beside; /* where it listens until it takes its path; NULL: it has it */
 	bool client;
 	struct tp_unix_access access;
+	bool succeeds;
 	struct tp_watch listen; /* fd -1 in client mode */
 	struct stat socket_file;
 	struct tp_timer retry; /* server: accept again; client: connect again */
@@ -205,7 +207,10 @@ static void retry_expired(struct tp_timer *timer)
 static int start_listening(struct tp_vhost_endpoint *endpoint, struct tp_error *error)
 {
 	const struct tp_unix_listen how = {.backlog = BACKLOG, .access = endpoint->access};
-	int fd = tp_unix_listen(endpoint->path, &how, &endpoint->socket_file, error);
+	int fd = endpoint->succeeds
+			 ? tp_unix_listen_beside(endpoint->path, &how, &endpoint->beside,
+				   &endpoint->socket_file, error)
+			 : tp_unix_listen(endpoint->path, &how, &endpoint->socket_file, error);
 	int result;
 
 	if (fd < 0)
@@ -248,6 +253,7 @@ static struct tp_vhost_endpoint *new_endpoint(
 	endpoint->path = strdup(settings->path);
 	endpoint->client = settings->client;
 	endpoint->access = settings->access;
+	endpoint->succeeds = settings->succeeds;
 	endpoint->listen = (struct tp_watch){.fd = -1, .ready = accept_ready};
 	endpoint->retry.expired = retry_expired;
 	endpoint->reconnect_ms = RECONNECT_MIN_MS;
@@ -277,6 +283,17 @@ struct tp_vhost_endpoint *tp_vhost_open(
 	return NULL;
 }
 
+int tp_vhost_take_over(struct tp_vhost_endpoint *endpoint)
+{
+	int result = endpoint->beside == NULL ? 0 : tp_unix_take(endpoint->beside, endpoint->path);
+
+	if (result < 0)
+		return result;
+	free(endpoint->beside);
+	endpoint->beside = NULL;
+	return 0;
+}
+
 void tp_vhost_close(struct tp_vhost_endpoint *endpoint)
 {
 	if (endpoint == NULL)
@@ -287,8 +304,10 @@ void tp_vhost_close(struct tp_vhost_endpoint *endpoint)
 	if (endpoint->listen.fd >= 0) {
 		tp_loop_unwatch(endpoint->loop, &endpoint->listen);
 		close(endpoint->listen.fd);
-		tp_unix_remove(endpoint->path, &endpoint->socket_file);
+		tp_unix_remove(endpoint->beside != NULL ? endpoint->beside : endpoint->path,
+			&endpoint->socket_file);
 	}
+	free(endpoint->beside);
 	free(endpoint->name);
 	free(endpoint->path);
 	free(endpoint);

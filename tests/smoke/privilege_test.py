@@ -4,6 +4,7 @@
 the service manager hears, while guests come, exchange frames and go."""
 import ctypes
 import grp
+import json
 import os
 import pathlib
 import pwd
@@ -147,6 +148,49 @@ class Privilege(LoadScenario):
         self.expect_rights(appliance, NONE)
         appliance.stop()
         self.assertEqual(list((self.directory / "run/acme").iterdir()), [])
+
+    def apply(self, appliance, change):
+        """What the running appliance says to its configuration with this change."""
+        config = json.loads(appliance.config.read_text())
+        change(config)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
+            control.settimeout(60)
+            control.connect(str(appliance.control))
+            control.sendall(json.dumps({"command": "apply", "config": config}).encode() + b"\n")
+            return json.loads(control.makefile().readline())
+
+    def test_interfaces_are_made_while_it_runs(self):
+        """In directories that the user may write to, for groups that it has joined; owners whose
+        sockets it cannot make are refused, and nothing has changed."""
+        appliance = self.confined({"process": {"user": USER},
+                                   "sockets": {"guests": {"group": OTHER}}}).start()
+        new = self.directory / "run/umbra/new.sock"
+
+        def add(config, **sockets):
+            config["tenants"]["umbra"] = {"sockets": sockets, "interfaces": {"new": {
+                "mac": "02:00:00:00:09:09", "class": "gold", "socket": str(new)}}}
+
+        for sockets, words in (
+                ({"owner": OTHER}, f"cannot be given to user {uid(OTHER)}"),
+                ({"group": "games"}, "or put its user into the group"),
+                ({"group": "no-such"}, '$.tenants.umbra.sockets.group: found "no-such"')):
+            answer = self.apply(appliance, lambda config, s=sockets: add(config, **s))
+            self.assertFalse(answer["ok"], answer)
+            self.assertIn(words, answer["error"])
+            self.assertFalse(new.exists())
+        answer = self.apply(appliance, lambda config: config["process"].update(user=OTHER))
+        self.assertIn("user", answer["error"])
+        self.assertTrue(self.apply(appliance, add)["ok"])
+        self.assertEqual(self.access_of(new), (uid(USER), gid(OTHER), 0o660))
+        answer = self.apply(appliance, lambda config: add(config, permissions="0600"))
+        self.assertTrue(answer["ok"], answer)
+        self.assertEqual(self.access_of(new), (uid(USER), gid(OTHER), 0o600))
+        self.assertEqual(self.access_of(self.sockets % 0), (uid(USER), gid(OTHER), 0o660))
+        self.exchange(appliance)
+        self.expect_rights(appliance, NONE)
+        self.assertTrue(self.apply(appliance, lambda config: None)["ok"])
+        self.assertFalse(new.exists())
+        appliance.stop()
 
     def access_of(self, path):
         found = pathlib.Path(path).lstat()

@@ -42,6 +42,7 @@ struct tp_rate_config {
 
 struct tp_class_config {
 	char *name;
+	uint32_t place;             /* in the snapshot; as parsed its index here */
 	double bid;                 /* highest price it pays, > 1 */
 	uint32_t weight;            /* share of worker time, >= 1 */
 	bool pinned;                /* never cold */
@@ -52,8 +53,9 @@ struct tp_class_config {
 };
 
 struct tp_interface_config {
-	char *name;   /* within its tenant; "pod17" of a counted "pod" */
-	char *socket; /* path of the vhost-user socket */
+	char *name;     /* within its tenant; "pod17" of a counted "pod" */
+	uint32_t place; /* in the snapshot; as parsed its index here */
+	char *socket;   /* path of the vhost-user socket */
 	uint8_t mac[6];
 	uint8_t (*macs)[6];    /* further ones */
 	uint32_t mac_count;    /* of these, at most TP_CONFIG_MACS_MAX */
@@ -90,6 +92,7 @@ struct tp_network_config {
 
 struct tp_tenant_config {
 	char *name;
+	uint32_t place; /* in the snapshot; as parsed its index here */
 	struct tp_network_config network;
 	bool mac_learning;           /* default false */
 	uint32_t mac_age_s;          /* a learned one that was silent for longer goes */
@@ -105,6 +108,8 @@ struct tp_tenant_config {
 };
 
 struct tp_config {
+	char *text; /* the JSON that it was read from, `text_length` bytes and a NUL */
+	size_t text_length;
 	uint16_t worker_cores[TP_CONFIG_WORKERS_MAX]; /* CPU numbers, one worker each */
 	uint32_t worker_count;
 	int control_core;         /* CPU of the control plane, -1: not stated */

@@ -14,6 +14,7 @@
 #define TP_PLAN_PAIR_BYTES    320
 #define TP_PLAN_PLACES_BYTES  1024
 #define TP_PLAN_HOT_BYTES     64
+#define TP_PLAN_SPARE_RINGS   256  /* queue pairs more than the file has, that may come */
 #define TP_PLAN_RING_SIZE     1024 /* a guest's receive ring; larger ones take more */
 
 enum tp_plan_resource {

@@ -87,7 +87,6 @@ struct tp_dataplane_settings {
 	uint32_t tenants;
 	uint32_t learned_macs; /* most in all tenants together, 0: none learns */
 	uint32_t rings;        /* source rings of all interfaces together */
-	uint32_t pinned_rings; /* of these, those of pinned classes */
 	uint32_t
 		hot_contexts; /* source rings that a worker keeps hot, the pinned ones among them */
 	uint64_t stay_hot_ns; /* how long an idle ring stays hot */
@@ -144,6 +143,10 @@ void tp_dataplane_publish_snapshot(struct tp_dataplane *dataplane, struct tp_sna
  */
 void tp_dataplane_set_learned(struct tp_dataplane *dataplane, struct tp_learned *learned);
 
+/** Forget what workers have counted of a class's place, which no interface has. Threading: control
+ * thread. */
+void tp_dataplane_clear_class(struct tp_dataplane *dataplane, uint32_t place);
+
 /**
  * Have a started source ring served by its context's worker.
  * @return 0, or -EAGAIN: try again later. Threading: control thread.
@@ -155,6 +158,9 @@ int tp_dataplane_attend(struct tp_dataplane *dataplane, const struct tp_ring_id 
  * another worker, before the call. Threading: control thread.
  */
 void tp_dataplane_leave(struct tp_dataplane *dataplane, unsigned worker);
+
+/** The same of all workers at once. */
+void tp_dataplane_leave_all(struct tp_dataplane *dataplane);
 
 /** Have all workers return. Threading: control thread. */
 void tp_dataplane_stop(struct tp_dataplane *dataplane);

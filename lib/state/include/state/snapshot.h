@@ -71,6 +71,7 @@ struct tp_snapshot {
 	uint32_t class_count;
 	uint32_t tenant_count;
 	uint32_t interface_count;
+	uint32_t pinned_rings; /* source rings of pinned classes */
 	struct tp_class *classes;
 	struct tp_tenant *tenants;
 	struct tp_interface *interfaces;

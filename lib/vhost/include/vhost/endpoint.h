@@ -75,9 +75,12 @@ struct tp_vhost_settings {
 	const char *path; /* UNIX socket; copied; missing parent directories are made (0755) */
 	bool client;      /* connect to a socket that the front-end serves */
 	struct tp_unix_access access; /* of the socket file, if not client */
-	unsigned queue_pairs;         /* 1..TP_VHOST_QUEUE_PAIRS_MAX */
-	uint64_t device_features;     /* virtio feature bits to offer; bit 30 (protocol features) is
-					 added */
+	/* Server: the path belongs to an endpoint that will be closed; listen beside it until
+	 * tp_vhost_take_over. */
+	bool succeeds;
+	unsigned queue_pairs;     /* 1..TP_VHOST_QUEUE_PAIRS_MAX */
+	uint64_t device_features; /* virtio feature bits to offer; bit 30 (protocol features) is
+				     added */
 	const struct tp_vhost_ops *ops;
 	void *owner;
 };
@@ -114,6 +117,10 @@ struct tp_vhost_endpoint;
  */
 struct tp_vhost_endpoint *tp_vhost_open(
 	struct tp_loop *loop, const struct tp_vhost_settings *settings, struct tp_error *error);
+
+/** An endpoint that was opened with settings.succeeds takes its path from the one that has it,
+ * which is closed next. Others are left as they are. @return 0, or negative errno. */
+int tp_vhost_take_over(struct tp_vhost_endpoint *endpoint);
 
 /** Stop all rings, hang up, stop listening, remove the socket file if it is ours, free. NULL is
  * allowed. Not to be called inside any of the ops. */
