@@ -203,7 +203,7 @@ static void whose_a_socket_is_is_told_of_each(void **state)
 	expect(INTERFACE(PLAIN ",'mode':'client'"),
 		SOCKETS("'guests':{'owner':'qemu'}", "'vm':{" PLAIN ",'mode':'client'}"), "");
 	expect(TWO, SOCKETS("'control':{'group':'adm'}", VM("1") "," VM("2")),
-		"~ process control_socket_access 0600, owner by default, group by default -> "
+		"~ process  control_socket_access 0600, owner by default, group by default -> "
 		"0600, owner by default, group adm;");
 }
 
