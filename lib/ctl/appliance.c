@@ -274,6 +274,7 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 {
 	struct tp_control_settings control = {
 		.path = appliance->config->control_socket,
+		.access = appliance->config->control_sockets.access,
 		.handle = tp_answer,
 		.owner = appliance,
 	};
@@ -350,7 +351,9 @@ int tp_appliance_run(struct tp_appliance *appliance, struct tp_error *error)
 		appliance->config->tenant_count, appliance->config->worker_count,
 		appliance->config->worker_count == 1 ? "" : "s", appliance->vector,
 		appliance->config->control_socket);
+	tp_watchdog_ready(appliance);
 	result = tp_loop_run(appliance->loop);
+	tp_watchdog_stopping(appliance);
 	if (result < 0)
 		return tp_error_set(error, -result, "event loop: %s", strerror(-result));
 	return 0;

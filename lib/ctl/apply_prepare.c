@@ -6,6 +6,7 @@
 #include <rte_common.h>
 #include <rte_memory.h>
 
+#include "accounts.h"
 #include "apply.h"
 #include "billing.h"
 #include "ledger.h"
@@ -294,6 +295,8 @@ int tp_apply_prepare(struct tp_apply *apply, struct tp_appliance *appliance,
 	if (apply->diff == NULL)
 		return no_memory(error);
 	result = tp_diff_check(apply->diff, error);
+	if (result == 0)
+		result = tp_accounts_find(config, error);
 	if (result == 0)
 		result = tp_places_assign(apply->diff, config, error);
 	if (result == 0)
