@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -164,8 +165,11 @@ int front_end_dial(struct front_end *front_end)
 		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	memcpy(address.sun_path, front_end->path, sizeof(address.sun_path));
-	EXPECT(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
-	return fd;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	EXPECT(errno == EAGAIN && closing_slowly); /* many wait to be accepted */
+	close(fd);
+	return -1;
 }
 
 void front_end_connect(struct front_end *front_end)
@@ -179,8 +183,9 @@ void front_end_connect(struct front_end *front_end)
 		EXPECT(front_end->fd >= 0);
 		return;
 	}
-	front_end->fd = front_end_dial(front_end);
 	front_ends_pass(ACCEPT_PAUSE_MS); /* if it was looking away */
+	front_end->fd = front_end_dial(front_end);
+	front_ends_settle();
 	EXPECT(front_end->owner.connected > 0);
 }
 

@@ -232,7 +232,8 @@ def seeds():
         + wait(1008) + wait(1008) + hello(at=1)
     yield "leaves_and_is_found_again", hang_up(1) + wait(112) + hello(at=1) + hang_up(1) + wait(16) + wait(1000) \
         + event(1, 1) + wait(2000) + hello(at=1) + event(6, 1) + wait(1000)
-    yield "slow_closing", hello() + CLOSE_SLOWLY + table(region(), fds=[DIRECTORY]) + wait(112) + INTRUDE + wait(208) \
-        + hello() + hello(at=1) + CLOSE_SLOWLY + hang_up(1) + wait(112) + wait(1008) + hello(at=1)
+    yield "slow_closing", hello() + CLOSE_SLOWLY + table(region(), fds=[DIRECTORY], flags=NEED_REPLY) + REPLACE * 12 \
+        + wait(112) * 9 + INTRUDE + wait(208) + hello() + hello(at=1) + CLOSE_SLOWLY + hang_up(1) + wait(112) \
+        + wait(1008) + hello(at=1)
     yield "both", hello() + hello(at=1) + memory() + memory(at=1) + ring(1) + ring(1, at=1) + poll() + poll(1) \
         + hang_up() + poll(1)
