@@ -106,14 +106,17 @@ class AtRunTime(FaultScenario):
             _, seconds = self.turnpike(appliance, *command)
             self.assertLess(seconds, 5, command)
 
-    def expect_guests(self, count):
+    def expect_guests(self, appliance, count):
+        """So many come, are served, and are gone."""
         self.expect_served(self.run_of("--count", count, "--rate", "1kpps", "--seconds", 0.5,
-                                      "--timeout", 20))
+                                       "--timeout", 20))
+        harness.wait_for("they are gone", lambda: all(
+            one["state"] == "listening" for one in appliance.show() if one["tenant"] == "pods"))
 
     def test_out_of_descriptors(self):
         appliance = self.serve(60)
         neighbours = Neighbours(self)
-        self.expect_guests(60)
+        self.expect_guests(appliance, 60)
         normal = set_limit(appliance.pid, resource.RLIMIT_NOFILE,
                            descriptors_below(appliance.pid) + KEPT + 40)
         # They are many, so some have come when the first is refused.
@@ -138,7 +141,7 @@ class AtRunTime(FaultScenario):
         # A limit that is raised holds at once.
         set_limit(appliance.pid, resource.RLIMIT_NOFILE, normal)
         self.assertEqual(crowd.stop(), 0)
-        self.expect_guests(60)
+        self.expect_guests(appliance, 60)
         neighbours.end_well()
         self.expect_balance(appliance)
         appliance.stop()
@@ -147,9 +150,7 @@ class AtRunTime(FaultScenario):
         """A guest whose memory cannot be mapped, then none left at all."""
         appliance = self.serve(20)
         neighbours = Neighbours(self)
-        self.expect_guests(20)
-        harness.wait_for("they are gone", lambda: all(
-            one["state"] == "listening" for one in appliance.show() if one["tenant"] == "pods"))
+        self.expect_guests(appliance, 20)
         before = descriptors(appliance.pid)
         normal = set_limit(appliance.pid, resource.RLIMIT_AS,
                            memory(appliance.pid, "VmSize") + (8 << 20))
@@ -168,7 +169,7 @@ class AtRunTime(FaultScenario):
         self.assertTrue(appliance.process.alive(), appliance.process.text()[-2000:])
         set_limit(appliance.pid, resource.RLIMIT_AS, normal)
         self.expect_commands(appliance)
-        self.expect_guests(20)
+        self.expect_guests(appliance, 20)
         harness.wait_for("descriptors come back", lambda: descriptors(appliance.pid) <= before + 4)
         run = neighbours.end_well()
         self.expect_balance(appliance)
@@ -197,7 +198,7 @@ class AtRunTime(FaultScenario):
         self.assertGreater(len(refused), 0, self.reasons(appliance))
         self.progress(f"reason: {refused[0]}")
         self.expect_commands(appliance)
-        self.expect_guests(100)
+        self.expect_guests(appliance, 100)
         neighbours.end_well()
         self.expect_balance(appliance)
         appliance.stop()
