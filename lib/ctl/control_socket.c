@@ -447,9 +447,12 @@ static void stop_listening(struct tp_control_socket *control)
 static int start(struct tp_control_socket *control, struct tp_error *error)
 {
 	const char *path = control->settings.path;
-	const struct tp_unix_listen how = {.backlog = BACKLOG, .mode = 0600};
-	int fd = tp_unix_listen(path, &how, &control->socket_file, error);
-	int result;
+	struct tp_unix_listen how = {.backlog = BACKLOG, .access = control->settings.access};
+	int fd, result;
+
+	if (how.access.mode == 0)
+		how.access.mode = 0600;
+	fd = tp_unix_listen(path, &how, &control->socket_file, error);
 
 	if (fd < 0) {
 		tp_error_prefix(error, "control socket");

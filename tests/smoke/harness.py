@@ -240,7 +240,8 @@ class Scenario(unittest.TestCase):
         if self._failed():
             kept = BUILD / "logs" / self.id()
             shutil.rmtree(kept, ignore_errors=True)
-            sockets = shutil.ignore_patterns("*.sock", "*.ctl", "*.mgmt", "*.snoop")
+            sockets = shutil.ignore_patterns("*.sock", "*.ctl", "*.mgmt", "*.snoop",
+                                             "dpdk_telemetry*", "notify")
             shutil.copytree(self.directory, kept, ignore=sockets)
             print(f"  logs kept in {kept}", flush=True)
         shutil.rmtree(self.directory)

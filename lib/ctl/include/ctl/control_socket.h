@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/loop.h"
+#include "base/unix_socket.h"
 
 /*
  * The control socket: a UNIX stream server on the control plane's loop. One JSON object a line in,
@@ -47,13 +48,14 @@ struct tp_control_settings {
 		void *owner, const char *command, const json_t *request, struct tp_error *error);
 	void *owner;
 
-	unsigned patience_ms; /* 0: TP_CONTROL_PATIENCE_MS */
+	struct tp_unix_access access; /* mode 0: 0600 */
+	unsigned patience_ms;         /* 0: TP_CONTROL_PATIENCE_MS */
 };
 
 struct tp_control_socket;
 
 /**
- * Serve a control socket (mode 0600). A stale socket file, on which nobody accepts, is replaced;
+ * Serve a control socket. A stale socket file, on which nobody accepts, is replaced;
  * one that somebody serves and a file of another kind are refused.
  *
  * @return the server, or NULL with *error set. Threading: the loop's thread, as all functions here.
