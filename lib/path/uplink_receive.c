@@ -66,8 +66,9 @@ static inline void peek(struct tp_burst *burst, const struct tp_uplink_table *ta
 	view->first_length = mbuf->data_len;
 	view->first_piece = burst->views.pieces_used;
 	view->pieces = 0;
-	if (TP_UNLIKELY(view->length > TP_FRAME_MAX))
-		view->drop = TP_DROP_TOO_LONG;
+	/* Drivers join what came in pieces; guests have not agreed to that. */
+	if (TP_UNLIKELY(view->length > (uint32_t)table->uplink->mtu + TP_FRAME_MIN))
+		view->drop = TP_DROP_OVER_MTU;
 	if (TP_UNLIKELY(mbuf->next != NULL) && view->drop == TP_DROP_NONE)
 		view->drop = (uint8_t)add_segments(&burst->views, view, mbuf);
 }
