@@ -17,12 +17,13 @@ enum { OPTION_FROM = 0x100, OPTION_TO, OPTION_BY, OPTION_CSV };
 
 const char *argp_program_version = "turnpike " TP_VERSION;
 
-static const char usage[] = "check FILE\n"
-			    "plan FILE\n"
-			    "show interfaces|tenants|classes|drops|workers|cache|latency|uplinks|summary\n"
-			    "top\n"
-			    "bill\n"
-			    "stop";
+static const char usage[] =
+	"check FILE\n"
+	"plan FILE\n"
+	"show interfaces|tenants|classes|drops|workers|cache|latency|uplinks|summary\n"
+	"top\n"
+	"bill\n"
+	"stop";
 
 static const char help[] =
 	"Check configurations of the appliance, and see and stop the one that runs.\v"
