@@ -102,9 +102,12 @@ static inline enum tp_drop look_up(struct tp_worker *worker, unsigned i)
 	const struct tp_tenant *tenant = &worker->snapshot->tenants[burst->tenant[i]];
 	uint64_t source = tp_mac_load(burst->views.view[i].data + 6);
 	uint64_t mac = burst->destination_mac[i];
-	uint32_t at = tp_find_interface(worker, tp_mac_key(burst->tenant[i], source));
+	const struct tp_cached_mac *known = tp_find(worker, tp_mac_key(burst->tenant[i], source));
+	uint32_t at = known->interface;
 	enum tp_drop drop;
 
+	if (at == burst->interface)
+		tp_seen_again(worker, known);
 	if (TP_UNLIKELY(at < TP_FIRST_UPLINK || (source & TP_MAC_MULTICAST) ||
 			(tenant->learning && at != burst->interface))) {
 		drop = judge_source(worker, i, source);
@@ -114,7 +117,7 @@ static inline enum tp_drop look_up(struct tp_worker *worker, unsigned i)
 	burst->destination[i] = TP_TO_MANY;
 	if (TP_UNLIKELY(mac & TP_MAC_MULTICAST))
 		return TP_DROP_NONE;
-	burst->destination[i] = tp_find_interface(worker, tp_mac_key(burst->tenant[i], mac));
+	burst->destination[i] = tp_find(worker, tp_mac_key(burst->tenant[i], mac))->interface;
 	if (TP_LIKELY(burst->destination[i] < TP_FIRST_UPLINK))
 		return TP_DROP_NONE;
 	if (burst->destination[i] != TP_NO_INTERFACE)
@@ -240,7 +243,8 @@ static inline void deliver(struct tp_worker *worker, unsigned first, unsigned en
 static inline void flood(struct tp_worker *worker, unsigned i)
 {
 	tp_read_head(&worker->burst, i);
-	tp_flood_end(&worker->burst, tp_flood_guests(worker, i, worker->burst.tenant[i]));
+	tp_flood_end(&worker->burst, tp_flood_guests(worker, i, worker->burst.tenant[i]),
+		TP_DROP_FLOOD_NOBODY);
 }
 
 /* --- complete --- */

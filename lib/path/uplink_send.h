@@ -114,6 +114,7 @@ static inline bool tp_uplink_reserve_next(struct tp_worker *worker, unsigned *ne
 	enum tp_drop drop = TP_DROP_NONE;
 	unsigned end = *next;
 	enum tp_reserve result;
+	struct tp_stand stand;
 
 	for (; end < burst->count && burst->destination[end] == destination; end++) {
 		if (burst->views.view[end].drop != TP_DROP_NONE)
@@ -128,7 +129,8 @@ static inline bool tp_uplink_reserve_next(struct tp_worker *worker, unsigned *ne
 			*next = end;
 			return true;
 		}
-		drop = tp_refused(burst, *next, result, &queue->deaf_below);
+		stand = tp_stand_of_queue(queue);
+		drop = tp_refused(burst, *next, result, &stand);
 		*held = drop == TP_DROP_NONE;
 	}
 	burst->views.view[*next].drop = (uint8_t)drop;

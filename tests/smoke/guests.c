@@ -13,7 +13,6 @@
 #include "guests.h"
 
 #define WAIT_MS    5000
-#define SAID_BYTES 100
 
 static struct scene the_scene;
 

@@ -30,6 +30,8 @@
 		"at once")                                                                         \
 	X(DESTINATION_TOO_SMALL, destination_too_small,                                            \
 		"frame does not fit the destination's receive buffers (no mergeable buffers)")     \
+	X(FLOOD_RATE, flood_rate,                                                                  \
+		"broadcast, multicast or unknown destination beyond the class's flood_rate")       \
 	X(TAGGED, tagged,                                                                          \
 		"frame with a VLAN tag where the tenant's network on the uplink has none")         \
 	X(OVER_MTU, over_mtu, "frame longer than the uplink's MTU")                                \
