@@ -12,7 +12,7 @@
 #include "frontend/channel.h"
 #include "guests.h"
 
-#define WAIT_MS    5000
+#define WAIT_MS 5000
 
 static struct scene the_scene;
 
