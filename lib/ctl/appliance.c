@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <rte_eal.h>
 #include <rte_lcore.h>
 #include <rte_memory.h>
 
@@ -21,7 +22,9 @@
 #include "budget.h"
 #include "ctl/control_socket.h"
 #include "ctl/plan.h"
+#include "ctl/privilege.h"
 #include "figures.h"
+#include "uplinks.h"
 
 /* How long a broken ring, a new MAC or a doorbell may wait for the control plane. */
 #define TICK_MS 20
@@ -34,6 +37,7 @@ static void on_tick(struct tp_timer *timer)
 	tp_ports_look(appliance);
 	tp_kicks_arm(appliance);
 	tp_balance_look(appliance);
+	tp_uplinks_look(appliance);
 	tp_loop_arm(appliance->loop, timer, TICK_MS);
 }
 
@@ -224,12 +228,14 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 		.stay_hot_ns = config->stay_hot_ns,
 		.hot_cache = config->hot_cache,
 		.sweep_budget_ns = config->sweep_budget_ns,
+		.uplink_nap_ns = config->uplink_nap_ns,
 		.idle_sleep = config->idle_sleep,
 		.socket = SOCKET_ID_ANY,
 		.worker_nodes = nodes,
 	};
 	struct tp_snapshot *snapshot;
 	uint32_t pinned;
+	int result;
 
 	if (find_lcores(config->worker_count, lcores, nodes, error) < 0)
 		return -EINVAL;
@@ -240,7 +246,11 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 	if (appliance->dataplane == NULL)
 		return -ENOMEM;
 	warn_of_doorbells(appliance->dataplane);
-	snapshot = tp_compile(config, appliance->store, error);
+	result = tp_uplinks_open(appliance, nodes, error);
+	if (result < 0)
+		return result;
+	snapshot = tp_compile(config, appliance->store,
+		appliance->uplinks == NULL ? NULL : appliance->uplinks->uplink, error);
 	if (snapshot == NULL)
 		return -ENOMEM;
 	tp_dataplane_publish_snapshot(appliance->dataplane, snapshot);
@@ -272,10 +282,15 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 		result = tp_error_set(error, ENOMEM, "no memory");
 	if (result == 0)
 		result = make_dataplane(appliance, error);
+	/* Devices are the last to need what an ordinary process may not do. */
+	if (result == 0)
+		result = tp_privilege_drop(appliance->config, rte_eal_get_runtime_dir(), error);
 	if (result == 0 && tp_budgets_open(appliance) < 0)
 		result = tp_error_set(error, ENOMEM, "no memory");
 	if (result == 0)
 		result = tp_ports_open(appliance, error);
+	if (result == 0)
+		tp_learning_change(appliance);
 	if (result == 0)
 		result = tp_billing_open(appliance, error);
 	if (result < 0)
@@ -353,6 +368,7 @@ void tp_appliance_free(struct tp_appliance *appliance)
 	tp_ports_close(appliance);
 	tp_budgets_close(appliance);
 	tp_dataplane_free(appliance->dataplane);
+	tp_uplinks_close(appliance);
 	tp_context_store_free(appliance->store);
 	tp_fault_guard_install(-1);
 	close_watched(appliance, &appliance->faults);

@@ -38,8 +38,8 @@ struct tp_port {
 	struct tp_vhost_endpoint *endpoint;
 	struct tp_context *context;
 	struct tp_port_kick *kick; /* one a queue pair */
-	bool retired;              /* no worker has its rings: they stop without waiting */
 	unsigned rings_running;
+	uint32_t rings_retired; /* bit n: nobody uses ring n any more: it stops without waiting */
 	struct tp_log_limit announcements;
 	uint32_t learned;         /* MACs learned at it */
 	struct tp_unix_peer peer; /* whose process the front-end is; all zero: none is connected */
@@ -92,9 +92,10 @@ struct tp_appliance {
 	struct tp_loop *loop;
 	struct tp_dataplane *dataplane;
 	struct tp_context_store *store;
-	struct tp_port **ports;    /* one an interface of config */
-	struct tp_port **at_place; /* the same by place; NULL: there is none */
-	uint32_t places;           /* of at_place */
+	struct tp_uplinks_control *uplinks; /* uplinks.h; NULL: there is none */
+	struct tp_port **ports;             /* one an interface of config */
+	struct tp_port **at_place;          /* the same by place; NULL: there is none */
+	uint32_t places;                    /* of at_place */
 	struct tp_carried carried;
 	uint64_t broken; /* rings that workers had found broken when last looked at */
 	bool kick_again; /* some doorbell had no room for something */
@@ -103,10 +104,12 @@ struct tp_appliance {
 	struct tp_ledger *ledger;   /* billing.h */
 	/* learning.c */
 	uint32_t learned_by_tenant[TP_CONFIG_TENANTS_MAX]; /* by place */
-	uint32_t learned_looked_at; /* where the search for silent ones goes on */
-	struct tp_timer tick;       /* looks for broken rings, sightings and bells to arm */
-	struct tp_watch signals;    /* SIGINT, SIGTERM */
-	struct tp_watch faults;     /* the fault guard replaced a mapping */
+	uint32_t tenant_at[TP_CONFIG_TENANTS_MAX]; /* index in config by place, or TP_NO_INTERFACE
+						    */
+	uint32_t learned_looked_at;                /* where the search for silent ones goes on */
+	struct tp_timer tick;    /* looks for broken rings, sightings and bells to arm */
+	struct tp_watch signals; /* SIGINT, SIGTERM */
+	struct tp_watch faults;  /* the fault guard replaced a mapping */
 	struct tp_control_socket *control;
 	struct tp_watchdog watchdog;
 	uint64_t started_ms;
@@ -132,10 +135,10 @@ struct tp_places {
 
 struct tp_places tp_count_places(const struct tp_config *config);
 
-/** Compile a configuration; each of it to its place. @return a sealed snapshot, or NULL with *error
- * set. */
+/** Compile a configuration; each of it to its place. @param uplinks  one each of config->uplinks.
+ * @return a sealed snapshot, or NULL with *error set. */
 struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_context_store *store,
-	struct tp_error *error);
+	struct tp_uplink *const *uplinks, struct tp_error *error);
 
 /* ports.c */
 
@@ -252,6 +255,11 @@ json_t *tp_show_macs(const struct tp_appliance *appliance);
 
 /** The times of frames by class, of polls of pinned rings and of sweeps by worker. */
 json_t *tp_show_latency(const struct tp_appliance *appliance);
+
+/* show_uplinks.c */
+
+/** Devices, links and counters of the uplinks. */
+json_t *tp_show_uplinks(const struct tp_appliance *appliance);
 
 /* watchdog.c */
 

@@ -11,6 +11,7 @@
 #include "billing.h"
 #include "ledger.h"
 #include "places.h"
+#include "uplinks.h"
 
 /* What of another configuration can fail: made beside what runs, or refused. */
 
@@ -261,6 +262,29 @@ static int prepare_learning(struct tp_apply *apply, struct tp_error *error)
 	return apply->learned == NULL ? -ENOMEM : 0;
 }
 
+/* Uplinks neither come nor go (tp_diff_check). They keep the numbers that workers know, in whatever
+ * order the file has them. */
+static int keep_uplink_numbers(struct tp_apply *apply, struct tp_error *error)
+{
+	struct tp_config *config = apply->config;
+	const uint32_t *from = apply->diff->from[TP_OBJECT_UPLINK];
+	struct tp_uplink_config *ordered = calloc(config->uplink_count + 1, sizeof(*ordered));
+
+	if (ordered == NULL)
+		return no_memory(error);
+	for (uint32_t i = 0; i < config->uplink_count; i++)
+		ordered[from[i]] = config->uplinks[i];
+	for (uint32_t t = 0; t < config->tenant_count; t++) {
+		struct tp_network_config *network = &config->tenants[t].network;
+
+		if (network->kind != TP_NETWORK_NONE)
+			network->uplink_index = from[network->uplink_index];
+	}
+	free(config->uplinks);
+	config->uplinks = ordered;
+	return 0;
+}
+
 int tp_apply_prepare(struct tp_apply *apply, struct tp_appliance *appliance,
 	struct tp_config *config, bool dry_run, struct tp_error *error)
 {
@@ -276,6 +300,8 @@ int tp_apply_prepare(struct tp_apply *apply, struct tp_appliance *appliance,
 	if (result == 0)
 		result = tp_places_assign(apply->diff, config, error);
 	if (result == 0)
+		result = keep_uplink_numbers(apply, error);
+	if (result == 0)
 		result = check_rings(apply, error);
 	if (result < 0 || dry_run)
 		return result;
@@ -290,7 +316,8 @@ int tp_apply_prepare(struct tp_apply *apply, struct tp_appliance *appliance,
 		result = prepare_learning(apply, error);
 	if (result < 0)
 		return result;
-	apply->snapshot = tp_compile(config, appliance->store, error);
+	apply->snapshot = tp_compile(config, appliance->store,
+		appliance->uplinks == NULL ? NULL : appliance->uplinks->uplink, error);
 	return apply->snapshot == NULL ? -ENOMEM : 0;
 }
 

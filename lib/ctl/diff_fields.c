@@ -399,7 +399,7 @@ TEXT(unknown_unicast)
 
 static const struct tp_object_field tenants[] = {
 	{"budget", TP_EFFECT_LIVE, false, budget},
-	{"network", TP_EFFECT_RESTART, false, network},
+	{"network", TP_EFFECT_LIVE, false, network},
 	{"mac_learning", TP_EFFECT_LIVE, false, mac_learning},
 	{"unknown_unicast", TP_EFFECT_LIVE, false, unknown_unicast},
 };

@@ -85,22 +85,52 @@ static int start_ring(void *owner, unsigned ring_number, const struct tp_vhost_r
 	return 0;
 }
 
+/* Was the worker of this pair asked to leave for the sake of an earlier one of these rings? */
+static bool left_before(const struct tp_port *port, uint32_t rings, unsigned pair)
+{
+	const struct tp_ring_pair *pairs = port->context->pair;
+
+	for (unsigned i = 0; i < pair; i++)
+		if (rings >> (2 * i + 1) & 1 && pairs[i].worker == pairs[pair].worker)
+			return true;
+	return false;
+}
+
+/* Rings of the mask: nobody uses them when this returns. A worker is waited for once. */
+static void retire_rings(void *owner, uint32_t rings)
+{
+	struct tp_port *port = owner;
+	struct tp_dataplane *dataplane = port->appliance->dataplane;
+	bool waited = false;
+
+	rings &= ~port->rings_retired;
+	if (rings == 0)
+		return;
+	for (unsigned n = 0; n < 2 * port->context->pair_count; n++)
+		if (rings >> n & 1)
+			tp_vring_retire(ring_of(port, n));
+	for (unsigned pair = 0; pair < port->context->pair_count; pair++) {
+		if (!(rings >> (2 * pair + 1) & 1) || left_before(port, rings, pair))
+			continue;
+		tp_dataplane_leave(dataplane, port->context->pair[pair].worker);
+		waited = true;
+	}
+	if (!waited)
+		tp_dataplane_quiesce(dataplane);
+	port->rings_retired |= rings;
+}
+
 static uint16_t stop_ring(void *owner, unsigned ring_number)
 {
 	struct tp_port *port = owner;
 	struct tp_vring *ring = ring_of(port, ring_number);
 
-	tp_vring_retire(ring);
-	if (is_tx(ring_number)) {
-		if (!port->retired)
-			tp_dataplane_leave(port->appliance->dataplane,
-				port->context->pair[ring_number / 2].worker);
+	retire_rings(port, UINT32_C(1) << ring_number);
+	port->rings_retired &= ~(UINT32_C(1) << ring_number);
+	if (is_tx(ring_number))
 		tp_kick_stop(port, ring_number / 2);
-	} else {
-		if (!port->retired)
-			tp_dataplane_quiesce(port->appliance->dataplane);
+	else
 		tp_spread_ring_stopped(ring);
-	}
 	tp_log(TP_LOG_DEBUG, "%s/%s: ring %u stopped", tenant_name(port), config_of(port)->name,
 		ring_number);
 	port->rings_running--;
@@ -152,6 +182,7 @@ static void gone(void *owner, const char *reason)
 static const struct tp_vhost_ops port_ops = {
 	.connected = come,
 	.ring_start = start_ring,
+	.rings_retire = retire_rings,
 	.ring_stop = stop_ring,
 	.mtu_set = set_mtu,
 	.announce = announce,

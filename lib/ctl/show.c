@@ -405,6 +405,7 @@ static const struct {
 	{"cache", show_cache},
 	{"macs", tp_show_macs},
 	{"latency", tp_show_latency},
+	{"uplinks", tp_show_uplinks},
 	{"summary", show_summary},
 };
 
@@ -415,7 +416,7 @@ json_t *tp_show(const struct tp_appliance *appliance, const char *what, struct t
 			return tables[i].show(appliance);
 	tp_error_set(error, EINVAL,
 		"show: found \"%.40s\"; accepted: interfaces, tenants, classes, drops, workers, "
-		"cache, macs, latency, summary",
+		"cache, macs, latency, uplinks, summary",
 		what == NULL ? "" : what);
 	return NULL;
 }

@@ -18,9 +18,10 @@
 #include "request.h"
 #include "vhost_owner.h"
 
-#define STEPS_MAX 256 /* of one input */
-#define FDS_MAX   15  /* of one message */
-#define RAW_MAX   255
+#define STEPS_MAX   256 /* of one input */
+#define FDS_MAX     15  /* of one message */
+#define RAW_MAX     255
+#define PATIENCE_MS 2000
 
 /* Bits of a message's flags byte; the byte is stored so that 0 is an ordinary message. */
 #define FLAGS_BITS 0x0f
@@ -84,13 +85,26 @@ static void settle(void)
 
 /* --- the front-ends' side -------------------------------------------------------------------- */
 
+/* What strange descriptors are closed by stands beside, and nobody is taken before it is done. */
+static void wait_for_closer(void)
+{
+	tp_loop_step(loop, 1);
+	settle();
+}
+
 static int dial(const struct front_end *front_end)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool done = false;
 
 	memcpy(address.sun_path, front_end->path, sizeof(address.sun_path));
-	EXPECT(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+	for (unsigned i = 0; i < PATIENCE_MS && !done; i++) {
+		done = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+		if (!done)
+			wait_for_closer();
+	}
+	EXPECT(done);
 	return fd;
 }
 
@@ -229,10 +243,17 @@ static void intrude(struct front_end *front_end)
 	bool first = front_end->fd < 0;
 	unsigned connected = front_end->owner.connected;
 	int fd = dial(front_end);
+	bool done = false;
 	char byte;
 
 	settle();
-	EXPECT(first || front_end->owner.connected != connected || recv(fd, &byte, 1, 0) == 0);
+	for (unsigned i = 0; i < PATIENCE_MS && !done; i++) {
+		done = first || front_end->owner.connected != connected ||
+		       recv(fd, &byte, 1, 0) == 0;
+		if (!done)
+			wait_for_closer();
+	}
+	EXPECT(done);
 	close(fd);
 	settle();
 }
@@ -333,8 +354,16 @@ static int lowest_free_fd(void)
 /* Descriptors that were closed by the time the first front-end came are closed again. */
 static void expect_closed(int lowest)
 {
-	for (int fd = lowest; fd < lowest + FDS_LOOKED_AT; fd++)
-		EXPECT(fcntl(fd, F_GETFD) < 0);
+	bool closed = false;
+
+	for (unsigned i = 0; i < PATIENCE_MS && !closed; i++) {
+		closed = true;
+		for (int fd = lowest; fd < lowest + FDS_LOOKED_AT; fd++)
+			closed &= fcntl(fd, F_GETFD) < 0;
+		if (!closed)
+			wait_for_closer();
+	}
+	EXPECT(closed);
 }
 
 /* It is as it was before the first front-end came. */

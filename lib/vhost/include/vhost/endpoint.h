@@ -54,6 +54,13 @@ struct tp_vhost_ops {
 		const struct tp_guest_memory *memory, uint64_t features, struct tp_error *error);
 
 	/**
+	 * Several started rings are about to be let go, by a ring_stop for each that comes next:
+	 * what makes the owner wait may be done here, once for all. May be NULL.
+	 * @param rings  bit n is ring n
+	 */
+	void (*rings_retire)(void *owner, uint32_t rings);
+
+	/**
 	 * A started ring must be let go. When this returns, nothing touches its memory or call_fd
 	 * any more.
 	 * @return the next available index, for GET_VRING_BASE or for starting it again.
