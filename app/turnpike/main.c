@@ -27,7 +27,7 @@ static const char usage[] =
 	"save [FILE]\n"
 	"interface|tenant|class add|remove|set NAME [KEY=VALUE...]\n"
 	"tariff set KEY=VALUE...\n"
-	"show interfaces|tenants|classes|drops|workers|cache|macs|latency|summary\n"
+	"show interfaces|tenants|classes|drops|workers|cache|macs|latency|uplinks|summary\n"
 	"top\n"
 	"bill\n"
 	"flush [TENANT[/INTERFACE]]\n"
@@ -233,7 +233,7 @@ static void check_argument(
 		 (argument == NULL || !tp_command_can_show(argument)))
 		argp_error(state,
 			"show: found \"%s\"; accepted: interfaces, tenants, classes, drops, "
-			"workers, cache, macs, latency, summary",
+			"workers, cache, macs, latency, uplinks, summary",
 			argument != NULL ? argument : "");
 	else if (command->argument == ARGUMENT_NONE && argument != NULL)
 		argp_error(state, "%s: found one word too many: \"%s\"", command->name, argument);

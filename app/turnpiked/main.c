@@ -15,6 +15,7 @@
 #include "ctl/appliance.h"
 #include "ctl/eal_args.h"
 #include "ctl/eal_failure.h"
+#include "ctl/privilege.h"
 #include "path/worker.h"
 #include "state/dataplane.h"
 
@@ -86,10 +87,17 @@ static int find_separator(int argc, char **argv)
 
 static char runtime_directory[256]; /* of the EAL's sockets */
 
-/* The EAL leaves it behind; it is empty now unless somebody else uses it. */
+/* The EAL leaves it behind; it is empty now unless somebody else uses it. So is the one that it
+ * lies in, if that is not everybody's. */
 static void remove_runtime_directory(void)
 {
-	if (runtime_directory[0] != '\0')
+	char *end = strrchr(runtime_directory, '/');
+
+	if (end == NULL)
+		return;
+	rmdir(runtime_directory);
+	*end = '\0';
+	if (getenv("RUNTIME_DIRECTORY") != NULL)
 		rmdir(runtime_directory);
 }
 
@@ -151,6 +159,19 @@ static struct tp_config *read_config(const char *path, struct tp_error *error)
 	return NULL;
 }
 
+/* The EAL is the last to need what an ordinary process may not do. */
+static int become_ready(
+	const struct tp_config *config, int separator, char **argv, struct tp_error *error)
+{
+	int result = tp_privilege_prepare(config, error);
+
+	if (result == 0)
+		result = start_eal(config, separator, argv, error);
+	if (result == 0)
+		result = tp_privilege_drop(config, runtime_directory, error);
+	return result;
+}
+
 static int fail(const struct tp_error *error)
 {
 	fprintf(stderr, "turnpiked: %s\n", error->text);
@@ -172,7 +193,7 @@ int main(int argc, char **argv)
 	if (options.verbose)
 		tp_log_set_level(TP_LOG_DEBUG);
 	config = read_config(options.config, &error);
-	if (config == NULL || start_eal(config, separator, argv, &error) < 0) {
+	if (config == NULL || become_ready(config, separator, argv, &error) < 0) {
 		tp_config_free(config);
 		return fail(&error);
 	}

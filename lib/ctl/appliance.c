@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@
 #include "ctl/control_socket.h"
 #include "ctl/plan.h"
 #include "figures.h"
+#include "memory_limit.h"
+#include "uplinks.h"
 
 /* How long a broken ring, a new MAC or a doorbell may wait for the control plane. */
 #define TICK_MS 20
@@ -35,6 +38,7 @@ static void on_tick(struct tp_timer *timer)
 	tp_ports_look(appliance);
 	tp_kicks_arm(appliance);
 	tp_balance_look(appliance);
+	tp_uplinks_look(appliance);
 	tp_loop_arm(appliance->loop, timer, TICK_MS);
 }
 
@@ -219,6 +223,7 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 	int nodes[TP_CONFIG_WORKERS_MAX] = {0};
 	struct tp_dataplane_settings settings = tp_crew_settings(config, nodes);
 	struct tp_snapshot *snapshot;
+	int result;
 
 	if (find_lcores(config->worker_count, lcores, nodes, error) < 0)
 		return -EINVAL;
@@ -228,7 +233,11 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 	if (appliance->dataplane == NULL)
 		return -ENOMEM;
 	warn_of_doorbells(appliance->dataplane);
-	snapshot = tp_compile(config, appliance->store, error);
+	result = tp_uplinks_open(appliance, nodes, error);
+	if (result < 0)
+		return result;
+	snapshot = tp_compile(config, appliance->store,
+		appliance->uplinks == NULL ? NULL : appliance->uplinks->uplink, error);
 	if (snapshot == NULL)
 		return -ENOMEM;
 	tp_dataplane_publish_snapshot(appliance->dataplane, snapshot);
@@ -236,10 +245,23 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 	return 0;
 }
 
+static void warn_of_memory_limit(void)
+{
+	uint64_t limit = tp_memory_limit();
+
+	if (limit != UINT64_MAX)
+		tp_log(TP_LOG_WARNING,
+			"memory: a cgroup limits this process to %" PRIu64
+			" MiB. Memory of guests counts where the switch is the first to touch it, "
+			"so that they can make the kernel kill it: lift MemoryMax=",
+			limit >> 20);
+}
+
 static int build(struct tp_appliance *appliance, struct tp_error *error)
 {
 	struct tp_control_settings control = {
 		.path = appliance->config->control_socket,
+		.access = appliance->config->control_sockets.access,
 		.handle = tp_answer,
 		.owner = appliance,
 	};
@@ -250,6 +272,7 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 		return -ENOMEM;
 	appliance->tick.expired = on_tick;
 	appliance->started_ms = tp_loop_now_ms();
+	warn_of_memory_limit();
 	result = raise_descriptor_limit(appliance->config, error);
 	if (result == 0)
 		result = watch_signals(appliance, error);
@@ -263,6 +286,8 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 		result = tp_error_set(error, ENOMEM, "no memory");
 	if (result == 0)
 		result = tp_ports_open(appliance, error);
+	if (result == 0)
+		tp_learning_change(appliance);
 	if (result == 0)
 		result = tp_billing_open(appliance, error);
 	if (result < 0)
@@ -316,7 +341,9 @@ int tp_appliance_run(
 		appliance->config->tenant_count, appliance->config->worker_count,
 		appliance->config->worker_count == 1 ? "" : "s", appliance->vector,
 		appliance->config->control_socket);
+	tp_watchdog_ready(appliance);
 	result = tp_loop_run(appliance->loop);
+	tp_watchdog_stopping(appliance);
 	if (result < 0)
 		return tp_error_set(error, -result, "event loop: %s", strerror(-result));
 	return 0;
@@ -341,6 +368,7 @@ void tp_appliance_free(struct tp_appliance *appliance)
 	tp_ports_close(appliance);
 	tp_budgets_close(appliance);
 	tp_dataplane_free(appliance->dataplane);
+	tp_uplinks_close(appliance);
 	tp_context_store_free(appliance->store);
 	tp_fault_guard_install(-1);
 	close_watched(appliance, &appliance->faults);

@@ -38,13 +38,13 @@ struct tp_port {
 	struct tp_vhost_endpoint *endpoint;
 	struct tp_context *context;
 	struct tp_port_kick *kick; /* one a queue pair */
-	bool retired;              /* no worker has its rings: they stop without waiting */
 	unsigned rings_running;
+	uint32_t rings_retired; /* bit n: nobody uses ring n any more: it stops without waiting */
 	struct tp_log_limit announcements;
-	uint32_t learned; /* MACs learned at it */
-	int peer_pid;     /* process of the front-end, 0: none connected */
-	uint16_t mtu;     /* as the front-end told it, 0: it did not */
-	int memory_node;  /* where most of the guest's memory lies, or TP_NO_NODE */
+	uint32_t learned;         /* MACs learned at it */
+	struct tp_unix_peer peer; /* whose process the front-end is; all zero: none is connected */
+	uint16_t mtu;             /* as the front-end told it, 0: it did not */
+	int memory_node;          /* where most of the guest's memory lies, or TP_NO_NODE */
 };
 
 /** Which worker serves whom, and why; balance.h. */
@@ -66,6 +66,14 @@ struct tp_balance {
 	uint64_t looked_ms;
 };
 
+/** What the service manager is told; watchdog.c. */
+struct tp_watchdog {
+	struct tp_timer timer;
+	uint64_t look_ms; /* between two looks; 0: nobody wants to hear */
+	uint64_t stalled; /* looks in a row that found some worker where it was */
+	uint64_t sweeps[TP_CONFIG_WORKERS_MAX]; /* of each worker, when it was last seen to work */
+};
+
 /** What interfaces counted that are gone or have another class since; figures.h. By place. */
 struct tp_carried {
 	struct tp_counters all;
@@ -85,9 +93,10 @@ struct tp_appliance {
 	const struct tp_worker_ops *worker_ops;
 	struct tp_dataplane *dataplane;
 	struct tp_context_store *store;
-	struct tp_port **ports;    /* one an interface of config */
-	struct tp_port **at_place; /* the same by place; NULL: there is none */
-	uint32_t places;           /* of at_place */
+	struct tp_uplinks_control *uplinks; /* uplinks.h; NULL: there is none */
+	struct tp_port **ports;             /* one an interface of config */
+	struct tp_port **at_place;          /* the same by place; NULL: there is none */
+	uint32_t places;                    /* of at_place */
 	struct tp_carried carried;
 	uint64_t broken; /* rings that workers had found broken when last looked at */
 	bool kick_again; /* some doorbell had no room for something */
@@ -96,11 +105,14 @@ struct tp_appliance {
 	struct tp_ledger *ledger;   /* billing.h */
 	/* learning.c */
 	uint32_t learned_by_tenant[TP_CONFIG_TENANTS_MAX]; /* by place */
-	uint32_t learned_looked_at; /* where the search for silent ones goes on */
-	struct tp_timer tick;       /* looks for broken rings, sightings and bells to arm */
-	struct tp_watch signals;    /* SIGINT, SIGTERM */
-	struct tp_watch faults;     /* the fault guard replaced a mapping */
+	uint32_t tenant_at[TP_CONFIG_TENANTS_MAX]; /* index in config by place, or TP_NO_INTERFACE
+						    */
+	uint32_t learned_looked_at;                /* where the search for silent ones goes on */
+	struct tp_timer tick;    /* looks for broken rings, sightings and bells to arm */
+	struct tp_watch signals; /* SIGINT, SIGTERM */
+	struct tp_watch faults;  /* the fault guard replaced a mapping */
 	struct tp_control_socket *control;
+	struct tp_watchdog watchdog;
 	uint64_t started_ms;
 };
 
@@ -124,10 +136,10 @@ struct tp_places {
 
 struct tp_places tp_count_places(const struct tp_config *config);
 
-/** Compile a configuration; each of it to its place. @return a sealed snapshot, or NULL with *error
- * set. */
+/** Compile a configuration; each of it to its place. @param uplinks  one each of config->uplinks.
+ * @return a sealed snapshot, or NULL with *error set. */
 struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_context_store *store,
-	struct tp_error *error);
+	struct tp_uplink *const *uplinks, struct tp_error *error);
 
 /* ports.c */
 
@@ -247,6 +259,19 @@ json_t *tp_show_macs(const struct tp_appliance *appliance);
 
 /** The times of frames by class, of polls of pinned rings and of sweeps by worker. */
 json_t *tp_show_latency(const struct tp_appliance *appliance);
+
+/* show_uplinks.c */
+
+/** Devices, links and counters of the uplinks. */
+json_t *tp_show_uplinks(const struct tp_appliance *appliance);
+
+/* watchdog.c */
+
+/** Tell the service manager that guests can come, and from now on that the workers work. */
+void tp_watchdog_ready(struct tp_appliance *appliance);
+
+/** Tell it that the appliance ends. */
+void tp_watchdog_stopping(struct tp_appliance *appliance);
 
 /* telemetry.c */
 

@@ -14,6 +14,7 @@
 #include "figures.h"
 #include "ledger.h"
 #include "spread.h"
+#include "uplinks.h"
 
 /* What was prepared takes force. Nothing here can fail. */
 
@@ -30,7 +31,7 @@ static void retire(struct tp_port *port)
 		tp_vring_retire(&port->context->pair[pair].tx);
 		tp_vring_retire(&port->context->pair[pair].rx);
 	}
-	port->retired = true;
+	port->rings_retired = UINT32_MAX;
 }
 
 /* From the return on no worker has a ring of those that go or that are reseated. */
@@ -324,6 +325,7 @@ static void commit(struct tp_apply *apply)
 	close_gone(appliance, gone);
 	change_budgets(apply, old);
 	tp_learning_change(appliance);
+	tp_uplinks_change(appliance);
 	tp_billing_change(appliance);
 	/* One that changes nothing is none that could be taken back. */
 	if (apply->diff->count > 0) {

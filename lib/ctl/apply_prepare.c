@@ -7,12 +7,14 @@
 #include <rte_common.h>
 #include <rte_memory.h>
 
+#include "accounts.h"
 #include "apply.h"
 #include "billing.h"
 #include "crew.h"
 #include "ctl/plan.h"
 #include "ledger.h"
 #include "places.h"
+#include "uplinks.h"
 
 /* What of another configuration can fail: made beside what runs, or refused. */
 
@@ -74,8 +76,14 @@ static int check_machine(const struct tp_apply *apply, struct tp_error *error)
 			    new->worker_count * sizeof(new->worker_cores[0])) == 0;
 	int result = check_descriptors(apply, error);
 
+	if (result == 0 && old->worker_count != new->worker_count &&new->uplink_count > 0)
+		return tp_error_set(error, EBUSY,
+			"dataplane.worker_cores: found %u, %u are in force; the number of workers "
+			"cannot change while there are uplinks, whose queues they own: stop the "
+			"appliance and start it with this file, or name as many as before",
+			new->worker_count, old->worker_count);
 	/* CPUs that EAL options have chosen instead of the file's need not be there. */
-	return result < 0 || same ? result : tp_config_check_machine(new, error);
+	return result < 0 || same ? result : tp_config_check_machine(apply->config, error);
 }
 
 /* --- who is who ------------------------------------------------------------------------------ */
@@ -280,6 +288,29 @@ static int prepare_learning(struct tp_apply *apply, struct tp_error *error)
 	return apply->learned == NULL ? -ENOMEM : 0;
 }
 
+/* Uplinks neither come nor go (tp_diff_check). They keep the numbers that workers know, in whatever
+ * order the file has them. */
+static int keep_uplink_numbers(struct tp_apply *apply, struct tp_error *error)
+{
+	struct tp_config *config = apply->config;
+	const uint32_t *from = apply->diff->from[TP_OBJECT_UPLINK];
+	struct tp_uplink_config *ordered = calloc(config->uplink_count + 1, sizeof(*ordered));
+
+	if (ordered == NULL)
+		return no_memory(error);
+	for (uint32_t i = 0; i < config->uplink_count; i++)
+		ordered[from[i]] = config->uplinks[i];
+	for (uint32_t t = 0; t < config->tenant_count; t++) {
+		struct tp_network_config *network = &config->tenants[t].network;
+
+		if (network->kind != TP_NETWORK_NONE)
+			network->uplink_index = from[network->uplink_index];
+	}
+	free(config->uplinks);
+	config->uplinks = ordered;
+	return 0;
+}
+
 int tp_apply_prepare(struct tp_apply *apply, struct tp_appliance *appliance,
 	struct tp_config *config, bool dry_run, struct tp_error *error)
 {
@@ -291,7 +322,11 @@ int tp_apply_prepare(struct tp_apply *apply, struct tp_appliance *appliance,
 		return no_memory(error);
 	result = tp_diff_check(apply->diff, error);
 	if (result == 0)
+		result = tp_accounts_find(config, error);
+	if (result == 0)
 		result = tp_places_assign(apply->diff, config, error);
+	if (result == 0)
+		result = keep_uplink_numbers(apply, error);
 	if (result == 0)
 		result = check_machine(apply, error);
 	if (result < 0 || dry_run)
@@ -308,7 +343,8 @@ int tp_apply_prepare(struct tp_apply *apply, struct tp_appliance *appliance,
 		result = prepare_learning(apply, error);
 	if (result < 0)
 		return result;
-	apply->snapshot = tp_compile(config, appliance->store, error);
+	apply->snapshot = tp_compile(config, appliance->store,
+		appliance->uplinks == NULL ? NULL : appliance->uplinks->uplink, error);
 	if (apply->snapshot == NULL)
 		return -ENOMEM;
 	return tp_crew_differs(apply) ? tp_crew_prepare(apply, error) : 0;

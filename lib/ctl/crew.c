@@ -38,6 +38,7 @@ struct tp_dataplane_settings tp_crew_settings(const struct tp_config *config, co
 		.stay_hot_ns = config->stay_hot_ns,
 		.hot_cache = config->hot_cache,
 		.sweep_budget_ns = config->sweep_budget_ns,
+		.uplink_nap_ns = config->uplink_nap_ns,
 		.idle_sleep = config->idle_sleep,
 		.socket = SOCKET_ID_ANY,
 		.worker_nodes = nodes,

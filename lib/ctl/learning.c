@@ -2,8 +2,8 @@
 
 #include <rte_ring_elem.h>
 
-#include "appliance_private.h"
 #include "base/log.h"
+#include "uplinks.h"
 
 /*
  * Learned MACs: taken from what workers sight, within the bounds of the interface and the tenant;
@@ -32,6 +32,21 @@ static const struct tp_tenant_config *tenant_of(const struct tp_port *port)
 	return &port->config->tenants[config_of(port)->tenant_index];
 }
 
+/* @return NULL: there is no tenant at that place. */
+static const struct tp_tenant_config *tenant_at(const struct tp_appliance *appliance, uint64_t key)
+{
+	uint32_t place = tp_mac_key_tenant(key);
+	uint32_t index =
+		place < TP_CONFIG_TENANTS_MAX ? appliance->tenant_at[place] : TP_NO_INTERFACE;
+
+	return index == TP_NO_INTERFACE ? NULL : &appliance->config->tenants[index];
+}
+
+static uint32_t *learned_in(struct tp_appliance *appliance, uint64_t key)
+{
+	return &appliance->learned_by_tenant[tp_mac_key_tenant(key)];
+}
+
 /* Tell workers whether sightings at a port are of use. */
 static void tell_enough(struct tp_port *port)
 {
@@ -39,30 +54,48 @@ static void tell_enough(struct tp_port *port)
 		port->learned >= tenant_of(port)->macs_per_interface, memory_order_relaxed);
 }
 
-/* One more at an interface, or one less. */
-static void count_learned(struct tp_port *port, int more)
+/* One more at an interface or behind an uplink, or one less. */
+static void count_learned(struct tp_appliance *appliance, uint64_t key, uint32_t owner, int more)
 {
+	struct tp_port *port;
+
+	*learned_in(appliance, key) += (uint32_t)more;
+	if (owner >= TP_FIRST_UPLINK)
+		return;
+	port = tp_port_at(appliance, owner);
 	port->learned += (uint32_t)more;
-	port->appliance->learned_by_tenant[tenant_of(port)->place] += (uint32_t)more;
 	tell_enough(port);
 }
 
-/* The place that workers have looked up may be another one's by now; what they say is checked. */
-static bool may_learn(
-	const struct tp_appliance *appliance, const struct tp_sighting *sighting, uint32_t before)
+static bool may_learn_at_port(
+	const struct tp_appliance *appliance, const struct tp_sighting *sighting)
 {
 	const struct tp_port *port = tp_port_at(appliance, sighting->interface);
-	const struct tp_tenant_config *config;
 
 	/* What was sighted before it went, or was told not to learn, may come after. */
-	if (port == NULL || config_of(port)->source_mac_check)
+	return port != NULL && !config_of(port)->source_mac_check &&
+	       port->learned < tenant_of(port)->macs_per_interface && port->rings_running > 0;
+}
+
+static bool is_behind(const struct tp_tenant_config *tenant, uint32_t owner)
+{
+	return tenant->network.kind != TP_NETWORK_NONE &&
+	       owner == TP_TO_UPLINK(tenant->network.uplink_index);
+}
+
+/* What workers have sighted may be of another configuration: it is checked. */
+static bool may_learn(
+	struct tp_appliance *appliance, const struct tp_sighting *sighting, uint32_t before)
+{
+	const struct tp_tenant_config *tenant = tenant_at(appliance, sighting->key);
+
+	if (tenant == NULL || !tenant->mac_learning || before == sighting->interface)
 		return false;
-	config = tenant_of(port);
-	return config->mac_learning && before != sighting->interface &&
-	       port->learned < config->macs_per_interface &&
-	       (before != TP_NO_INTERFACE ||
-		       appliance->learned_by_tenant[config->place] < config->macs_per_tenant) &&
-	       port->rings_running > 0;
+	if (before == TP_NO_INTERFACE &&
+		*learned_in(appliance, sighting->key) >= tenant->macs_per_tenant)
+		return false;
+	return sighting->interface >= TP_FIRST_UPLINK ? is_behind(tenant, sighting->interface)
+						      : may_learn_at_port(appliance, sighting);
 }
 
 /* @return true if the table changed. */
@@ -79,9 +112,9 @@ static bool learn(struct tp_appliance *appliance, const struct tp_sighting *sigh
 	if (!may_learn(appliance, sighting, before) ||
 		tp_learned_set(dataplane->learned, sighting->key, sighting->interface) < 0)
 		return false;
-	count_learned(tp_port_at(appliance, sighting->interface), 1);
+	count_learned(appliance, sighting->key, sighting->interface, 1);
 	if (before != TP_NO_INTERFACE)
-		count_learned(tp_port_at(appliance, before), -1);
+		count_learned(appliance, sighting->key, before, -1);
 	return true;
 }
 
@@ -101,19 +134,21 @@ static bool take_sightings(struct tp_appliance *appliance, struct rte_ring *ring
 static void forget(struct tp_appliance *appliance, uint32_t place)
 {
 	struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
+	const struct tp_learned_place *one = &learned->place[place];
 
-	count_learned(tp_port_at(appliance, learned->place[place].interface), -1);
+	count_learned(appliance, one->key, one->interface, -1);
 	tp_learned_forget(learned, place);
 }
 
 static bool is_too_old(const struct tp_appliance *appliance, uint32_t place)
 {
 	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
+	const struct tp_tenant_config *tenant;
 
 	if (!tp_learned_taken(learned, place))
 		return false;
-	return tp_learned_age(learned, place) >
-	       tenant_of(tp_port_at(appliance, learned->place[place].interface))->mac_age_s;
+	tenant = tenant_at(appliance, learned->place[place].key);
+	return tenant == NULL || tp_learned_age(learned, place) > tenant->mac_age_s;
 }
 
 /* A part of the places in each look. */
@@ -150,19 +185,18 @@ void tp_learn_sightings(struct tp_appliance *appliance)
 		announce_change(dataplane);
 }
 
-/* @param tenant, interface  whose, by place; TP_NO_INTERFACE for all */
-static uint32_t forget_those_of(struct tp_appliance *appliance, uint32_t tenant, uint32_t interface)
+/* @param tenant, owner  whose, by place; TP_NO_INTERFACE for all */
+static uint32_t forget_those_of(struct tp_appliance *appliance, uint32_t tenant, uint32_t owner)
 {
 	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
 	uint32_t forgotten = 0;
 
 	for (uint32_t i = 0; learned != NULL && i < learned->capacity; i++) {
-		uint32_t owner = learned->place[i].interface;
+		const struct tp_learned_place *one = &learned->place[i];
 
-		if (owner == TP_NO_INTERFACE ||
-			(interface != TP_NO_INTERFACE && owner != interface) ||
-			(tenant != TP_NO_INTERFACE &&
-				tenant_of(tp_port_at(appliance, owner))->place != tenant))
+		if (!tp_learned_taken(learned, i) ||
+			(owner != TP_NO_INTERFACE && one->interface != owner) ||
+			(tenant != TP_NO_INTERFACE && tp_mac_key_tenant(one->key) != tenant))
 			continue;
 		forget(appliance, i);
 		forgotten++;
@@ -178,10 +212,44 @@ void tp_forget_learned(struct tp_port *port)
 		forget_those_of(port->appliance, TP_NO_INTERFACE, port->place);
 }
 
+void tp_forget_beyond(struct tp_appliance *appliance, uint32_t uplink)
+{
+	forget_those_of(appliance, TP_NO_INTERFACE, TP_TO_UPLINK(uplink));
+}
+
+/* What was learned behind an uplink that is not its tenant's any more. */
+static void forget_strays(struct tp_appliance *appliance)
+{
+	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
+	bool changed = false;
+
+	for (uint32_t i = 0; learned != NULL && i < learned->capacity; i++) {
+		const struct tp_learned_place *one = &learned->place[i];
+		const struct tp_tenant_config *tenant;
+
+		if (!tp_learned_taken(learned, i) || one->interface < TP_FIRST_UPLINK)
+			continue;
+		tenant = tenant_at(appliance, one->key);
+		if (tenant != NULL && tenant->mac_learning && is_behind(tenant, one->interface))
+			continue;
+		forget(appliance, i);
+		changed = true;
+	}
+	if (changed)
+		announce_change(appliance->dataplane);
+}
+
 void tp_learning_change(struct tp_appliance *appliance)
 {
-	for (uint32_t i = 0; i < appliance->config->interface_count; i++)
+	const struct tp_config *config = appliance->config;
+
+	for (uint32_t i = 0; i < TP_CONFIG_TENANTS_MAX; i++)
+		appliance->tenant_at[i] = TP_NO_INTERFACE;
+	for (uint32_t i = 0; i < config->tenant_count; i++)
+		appliance->tenant_at[config->tenants[i].place] = i;
+	for (uint32_t i = 0; i < config->interface_count; i++)
 		tell_enough(appliance->ports[i]);
+	forget_strays(appliance);
 }
 
 json_t *tp_answer_flush(

@@ -41,11 +41,11 @@ static struct tp_vring *ring_of(const struct tp_port *port, unsigned ring_number
 	return is_tx(ring_number) ? &pair->tx : &pair->rx;
 }
 
-static void come(void *owner, int peer_pid)
+static void come(void *owner, const struct tp_unix_peer *peer)
 {
 	struct tp_port *port = owner;
 
-	port->peer_pid = peer_pid;
+	port->peer = *peer;
 }
 
 static int start_ring(void *owner, unsigned ring_number, const struct tp_vhost_ring *ring,
@@ -85,22 +85,52 @@ static int start_ring(void *owner, unsigned ring_number, const struct tp_vhost_r
 	return 0;
 }
 
+/* Was the worker of this pair asked to leave for the sake of an earlier one of these rings? */
+static bool left_before(const struct tp_port *port, uint32_t rings, unsigned pair)
+{
+	const struct tp_ring_pair *pairs = port->context->pair;
+
+	for (unsigned i = 0; i < pair; i++)
+		if (rings >> (2 * i + 1) & 1 && pairs[i].worker == pairs[pair].worker)
+			return true;
+	return false;
+}
+
+/* Rings of the mask: nobody uses them when this returns. A worker is waited for once. */
+static void retire_rings(void *owner, uint32_t rings)
+{
+	struct tp_port *port = owner;
+	struct tp_dataplane *dataplane = port->appliance->dataplane;
+	bool waited = false;
+
+	rings &= ~port->rings_retired;
+	if (rings == 0)
+		return;
+	for (unsigned n = 0; n < 2 * port->context->pair_count; n++)
+		if (rings >> n & 1)
+			tp_vring_retire(ring_of(port, n));
+	for (unsigned pair = 0; pair < port->context->pair_count; pair++) {
+		if (!(rings >> (2 * pair + 1) & 1) || left_before(port, rings, pair))
+			continue;
+		tp_dataplane_leave(dataplane, port->context->pair[pair].worker);
+		waited = true;
+	}
+	if (!waited)
+		tp_dataplane_quiesce(dataplane);
+	port->rings_retired |= rings;
+}
+
 static uint16_t stop_ring(void *owner, unsigned ring_number)
 {
 	struct tp_port *port = owner;
 	struct tp_vring *ring = ring_of(port, ring_number);
 
-	tp_vring_retire(ring);
-	if (is_tx(ring_number)) {
-		if (!port->retired)
-			tp_dataplane_leave(port->appliance->dataplane,
-				port->context->pair[ring_number / 2].worker);
+	retire_rings(port, UINT32_C(1) << ring_number);
+	port->rings_retired &= ~(UINT32_C(1) << ring_number);
+	if (is_tx(ring_number))
 		tp_kick_stop(port, ring_number / 2);
-	} else {
-		if (!port->retired)
-			tp_dataplane_quiesce(port->appliance->dataplane);
+	else
 		tp_spread_ring_stopped(ring);
-	}
 	tp_log(TP_LOG_DEBUG, "%s/%s: ring %u stopped", tenant_name(port), config_of(port)->name,
 		ring_number);
 	port->rings_running--;
@@ -144,7 +174,7 @@ static void gone(void *owner, const char *reason)
 
 	(void)reason; /* the endpoint has logged it and keeps it for `show` */
 	port->mtu = 0;
-	port->peer_pid = 0;
+	port->peer = (struct tp_unix_peer){0};
 	port->memory_node = TP_NO_NODE;
 	tp_forget_learned(port);
 }
@@ -152,6 +182,7 @@ static void gone(void *owner, const char *reason)
 static const struct tp_vhost_ops port_ops = {
 	.connected = come,
 	.ring_start = start_ring,
+	.rings_retire = retire_rings,
 	.ring_stop = stop_ring,
 	.mtu_set = set_mtu,
 	.announce = announce,
@@ -168,6 +199,7 @@ static int open_endpoint(struct tp_port *port, bool succeeds, struct tp_error *e
 		.name = name,
 		.path = config->socket,
 		.client = config->client,
+		.access = port->config->tenants[config->tenant_index].sockets.access,
 		.succeeds = succeeds,
 		.queue_pairs = config->queue_pairs,
 		.device_features = TP_DEVICE_FEATURES,
@@ -268,7 +300,7 @@ static const char *broken_because(const struct tp_port *port, char *text, size_t
 	const struct tp_guest_memory *memory = tp_vhost_memory(port->endpoint);
 
 	if (memory != NULL && tp_guest_memory_condemned(memory))
-		return "guest memory file shrank while it was mapped";
+		return "guest memory file shrank, or had no room for a page";
 	if (port->rings_running == 0)
 		return NULL;
 	for (unsigned n = 0; n < 2 * port->context->pair_count; n++) {

@@ -12,6 +12,9 @@
 
 #define DEADLINE_MS 1000
 
+/* Descriptors of a front-end that may be waiting to be closed while it goes on. */
+#define CLOSING_MAX 16
+
 /* A front-end that floods gets this many messages handled before others have their turn. */
 #define MESSAGES_A_TURN 16
 
@@ -43,7 +46,7 @@ void vhost_connection_end(struct vhost_connection *connection, const char *reaso
 
 static void end_of_message(struct vhost_connection *connection)
 {
-	vhost_message_close_fds(&connection->message);
+	vhost_message_close_fds(&connection->message, connection->closer);
 	connection->received = 0;
 	tp_loop_disarm(connection->loop, &connection->deadline);
 }
@@ -91,6 +94,20 @@ static void send_reply(struct vhost_connection *connection, const struct vhost_r
 	start_deadline(connection);
 }
 
+/* Descriptors that are refused must not pile up. */
+static void end_if_closing(struct vhost_connection *connection)
+{
+	unsigned pending = tp_closer_pending(connection->closer);
+	char reason[VHOST_REASON_SIZE];
+
+	if (pending <= CLOSING_MAX)
+		return;
+	snprintf(reason, sizeof(reason),
+		"%u descriptors that it passed are not closed yet: closing them waits for somebody",
+		pending);
+	vhost_connection_end(connection, reason);
+}
+
 /* The first one counts, until rings run in spite of it. */
 static void remember_refusal(struct vhost_connection *connection, const char *text)
 {
@@ -104,6 +121,7 @@ static void handle_message(struct vhost_connection *connection)
 {
 	struct vhost_reply reply;
 	struct tp_error error = {.text = ""};
+	unsigned passed = connection->message.fd_count;
 	enum vhost_verdict verdict;
 
 	tp_log(TP_LOG_DEBUG, "%s: %s", connection->name,
@@ -116,6 +134,8 @@ static void handle_message(struct vhost_connection *connection)
 		vhost_connection_end(connection, error.text);
 		return;
 	}
+	if (passed > 0)
+		end_if_closing(connection);
 	if (verdict == VHOST_REFUSED)
 		tp_log_limited(connection->refused, TP_LOG_WARNING, "%s: refused: %s",
 			connection->name, error.text);
@@ -157,7 +177,7 @@ static int take_fds(
 			if (message->fd_count < VHOST_FDS_MAX) {
 				message->fds[message->fd_count++] = fd;
 			} else {
-				close(fd);
+				tp_closer_close(connection->closer, fd);
 				too_many = true;
 			}
 		}
@@ -204,8 +224,7 @@ static void end_no_data(struct vhost_connection *connection, ssize_t result)
 static bool receive_bytes(struct vhost_connection *connection)
 {
 	struct iovec part = missing_part(connection);
-	/* One more than a message may have, so that too many are told from just enough. */
-	alignas(struct cmsghdr) char control[CMSG_SPACE((VHOST_FDS_MAX + 1) * sizeof(int))];
+	alignas(struct cmsghdr) char control[CMSG_SPACE(TP_CLOSER_FDS_MAX * sizeof(int))];
 	struct msghdr received = {
 		.msg_iov = &part,
 		.msg_iovlen = 1,
@@ -320,6 +339,6 @@ void vhost_connection_close(struct vhost_connection *connection)
 	connection->reply_size = connection->reply_sent = 0;
 	connection->ending = false;
 	tp_loop_unwatch(connection->loop, &connection->watch);
-	close(connection->watch.fd);
+	tp_closer_hang_up(connection->closer, connection->watch.fd);
 	connection->watch.fd = -1;
 }

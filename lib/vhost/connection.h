@@ -19,6 +19,7 @@ struct vhost_connection {
 	struct vhost_device *device;
 	const char *name;             /* for log lines */
 	struct tp_log_limit *refused; /* of "refused" lines */
+	struct tp_closer *closer;     /* of what front-ends pass */
 	/* The connection is over; the receiver calls vhost_connection_close. */
 	void (*ended)(struct vhost_connection *connection, const char *reason);
 
@@ -37,7 +38,8 @@ struct vhost_connection {
 	char reason[VHOST_REASON_SIZE];
 };
 
-/** Prepare; loop, device, name, refused and ended are set by the caller, the rest is zero. */
+/** Prepare; loop, device, name, refused, closer and ended are set by the caller, the rest is zero.
+ */
 void vhost_connection_init(struct vhost_connection *connection);
 
 /**

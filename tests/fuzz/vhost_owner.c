@@ -12,11 +12,11 @@ static struct tp_places places;
 
 /* --- what the protocol tells ----------------------------------------------------------------- */
 
-static void connected(void *object, int peer_pid)
+static void connected(void *object, const struct tp_unix_peer *peer)
 {
 	struct vhost_owner *owner = object;
 
-	EXPECT(peer_pid > 0);
+	EXPECT(peer->pid > 0);
 	EXPECT(owner->connected++ == owner->disconnected);
 	if (owner->refuse_presence)
 		tp_vhost_condemn(owner->endpoint, "not wanted");
@@ -62,12 +62,24 @@ static int ring_start(void *object, unsigned ring_number, const struct tp_vhost_
 	return result;
 }
 
+static void rings_retire(void *object, uint32_t rings)
+{
+	struct vhost_owner *owner = object;
+
+	EXPECT(owner->retired == 0);
+	for (unsigned i = 0; i < TP_VHOST_RINGS_MAX; i++)
+		EXPECT(!(rings >> i & 1) || owner->runs[i]);
+	owner->retired = rings;
+}
+
 static uint16_t ring_stop(void *object, unsigned ring_number)
 {
 	struct vhost_owner *owner = object;
 
 	EXPECT(owner->runs[ring_number]);
+	EXPECT(owner->retired >> ring_number & 1 || owner->retired == 0);
 	owner->runs[ring_number] = false;
+	owner->retired &= ~(UINT32_C(1) << ring_number);
 	tp_vring_retire(&owner->rings[ring_number]);
 	return tp_vring_stop(&owner->rings[ring_number]); /* writes: it must still be mapped */
 }
@@ -93,7 +105,7 @@ static void disconnected(void *object, const char *reason)
 	struct vhost_owner *owner = object;
 
 	EXPECT(++owner->disconnected == owner->connected);
-	EXPECT(reason[0] != '\0');
+	EXPECT(reason[0] != '\0' && owner->retired == 0);
 	for (unsigned i = 0; i < TP_VHOST_RINGS_MAX; i++)
 		EXPECT(!owner->runs[i]);
 }
@@ -101,6 +113,7 @@ static void disconnected(void *object, const char *reason)
 const struct tp_vhost_ops vhost_owner_ops = {
 	.connected = connected,
 	.ring_start = ring_start,
+	.rings_retire = rings_retire,
 	.ring_stop = ring_stop,
 	.mtu_set = mtu_set,
 	.announce = announce,

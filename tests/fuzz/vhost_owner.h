@@ -15,6 +15,7 @@ struct vhost_owner {
 	struct tp_vhost_endpoint *endpoint;
 	struct tp_vring rings[TP_VHOST_RINGS_MAX];
 	bool runs[TP_VHOST_RINGS_MAX];
+	uint32_t retired; /* bit n: ring n is about to be stopped */
 	const struct tp_guest_memory *memory[TP_VHOST_RINGS_MAX];
 	unsigned connected;
 	unsigned disconnected;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a front-end says of its rings: numbers, sizes, addresses, descriptors. */
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -160,6 +161,51 @@ static void kick_and_call_descriptors_wrong(struct hostile *hostile)
 }
 
 /* A write to it would block for ever. */
+/* TCP that lingers for a minute, with more sent than this process reads. */
+static int socket_that_lingers(int *reader)
+{
+	static const char bytes[65536];
+	const struct linger linger = {.l_onoff = 1, .l_linger = 60};
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	int writer = socket(AF_INET, SOCK_STREAM, 0);
+
+	setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &(int){4096}, sizeof(int));
+	if (bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 1) < 0 ||
+		getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
+		connect(writer, (struct sockaddr *)&address, size) < 0)
+		hostile_fail("no TCP over the loopback");
+	*reader = accept(listener, NULL, NULL);
+	close(listener);
+	setsockopt(writer, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	for (unsigned full = 0; full < 5; full++) {
+		while (send(writer, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+			full = 0;
+		usleep(2000);
+	}
+	return writer;
+}
+
+/* In a message that has one, in one that has none, and in one that nobody reads. */
+static void descriptor_whose_close_waits(struct hostile *hostile)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		int reader, writer = socket_that_lingers(&reader);
+		int socket = hostile_open(hostile);
+
+		if (i == 2)
+			hostile_say_raw(socket, UINT32_MAX, 0, 0, NULL, 0, NULL, 0);
+		hostile_say_u64(socket,
+			i == 0 ? VHOST_USER_SET_VRING_KICK : VHOST_USER_SET_FEATURES, 0, writer);
+		close(writer);
+		hostile_time_attach(hostile);
+		hostile_expect_end(hostile, socket);
+		close(reader);
+	}
+}
+
 static void call_eventfd_full_and_blocking(struct hostile *hostile)
 {
 	static const struct tp_frontend_settings settings = {.interrupts = true};
@@ -252,6 +298,8 @@ static const struct hostile_case cases[] = {
 	{23, "kick_and_call_descriptors_wrong", kick_and_call_descriptors_wrong,
 		.ends = "its descriptor is not an eventfd"},
 	{24, "call_eventfd_full_and_blocking", call_eventfd_full_and_blocking},
+	{62, "descriptor_whose_close_waits", descriptor_whose_close_waits,
+		.ends = "request 4294967295 is unknown"},
 	{28, "enabled_before_addresses", enabled_before_addresses},
 	{29, "ring_stopped_with_frames_in_flight", ring_stopped_with_frames_in_flight},
 	{54, "used_ring_over_descriptors", used_ring_over_descriptors, .ends = "overlaps"},

@@ -47,6 +47,7 @@ class Neighbours:
             GUEST, *paths, *groups, "--rate", RATE, "--verify", "payload", "--size", "64-1514",
             "--json", "--cores", core, "--", "-i"])
         self.process.wait_text('"attached"')
+        self.since = 0  # when they were started; 0: they stand
 
     def ask(self, words):
         seen = len(self.process.text())
@@ -63,12 +64,15 @@ class Neighbours:
         return result
 
     def start(self):
+        if self.since:  # a case that could not be played has left them running
+            self.ask("stop")
         self.ask("start")
         self.since = time.monotonic()
 
     def stop(self):
         """Watch them a little longer if it was short; what became of all frames."""
         time.sleep(max(0, self.since + LEAST_SECONDS - time.monotonic()))
+        self.since = 0
         return self.ask("stop")["run"]
 
 

@@ -95,6 +95,7 @@ struct tp_dataplane_settings {
 		hot_contexts; /* source rings that a worker keeps hot, the pinned ones among them */
 	uint64_t stay_hot_ns; /* how long an idle ring stays hot */
 	uint64_t sweep_budget_ns; /* how long a sweep may take */
+	uint64_t uplink_nap_ns;   /* how long a worker with an uplink may sleep */
 	bool hot_cache;           /* false: every ring is polled on every sweep */
 	bool idle_sleep;          /* a worker without hot rings sleeps */
 	int socket;               /* NUMA node of what all share, or SOCKET_ID_ANY */
