@@ -8,10 +8,10 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
-#include <rte_launch.h>
 
 #include "base/log.h"
 #include "base/unix_socket.h"
+#include "crew.h"
 #include "ctl/appliance.h"
 #include "ctl/eal_args.h"
 #include "ctl/eal_failure.h"
@@ -125,40 +125,20 @@ static int start_eal(const struct tp_config *config, int argc, char **argv, stru
 	return 0;
 }
 
-/* Launch one worker a core; at an error those launched are stopped by the caller. */
-static int launch(struct tp_dataplane *dataplane, struct tp_worker **workers, const char *vector,
-	struct tp_error *error)
-{
-	for (unsigned i = 0; i < dataplane->worker_count; i++) {
-		unsigned lcore = dataplane->worker[i]->lcore;
-		int result;
-
-		workers[i] = tp_worker_new(dataplane, i, vector, error);
-		if (workers[i] == NULL)
-			return -1;
-		result = rte_eal_remote_launch(tp_worker_run, workers[i], lcore);
-		if (result < 0)
-			return tp_error_set(error, -result, "lcore %u cannot be launched", lcore);
-	}
-	return 0;
-}
-
 static int serve(struct tp_appliance *appliance, const char *vector, struct tp_error *error)
 {
 	struct tp_dataplane *dataplane = tp_appliance_dataplane(appliance);
-	struct tp_worker **workers = calloc(dataplane->worker_count, sizeof(workers[0]));
-	int result;
+	struct tp_crew *crew = tp_crew_new(dataplane, vector, error);
+	int result = crew == NULL ? -ENOMEM : tp_crew_make(crew, error);
 
-	if (workers == NULL)
-		return tp_error_set(error, ENOMEM, "no memory");
-	result = launch(dataplane, workers, vector, error);
-	if (result == 0)
-		result = tp_appliance_run(appliance, error);
+	if (result == 0) {
+		const struct tp_worker_ops ops = tp_crew_ops(crew);
+
+		tp_crew_begin(crew);
+		result = tp_appliance_run(appliance, &ops, error);
+	}
 	tp_dataplane_stop(dataplane);
-	rte_eal_mp_wait_lcore();
-	for (unsigned i = 0; i < dataplane->worker_count; i++)
-		tp_worker_free(workers[i]);
-	free(workers);
+	tp_crew_free(crew);
 	return result;
 }
 

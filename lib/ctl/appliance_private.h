@@ -90,6 +90,7 @@ struct tp_appliance {
 	size_t previous_length;
 	uint16_t generation; /* at least that of all rings that are gone */
 	struct tp_loop *loop;
+	const struct tp_worker_ops *worker_ops;
 	struct tp_dataplane *dataplane;
 	struct tp_context_store *store;
 	struct tp_uplinks_control *uplinks; /* uplinks.h; NULL: there is none */
@@ -177,6 +178,9 @@ void tp_kick_start(struct tp_port *port, uint32_t pair, int kick_fd);
 
 /** It has stopped and no worker holds it any more: kicks are not heard from now on. */
 void tp_kick_stop(struct tp_port *port, uint32_t pair);
+
+/** No worker holds the ring, and none hears of it from now on, but it has not stopped. */
+void tp_kick_unhear(struct tp_port *port, uint32_t pair);
 
 /** Arm the doorbells that workers want armed, and tell them what they could not be told before. */
 void tp_kicks_arm(struct tp_appliance *appliance);

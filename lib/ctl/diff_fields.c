@@ -139,13 +139,13 @@ TEXT(control_socket)
 }
 
 static const struct tp_object_field dataplane[] = {
-	{"worker_cores", TP_EFFECT_RESTART, false, worker_cores},
+	{"worker_cores", TP_EFFECT_LIVE, false, worker_cores},
 	{"control_core", TP_EFFECT_RESTART, false, control_core},
-	{"hot_cache", TP_EFFECT_RESTART, false, hot_cache},
-	{"hot_contexts", TP_EFFECT_RESTART, false, hot_contexts},
-	{"stay_hot", TP_EFFECT_RESTART, false, stay_hot},
-	{"sweep_budget", TP_EFFECT_RESTART, false, sweep_budget},
-	{"idle_sleep", TP_EFFECT_RESTART, false, idle_sleep},
+	{"hot_cache", TP_EFFECT_LIVE, false, hot_cache},
+	{"hot_contexts", TP_EFFECT_LIVE, false, hot_contexts},
+	{"stay_hot", TP_EFFECT_LIVE, false, stay_hot},
+	{"sweep_budget", TP_EFFECT_LIVE, false, sweep_budget},
+	{"idle_sleep", TP_EFFECT_LIVE, false, idle_sleep},
 	{"uplink_nap", TP_EFFECT_RESTART, false, uplink_nap},
 	{"control_socket", TP_EFFECT_RESTART, false, control_socket},
 };

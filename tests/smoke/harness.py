@@ -128,11 +128,16 @@ class Appliance:
         self.scenario, self.interfaces = scenario, interfaces
         self.control = scenario.directory / "control.sock"
         self.config = scenario.directory / "config.json"
-        configuration = self.configuration()
-        if change is not None:
-            change(configuration)
-        self.config.write_text(json.dumps(configuration, indent=4))
+        self.change = change
+        self.write_configuration()
         self.process = None
+
+    def write_configuration(self):
+        """Its file, also anew."""
+        configuration = self.configuration()
+        if self.change is not None:
+            self.change(configuration)
+        self.config.write_text(json.dumps(configuration, indent=4))
 
     def configuration(self):
         tenants = {}

@@ -333,6 +333,22 @@ static void what_cannot_change_is_refused(void **state)
 	end();
 }
 
+/* Whoever reads it has a terminal. */
+static void control_characters_are_made_visible(void **state)
+{
+#define AT(path)                                                                                   \
+	"{'dataplane':{'control_socket':'" path "'},'classes':{" CLASSES "},'tenants':{'a':{}}}"
+	struct tp_error error = {""};
+
+	(void)state;
+	compare(AT("/run/a"), AT("/run/b\x7f\\u001b[2J"));
+	assert_string_equal(
+		told(), "~ dataplane  control_socket /run/a -> /run/b\\u007f\\u001b[2J;");
+	assert_int_equal(tp_diff_check(diff, &error), -EBUSY);
+	assert_non_null(strstr(error.text, "found /run/b\\u007f\\u001b[2J, /run/a is in force"));
+	end();
+}
+
 static void uplinks_are_told(void **state)
 {
 	struct tp_error error = {""};
@@ -366,6 +382,7 @@ int main(void)
 		cmocka_unit_test(places_are_used_again),
 		cmocka_unit_test(more_classes_than_places_are_refused),
 		cmocka_unit_test(what_cannot_change_is_refused),
+		cmocka_unit_test(control_characters_are_made_visible),
 		cmocka_unit_test(uplinks_are_told),
 	};
 

@@ -19,7 +19,7 @@
  * MiB: a configuration. A client that has not finished its request, or not taken its answer, 10 s
  * after its last one was done is ended. Where all 32 are there, a new one takes the place of one
  * that has asked nothing for 50 ms, or not taken its answer for 500 ms, the longest of them first.
- * While there is none new ones wait in the order in which they came; after 2 s they are told to try
+ * While there is none new ones wait in the order in which they came; after 4 s they are told to try
  * again.
  *
  * An answer that takes longer than a step of the loop may is promised (tp_control_promise) and kept
