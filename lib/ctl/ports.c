@@ -221,7 +221,7 @@ static int prepare(struct tp_port *port, const struct tp_tenant_place *tenant)
 	port->kick = calloc(pairs, sizeof(port->kick[0]));
 	if (port->kick == NULL)
 		return -ENOMEM;
-	port->context->spread = tenant->spread;
+	port->context->spread = tenant->spread || tp_spread_shared(port->config);
 	for (uint32_t pair = 0; pair < pairs; pair++) {
 		port->kick[pair].fd = -1;
 		port->context->pair[pair].worker = (uint16_t)tenant->worker;

@@ -46,5 +46,12 @@ void tp_spread_ring_stopped(struct tp_vring *ring);
 void tp_spread_take(struct tp_port *port);
 void tp_spread_give_back(struct tp_port *port);
 
+/**
+ * Do several workers write to destinations even of a tenant whose rings one serves? Frames of an
+ * uplink come in at the workers that own its queues; and where there are uplinks, a tenant may get
+ * a network while it runs.
+ */
+bool tp_spread_shared(const struct tp_config *config);
+
 /** Is the tenant spread? */
 bool tp_spread_is(const struct tp_appliance *appliance, uint32_t tenant);

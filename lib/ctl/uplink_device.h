@@ -21,7 +21,7 @@ struct tp_device {
 	uint16_t port;         /* DPDK's number */
 	uint16_t queues;       /* pairs */
 	int socket;            /* NUMA node, or SOCKET_ID_ANY */
-	unsigned kernel_index; /* of the kernel's interface behind it, 0: there is none */
+	unsigned kernel_index; /* of the kernel's interface that it is a socket of; or 0 */
 	char driver[32];
 	uint8_t mac[6];
 	bool link_up;

@@ -40,5 +40,11 @@ void tp_uplinks_look(struct tp_appliance *appliance);
 /** Another configuration is in force, with the same uplinks in the same order. */
 void tp_uplinks_change(struct tp_appliance *appliance);
 
+/**
+ * Wait until what has been accepted so far is sent, so that what follows by another worker's queue
+ * does not overtake it; not for long: a wire that takes nothing is not waited for.
+ */
+void tp_uplinks_settle(struct tp_appliance *appliance);
+
 /** Forget what was learned behind an uplink. learning.c. */
 void tp_forget_beyond(struct tp_appliance *appliance, uint32_t uplink);

@@ -66,8 +66,9 @@ static inline void peek(struct tp_burst *burst, const struct tp_uplink_table *ta
 	view->first_length = mbuf->data_len;
 	view->first_piece = burst->views.pieces_used;
 	view->pieces = 0;
-	if (TP_UNLIKELY(view->length > TP_FRAME_MAX))
-		view->drop = TP_DROP_TOO_LONG;
+	/* Drivers join what came in pieces; guests have not agreed to that. */
+	if (TP_UNLIKELY(view->length > (uint32_t)table->uplink->mtu + TP_FRAME_MIN))
+		view->drop = TP_DROP_OVER_MTU;
 	if (TP_UNLIKELY(mbuf->next != NULL) && view->drop == TP_DROP_NONE)
 		view->drop = (uint8_t)add_segments(&burst->views, view, mbuf);
 }
@@ -99,7 +100,7 @@ static inline enum tp_drop look_up(struct tp_worker *worker, unsigned i)
 {
 	struct tp_burst *burst = &worker->burst;
 	const struct tp_tenant *tenant = &worker->snapshot->tenants[burst->tenant[i]];
-	uint64_t source = tp_mac_load(burst->head[i] + 6);
+	uint64_t source = tp_mac_load(burst->views.view[i].data + 6);
 	uint64_t mac = burst->destination_mac[i];
 	const struct tp_cached_mac *known = tp_find(worker, tp_mac_key(burst->tenant[i], source));
 	uint32_t at = known->interface;
@@ -154,8 +155,7 @@ static inline void classify_and_look_up(
 		burst->destination[i] = TP_NO_INTERFACE;
 		if (TP_UNLIKELY(view->drop != TP_DROP_NONE))
 			continue;
-		tp_read_head(burst, i);
-		burst->destination_mac[i] = tp_mac_load(burst->head[i]);
+		burst->destination_mac[i] = tp_mac_load(view->data);
 		view->drop = (uint8_t)look_up(worker, i);
 		if (TP_LIKELY(view->drop == TP_DROP_NONE && burst->destination[i] != TP_TO_MANY))
 			view->drop = (uint8_t)find_ring(worker, queue, i);
@@ -210,14 +210,29 @@ static inline unsigned reserve_from(struct tp_worker *worker, unsigned first)
 
 /* --- copy, publish --- */
 
+/* An mbuf is private: nothing of it has to be read into private memory first. */
+static inline void copy_frame(struct tp_burst *burst, unsigned i)
+{
+	const struct virtio_net_hdr_v1 header = {.num_buffers = 1};
+	const struct tp_view *view = &burst->views.view[i];
+	const struct tp_place *place = &burst->places.place[i];
+
+	if (TP_LIKELY(place->pieces == 0 && view->pieces == 0)) {
+		memcpy(place->data, &header, sizeof(header));
+		tp_copy_bytes(place->data + sizeof(header), view->data, view->length);
+		return;
+	}
+	tp_read_head(burst, i);
+	tp_copy_pieces(&burst->views, view, burst->head[i], &burst->places, place);
+}
+
 static inline void deliver(struct tp_worker *worker, unsigned first, unsigned end)
 {
 	struct tp_burst *burst = &worker->burst;
 
 	for (unsigned i = first; i < end; i++)
 		if (TP_LIKELY(burst->views.view[i].drop == TP_DROP_NONE))
-			tp_copy_frame(&burst->views, &burst->views.view[i], burst->head[i],
-				&burst->places, &burst->places.place[i]);
+			copy_frame(burst, i);
 	for (unsigned i = first; i < end; i++)
 		if (TP_LIKELY(burst->views.view[i].drop == TP_DROP_NONE))
 			tp_put_one(burst, i);
@@ -227,6 +242,7 @@ static inline void deliver(struct tp_worker *worker, unsigned first, unsigned en
 
 static inline void flood(struct tp_worker *worker, unsigned i)
 {
+	tp_read_head(&worker->burst, i);
 	tp_flood_end(&worker->burst, tp_flood_guests(worker, i, worker->burst.tenant[i]),
 		TP_DROP_FLOOD_NOBODY);
 }
@@ -261,7 +277,6 @@ unsigned TP_RECEIVE(struct tp_worker *worker, struct tp_uplink_queue *queue)
 	uint64_t bytes = 0;
 
 	burst->count = rte_eth_rx_burst(uplink->port, queue->index, burst->mbuf, TP_BURST);
-	tp_overload_note(worker, queue, burst->count);
 	if (burst->count == 0)
 		return 0;
 	begin(worker, queue);

@@ -136,6 +136,19 @@ static void deal_out_vlans(struct tp_snapshot *snapshot)
 	}
 }
 
+static void find_least_threshold(struct tp_snapshot *snapshot)
+{
+	snapshot->least_threshold = UINT32_MAX;
+	for (uint32_t i = 0; i < snapshot->interface_count; i++) {
+		const struct tp_interface *interface = &snapshot->interfaces[i];
+		uint32_t threshold = snapshot->classes[interface->class].threshold;
+
+		if (interface->context != NULL &&
+			snapshot->tenants[interface->tenant].network.wire != TP_WIRE_NONE)
+			snapshot->least_threshold = RTE_MIN(snapshot->least_threshold, threshold);
+	}
+}
+
 int tp_snapshot_seal(struct tp_snapshot *snapshot, int socket, struct tp_error *error)
 {
 	snapshot->macs = tp_mac_table_new(
@@ -145,13 +158,10 @@ int tp_snapshot_seal(struct tp_snapshot *snapshot, int socket, struct tp_error *
 	list_members(snapshot);
 	count_pinned(snapshot);
 	deal_out_vlans(snapshot);
-	snapshot->least_threshold = UINT32_MAX;
-	for (uint32_t i = 0; i < snapshot->class_count; i++) {
-		struct tp_class *class = &snapshot->classes[i];
-
-		class->weight = RTE_MAX(class->weight, 1u);
-		snapshot->least_threshold = RTE_MIN(snapshot->least_threshold, class->threshold);
-	}
+	for (uint32_t i = 0; i < snapshot->class_count; i++)
+		if (snapshot->classes[i].weight == 0)
+			snapshot->classes[i].weight = 1;
+	find_least_threshold(snapshot);
 	return add_macs(snapshot, error);
 }
 

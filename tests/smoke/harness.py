@@ -124,8 +124,10 @@ class Interface:
 class Appliance:
     """turnpiked on a configuration made of `interfaces`, or what stands in for it."""
 
-    def __init__(self, scenario, interfaces, change=None):
+    def __init__(self, scenario, interfaces, change=None, uplinks=None, networks=None):
+        """change: called with the configuration; uplinks: as in it; networks: by tenant."""
         self.scenario, self.interfaces = scenario, interfaces
+        self.uplinks, self.networks = uplinks or {}, networks or {}
         self.control = scenario.directory / "control.sock"
         self.config = scenario.directory / "config.json"
         self.change = change
@@ -146,7 +148,10 @@ class Appliance:
             tenant["interfaces"][interface.name] = interface.as_json()
         cores = self.scenario.worker_cores or [max(os.sched_getaffinity(0))]
         # A long hold: guests that share a core with others take frames late, and lose none.
+        for name, network in self.networks.items():
+            tenants.setdefault(name, {})["network"] = network
         return {"dataplane": {"worker_cores": cores, "control_socket": str(self.control)},
+                "uplinks": self.uplinks,
                 "classes": {"gold": {"bid": 16, "weight": 8, "on_full": {"hold": "1s"}}},
                 "tenants": tenants}
 
@@ -265,9 +270,9 @@ class Scenario(unittest.TestCase):
         self.processes.append(process)
         return process
 
-    def appliance(self, interfaces, change=None):
+    def appliance(self, interfaces, change=None, **beyond):
         """Start one. `change` is called with its configuration, to add to it."""
-        self.switches.append(Appliance(self, interfaces, change))
+        self.switches.append(Appliance(self, interfaces, change, **beyond))
         return self.switches[-1].start()
 
     def interface(self, tenant, name, number, mode="server", **more):

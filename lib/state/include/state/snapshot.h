@@ -80,7 +80,7 @@ struct tp_snapshot {
 	/* Whose service a tenant out of credit gets: the class with the least bid; of equals the
 	 * one with the least weight, then the first. */
 	uint16_t lowest_class;
-	uint32_t least_threshold; /* of all classes: that of the one that bids most */
+	uint32_t least_threshold; /* that of the class that bids most, of those behind uplinks */
 	uint32_t class_count;
 	uint32_t tenant_count;
 	uint32_t interface_count;
