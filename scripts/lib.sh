@@ -130,7 +130,16 @@ packages_build=(
 	libdpdk-dev     # lcores, hugepage memory, hash, RCU, telemetry
 	libjansson-dev  # JSON
 	libnuma-dev     # NUMA nodes of CPUs and of pages
+	libcap-ng-dev   # capabilities: dropping them
+	libseccomp-dev  # the filter of system calls
+	libsystemd-dev  # telling the service manager how things are
 	libcmocka-dev   # unit tests
+)
+# shellcheck disable=SC2034
+packages_fuzz=(
+	clang               # compiles the fuzzers
+	libclang-rt-14-dev  # libFuzzer, and the sanitizers that notice what it finds
+	llvm-14             # names in their reports; which lines the fuzzers reach
 )
 # shellcheck disable=SC2034
 packages_test=(
@@ -145,6 +154,7 @@ packages_test=(
 	shellcheck          # the same for shell scripts
 	codespell           # spelling
 	python3             # scenarios
+	systemd             # systemd-analyze: the unit is checked
 	python3-jsonschema  # config/schema.json against the parser
 	openvswitch-switch-dpdk # the rival that the load generator must drive as well
 	gnuplot-nox         # the comparison's plots

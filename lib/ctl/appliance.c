@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,12 @@
 #include "base/log.h"
 #include "billing.h"
 #include "budget.h"
+#include "crew.h"
 #include "ctl/control_socket.h"
 #include "ctl/plan.h"
+#include "figures.h"
+#include "memory_limit.h"
+#include "uplinks.h"
 
 /* How long a broken ring, a new MAC or a doorbell may wait for the control plane. */
 #define TICK_MS 20
@@ -33,6 +38,7 @@ static void on_tick(struct tp_timer *timer)
 	tp_ports_look(appliance);
 	tp_kicks_arm(appliance);
 	tp_balance_look(appliance);
+	tp_uplinks_look(appliance);
 	tp_loop_arm(appliance->loop, timer, TICK_MS);
 }
 
@@ -44,6 +50,10 @@ static void on_signal(struct tp_watch *watch, uint32_t events)
 	(void)events;
 	if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
 		return;
+	if (info.ssi_signo == SIGHUP) {
+		tp_apply_file_again(appliance);
+		return;
+	}
 	tp_log(TP_LOG_INFO, "%s: stopping", strsignal((int)info.ssi_signo));
 	tp_loop_stop(appliance->loop);
 }
@@ -64,6 +74,7 @@ static sigset_t handled_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
 	return set;
 }
 
@@ -140,7 +151,7 @@ static int find_lcores(unsigned workers, unsigned *lcores, int *nodes, struct tp
 		if (i == workers)
 			break;
 		lcores[i] = lcore;
-		nodes[i++] = tp_node_of_cpu(rte_lcore_to_cpu_id((int)lcore));
+		nodes[i++] = tp_node_of_cpu(tp_cpu_of_lcore(lcore));
 	}
 	if (i < workers)
 		return tp_error_set(error, EINVAL,
@@ -153,11 +164,11 @@ static int find_lcores(unsigned workers, unsigned *lcores, int *nodes, struct tp
 
 static void assign_lcores(struct tp_dataplane *dataplane, const unsigned *lcores)
 {
-	int control_cpu = rte_lcore_to_cpu_id((int)rte_get_main_lcore());
+	int control_cpu = tp_cpu_of_lcore(rte_get_main_lcore());
 
 	for (unsigned i = 0; i < dataplane->worker_count; i++) {
 		dataplane->worker[i]->lcore = lcores[i];
-		dataplane->worker[i]->core = rte_lcore_to_cpu_id((int)lcores[i]);
+		dataplane->worker[i]->core = tp_cpu_of_lcore(lcores[i]);
 		dataplane->shared_core |= dataplane->worker[i]->core == control_cpu;
 	}
 	dataplane->shared_core |= sysconf(_SC_NPROCESSORS_ONLN) == 1;
@@ -209,31 +220,24 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 {
 	const struct tp_config *config = appliance->config;
 	unsigned lcores[TP_CONFIG_WORKERS_MAX];
-	int nodes[TP_CONFIG_WORKERS_MAX];
-	struct tp_dataplane_settings settings = {
-		.workers = config->worker_count,
-		.tenants = config->tenant_count,
-		.learned_macs = tp_learned_limit(config),
-		.hot_contexts = config->hot_contexts,
-		.stay_hot_ns = config->stay_hot_ns,
-		.hot_cache = config->hot_cache,
-		.sweep_budget_ns = config->sweep_budget_ns,
-		.idle_sleep = config->idle_sleep,
-		.socket = SOCKET_ID_ANY,
-		.worker_nodes = nodes,
-	};
+	int nodes[TP_CONFIG_WORKERS_MAX] = {0};
+	struct tp_dataplane_settings settings = tp_crew_settings(config, nodes);
 	struct tp_snapshot *snapshot;
+	int result;
 
 	if (find_lcores(config->worker_count, lcores, nodes, error) < 0)
 		return -EINVAL;
 	if (make_store(appliance, nodes, error) < 0)
 		return -ENOMEM;
-	settings.rings = tp_config_count_rings(config, &settings.pinned_rings);
 	appliance->dataplane = tp_dataplane_new(&settings, error);
 	if (appliance->dataplane == NULL)
 		return -ENOMEM;
 	warn_of_doorbells(appliance->dataplane);
-	snapshot = tp_compile(config, appliance->store, error);
+	result = tp_uplinks_open(appliance, nodes, error);
+	if (result < 0)
+		return result;
+	snapshot = tp_compile(config, appliance->store,
+		appliance->uplinks == NULL ? NULL : appliance->uplinks->uplink, error);
 	if (snapshot == NULL)
 		return -ENOMEM;
 	tp_dataplane_publish_snapshot(appliance->dataplane, snapshot);
@@ -241,10 +245,23 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 	return 0;
 }
 
+static void warn_of_memory_limit(void)
+{
+	uint64_t limit = tp_memory_limit();
+
+	if (limit != UINT64_MAX)
+		tp_log(TP_LOG_WARNING,
+			"memory: a cgroup limits this process to %" PRIu64
+			" MiB. Memory of guests counts where the switch is the first to touch it, "
+			"so that they can make the kernel kill it: lift MemoryMax=",
+			limit >> 20);
+}
+
 static int build(struct tp_appliance *appliance, struct tp_error *error)
 {
 	struct tp_control_settings control = {
 		.path = appliance->config->control_socket,
+		.access = appliance->config->control_sockets.access,
 		.handle = tp_answer,
 		.owner = appliance,
 	};
@@ -255,6 +272,7 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 		return -ENOMEM;
 	appliance->tick.expired = on_tick;
 	appliance->started_ms = tp_loop_now_ms();
+	warn_of_memory_limit();
 	result = raise_descriptor_limit(appliance->config, error);
 	if (result == 0)
 		result = watch_signals(appliance, error);
@@ -268,6 +286,8 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 		result = tp_error_set(error, ENOMEM, "no memory");
 	if (result == 0)
 		result = tp_ports_open(appliance, error);
+	if (result == 0)
+		tp_learning_change(appliance);
 	if (result == 0)
 		result = tp_billing_open(appliance, error);
 	if (result < 0)
@@ -283,7 +303,6 @@ struct tp_appliance *tp_appliance_new(
 	struct tp_config *config, const char *source, const char *vector, struct tp_error *error)
 {
 	struct tp_appliance *appliance = calloc(1, sizeof(*appliance));
-	uint32_t pinned;
 
 	if (appliance == NULL) {
 		tp_error_set(error, ENOMEM, "no memory");
@@ -295,10 +314,8 @@ struct tp_appliance *tp_appliance_new(
 	appliance->signals.fd = -1;
 	appliance->faults.fd = -1;
 	appliance->source = strdup(source);
-	appliance->ports = calloc(config->interface_count + 1, sizeof(appliance->ports[0]));
-	appliance->kicks =
-		calloc(tp_config_count_rings(config, &pinned) + 1, sizeof(appliance->kicks[0]));
-	if (appliance->source == NULL || appliance->ports == NULL || appliance->kicks == NULL)
+	appliance->file = strdup(source);
+	if (appliance->source == NULL || appliance->file == NULL || tp_carried_open(appliance) < 0)
 		tp_error_set(error, ENOMEM, "no memory");
 	else if (build(appliance, error) == 0)
 		return appliance;
@@ -311,9 +328,12 @@ struct tp_dataplane *tp_appliance_dataplane(struct tp_appliance *appliance)
 	return appliance->dataplane;
 }
 
-int tp_appliance_run(struct tp_appliance *appliance, struct tp_error *error)
+int tp_appliance_run(
+	struct tp_appliance *appliance, const struct tp_worker_ops *ops, struct tp_error *error)
 {
 	int result;
+
+	appliance->worker_ops = ops;
 
 	tp_log(TP_LOG_INFO,
 		"ready: %s, %u interfaces of %u tenants on %u worker%s (%s), control %s",
@@ -321,7 +341,9 @@ int tp_appliance_run(struct tp_appliance *appliance, struct tp_error *error)
 		appliance->config->tenant_count, appliance->config->worker_count,
 		appliance->config->worker_count == 1 ? "" : "s", appliance->vector,
 		appliance->config->control_socket);
+	tp_watchdog_ready(appliance);
 	result = tp_loop_run(appliance->loop);
+	tp_watchdog_stopping(appliance);
 	if (result < 0)
 		return tp_error_set(error, -result, "event loop: %s", strerror(-result));
 	return 0;
@@ -343,10 +365,10 @@ void tp_appliance_free(struct tp_appliance *appliance)
 	tp_telemetry_stop();
 	tp_billing_close(appliance);
 	tp_control_close(appliance->control);
-	if (appliance->ports != NULL)
-		tp_ports_close(appliance);
+	tp_ports_close(appliance);
 	tp_budgets_close(appliance);
 	tp_dataplane_free(appliance->dataplane);
+	tp_uplinks_close(appliance);
 	tp_context_store_free(appliance->store);
 	tp_fault_guard_install(-1);
 	close_watched(appliance, &appliance->faults);
@@ -354,8 +376,9 @@ void tp_appliance_free(struct tp_appliance *appliance)
 	tp_loop_free(appliance->loop);
 	tp_config_free(appliance->config);
 	tp_balance_close(appliance);
-	free(appliance->kicks);
-	free(appliance->ports);
+	tp_carried_close(appliance);
 	free(appliance->source);
+	free(appliance->file);
+	free(appliance->previous);
 	free(appliance);
 }

@@ -15,6 +15,8 @@
 /* What turnpike plan promises. */
 static_assert(sizeof(struct tp_context) + sizeof(void *) <= TP_PLAN_CONTEXT_BYTES, "a context");
 static_assert(sizeof(struct tp_ring_pair) <= TP_PLAN_PAIR_BYTES, "a queue pair");
+static_assert(TP_CONFIG_UPLINKS_MAX <= TP_UPLINKS_MAX, "uplinks have numbers in look-ups");
+static_assert(TP_CONFIG_WORKERS_MAX <= TP_WORKERS_MAX, "each worker has a queue to send by");
 static_assert(TP_CONFIG_CLASSES_MAX <= TP_CLASSES_MAX, "workers count by class");
 
 uint32_t tp_learned_limit(const struct tp_config *config)
@@ -41,25 +43,42 @@ static void compile_class(struct tp_class *class, const struct tp_class_config *
 	class->drop_when_full = config->on_full == TP_ON_FULL_DROP;
 }
 
-/* With strict comparisons, so that the first of equals stays. */
-static uint16_t find_lowest_class(const struct tp_class *classes, uint32_t count)
+/* With strict comparisons, so that the first of equals stays, in the order of the file. */
+static uint16_t find_lowest_class(const struct tp_class *classes, const struct tp_config *config)
 {
-	uint32_t lowest = 0;
+	uint32_t lowest = config->classes[0].place;
 
-	for (uint32_t i = 1; i < count; i++)
-		if (classes[i].bid < classes[lowest].bid ||
-			(classes[i].bid == classes[lowest].bid &&
-				classes[i].weight < classes[lowest].weight))
-			lowest = i;
+	for (uint32_t i = 1; i < config->class_count; i++) {
+		uint32_t place = config->classes[i].place;
+
+		if (classes[place].bid < classes[lowest].bid ||
+			(classes[place].bid == classes[lowest].bid &&
+				classes[place].weight < classes[lowest].weight))
+			lowest = place;
+	}
 	return (uint16_t)lowest;
+}
+
+static struct tp_network compile_network(const struct tp_network_config *config)
+{
+	uint8_t uplink = (uint8_t)config->uplink_index;
+
+	switch (config->kind) {
+	case TP_NETWORK_NONE:
+		break;
+	case TP_NETWORK_UNTAGGED:
+		return (struct tp_network){.wire = TP_WIRE_UNTAGGED, .uplink = uplink};
+	case TP_NETWORK_VLAN:
+		return tp_network_tagged(uplink, config->vlan);
+	}
+	return (struct tp_network){.wire = TP_WIRE_NONE};
 }
 
 static void compile_tenant(struct tp_tenant *tenant, const struct tp_tenant_config *config)
 {
-	tenant->first_interface = config->first_interface;
-	tenant->interface_count = config->interface_count;
 	tenant->flood_unknown = config->unknown_unicast == TP_UNKNOWN_UNICAST_FLOOD;
 	tenant->learning = config->mac_learning;
+	tenant->network = compile_network(&config->network);
 }
 
 static struct tp_shape compile_rate(const struct tp_rate_config *config)
@@ -89,11 +108,24 @@ static void compile_interface(struct tp_interface *interface, const struct tp_co
 	const struct tp_interface_config *from = &config->interfaces[index];
 
 	interface->mac = load_mac(from->mac);
-	interface->context = tp_context_at(store, index);
-	interface->tenant = from->tenant_index;
-	interface->class = (uint16_t)from->class_index;
+	interface->context = tp_context_at(store, from->place);
+	interface->tenant = config->tenants[from->tenant_index].place;
+	interface->class = (uint16_t)config->classes[from->class_index].place;
 	interface->source_mac_check = from->source_mac_check;
 	interface->shape = compile_rate(&from->rate);
+}
+
+struct tp_places tp_count_places(const struct tp_config *config)
+{
+	struct tp_places places = {0};
+
+	for (uint32_t i = 0; i < config->class_count; i++)
+		places.classes = RTE_MAX(places.classes, config->classes[i].place + 1);
+	for (uint32_t i = 0; i < config->tenant_count; i++)
+		places.tenants = RTE_MAX(places.tenants, config->tenants[i].place + 1);
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		places.interfaces = RTE_MAX(places.interfaces, config->interfaces[i].place + 1);
+	return places;
 }
 
 static int compile_static_macs(
@@ -110,31 +142,46 @@ static int compile_static_macs(
 		for (uint32_t n = 0; n < config->interfaces[i].mac_count; n++)
 			snapshot->static_macs[count++] = (struct tp_static_mac){
 				.mac = load_mac(config->interfaces[i].macs[n]),
-				.interface = i,
+				.interface = config->interfaces[i].place,
 			};
 	return 0;
 }
 
-struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_context_store *store,
-	struct tp_error *error)
+static int compile_uplinks(struct tp_snapshot *snapshot, const struct tp_config *config,
+	struct tp_uplink *const *uplinks, struct tp_error *error)
 {
-	struct tp_snapshot *snapshot = tp_snapshot_new(config->class_count, config->tenant_count,
-		config->interface_count, SOCKET_ID_ANY, error);
+	if (config->uplink_count == 0)
+		return 0;
+	if (tp_snapshot_add_uplinks(snapshot, config->uplink_count, SOCKET_ID_ANY, error) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < config->uplink_count; i++)
+		snapshot->uplinks[i].uplink = uplinks[i];
+	return 0;
+}
+
+struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_context_store *store,
+	struct tp_uplink *const *uplinks, struct tp_error *error)
+{
+	struct tp_places places = tp_count_places(config);
+	struct tp_snapshot *snapshot = tp_snapshot_new(
+		places.classes, places.tenants, places.interfaces, SOCKET_ID_ANY, error);
 
 	if (snapshot == NULL)
 		return NULL;
 	for (uint32_t i = 0; i < config->class_count; i++)
-		compile_class(&snapshot->classes[i], &config->classes[i]);
-	snapshot->lowest_class = find_lowest_class(snapshot->classes, config->class_count);
+		compile_class(&snapshot->classes[config->classes[i].place], &config->classes[i]);
+	snapshot->lowest_class = find_lowest_class(snapshot->classes, config);
 	snapshot->tariff = (struct tp_tariff){
 		.per_frame = (uint32_t)config->tariff_per_frame,
 		.per_64_bytes = (uint32_t)config->tariff_per_64_bytes,
 	};
 	for (uint32_t i = 0; i < config->tenant_count; i++)
-		compile_tenant(&snapshot->tenants[i], &config->tenants[i]);
+		compile_tenant(&snapshot->tenants[config->tenants[i].place], &config->tenants[i]);
 	for (uint32_t i = 0; i < config->interface_count; i++)
-		compile_interface(&snapshot->interfaces[i], config, i, store);
+		compile_interface(
+			&snapshot->interfaces[config->interfaces[i].place], config, i, store);
 	if (compile_static_macs(snapshot, config, error) < 0 ||
+		compile_uplinks(snapshot, config, uplinks, error) < 0 ||
 		tp_snapshot_seal(snapshot, SOCKET_ID_ANY, error) < 0) {
 		tp_snapshot_free(snapshot);
 		return NULL;

@@ -97,7 +97,7 @@ static int read_each(const struct tp_json_value *value, struct tp_config *config
 
 		if (result < 0)
 			return result;
-		config->class_count++;
+		class->place = config->class_count++;
 		result = read_class(&member, class);
 		if (result < 0)
 			return result;

@@ -220,12 +220,14 @@ static int append(const struct tp_json_value *value, const struct interface_draf
 	uint32_t tenant_index, uint32_t number)
 {
 	struct tp_config *config = tp_config_draft_of(value)->config;
-	struct tp_interface_config *interface = &config->interfaces[config->interface_count++];
+	uint32_t index = config->interface_count++;
+	struct tp_interface_config *interface = &config->interfaces[index];
 	bool counted = draft->count > 0;
 
 	*interface = (struct tp_interface_config){
 		.name = counted ? numbered_name(value->key, number) : strdup(value->key),
 		.socket = counted ? numbered_socket(draft->socket, number) : strdup(draft->socket),
+		.place = index,
 		.client = draft->client,
 		.source_mac_check = draft->source_mac_check,
 		.queue_pairs = draft->queue_pairs,

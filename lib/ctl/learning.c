@@ -2,8 +2,8 @@
 
 #include <rte_ring_elem.h>
 
-#include "appliance_private.h"
 #include "base/log.h"
+#include "uplinks.h"
 
 /*
  * Learned MACs: taken from what workers sight, within the bounds of the interface and the tenant;
@@ -22,36 +22,80 @@ static void announce_change(struct tp_dataplane *dataplane)
 	atomic_fetch_add_explicit(&dataplane->learned_generation, 1, memory_order_release);
 }
 
-static uint32_t tenant_of(const struct tp_appliance *appliance, uint32_t interface)
+static const struct tp_interface_config *config_of(const struct tp_port *port)
 {
-	return appliance->config->interfaces[interface].tenant_index;
+	return &port->config->interfaces[port->index];
 }
 
-/* One more at an interface, or one less. */
-static void count_learned(struct tp_appliance *appliance, uint32_t interface, int more)
+static const struct tp_tenant_config *tenant_of(const struct tp_port *port)
 {
-	uint32_t tenant = tenant_of(appliance, interface);
-	const struct tp_tenant_config *config = &appliance->config->tenants[tenant];
-	struct tp_port *port = &appliance->ports[interface];
+	return &port->config->tenants[config_of(port)->tenant_index];
+}
 
-	port->learned += (uint32_t)more;
-	appliance->learned_by_tenant[tenant] += (uint32_t)more;
+/* @return NULL: there is no tenant at that place. */
+static const struct tp_tenant_config *tenant_at(const struct tp_appliance *appliance, uint64_t key)
+{
+	uint32_t place = tp_mac_key_tenant(key);
+	uint32_t index =
+		place < TP_CONFIG_TENANTS_MAX ? appliance->tenant_at[place] : TP_NO_INTERFACE;
+
+	return index == TP_NO_INTERFACE ? NULL : &appliance->config->tenants[index];
+}
+
+static uint32_t *learned_in(struct tp_appliance *appliance, uint64_t key)
+{
+	return &appliance->learned_by_tenant[tp_mac_key_tenant(key)];
+}
+
+/* Tell workers whether sightings at a port are of use. */
+static void tell_enough(struct tp_port *port)
+{
 	atomic_store_explicit(&port->context->learned_enough,
-		port->learned >= config->macs_per_interface, memory_order_relaxed);
+		port->learned >= tenant_of(port)->macs_per_interface, memory_order_relaxed);
 }
 
-/* The place that workers have looked up may be another one's by now; what they say is checked. */
-static bool may_learn(
-	const struct tp_appliance *appliance, const struct tp_sighting *sighting, uint32_t before)
+/* One more at an interface or behind an uplink, or one less. */
+static void count_learned(struct tp_appliance *appliance, uint64_t key, uint32_t owner, int more)
 {
-	const struct tp_port *port = &appliance->ports[sighting->interface];
-	uint32_t tenant = tenant_of(appliance, sighting->interface);
-	const struct tp_tenant_config *config = &appliance->config->tenants[tenant];
+	struct tp_port *port;
 
-	return before != sighting->interface && port->learned < config->macs_per_interface &&
-	       (before != TP_NO_INTERFACE ||
-		       appliance->learned_by_tenant[tenant] < config->macs_per_tenant) &&
-	       port->rings_running > 0;
+	*learned_in(appliance, key) += (uint32_t)more;
+	if (owner >= TP_FIRST_UPLINK)
+		return;
+	port = tp_port_at(appliance, owner);
+	port->learned += (uint32_t)more;
+	tell_enough(port);
+}
+
+static bool may_learn_at_port(
+	const struct tp_appliance *appliance, const struct tp_sighting *sighting)
+{
+	const struct tp_port *port = tp_port_at(appliance, sighting->interface);
+
+	/* What was sighted before it went, or was told not to learn, may come after. */
+	return port != NULL && !config_of(port)->source_mac_check &&
+	       port->learned < tenant_of(port)->macs_per_interface && port->rings_running > 0;
+}
+
+static bool is_behind(const struct tp_tenant_config *tenant, uint32_t owner)
+{
+	return tenant->network.kind != TP_NETWORK_NONE &&
+	       owner == TP_TO_UPLINK(tenant->network.uplink_index);
+}
+
+/* What workers have sighted may be of another configuration: it is checked. */
+static bool may_learn(
+	struct tp_appliance *appliance, const struct tp_sighting *sighting, uint32_t before)
+{
+	const struct tp_tenant_config *tenant = tenant_at(appliance, sighting->key);
+
+	if (tenant == NULL || !tenant->mac_learning || before == sighting->interface)
+		return false;
+	if (before == TP_NO_INTERFACE &&
+		*learned_in(appliance, sighting->key) >= tenant->macs_per_tenant)
+		return false;
+	return sighting->interface >= TP_FIRST_UPLINK ? is_behind(tenant, sighting->interface)
+						      : may_learn_at_port(appliance, sighting);
 }
 
 /* @return true if the table changed. */
@@ -68,9 +112,9 @@ static bool learn(struct tp_appliance *appliance, const struct tp_sighting *sigh
 	if (!may_learn(appliance, sighting, before) ||
 		tp_learned_set(dataplane->learned, sighting->key, sighting->interface) < 0)
 		return false;
-	count_learned(appliance, sighting->interface, 1);
+	count_learned(appliance, sighting->key, sighting->interface, 1);
 	if (before != TP_NO_INTERFACE)
-		count_learned(appliance, before, -1);
+		count_learned(appliance, sighting->key, before, -1);
 	return true;
 }
 
@@ -90,20 +134,21 @@ static bool take_sightings(struct tp_appliance *appliance, struct rte_ring *ring
 static void forget(struct tp_appliance *appliance, uint32_t place)
 {
 	struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
+	const struct tp_learned_place *one = &learned->place[place];
 
-	count_learned(appliance, learned->place[place].interface, -1);
+	count_learned(appliance, one->key, one->interface, -1);
 	tp_learned_forget(learned, place);
 }
 
 static bool is_too_old(const struct tp_appliance *appliance, uint32_t place)
 {
 	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
-	uint32_t tenant;
+	const struct tp_tenant_config *tenant;
 
 	if (!tp_learned_taken(learned, place))
 		return false;
-	tenant = tenant_of(appliance, learned->place[place].interface);
-	return tp_learned_age(learned, place) > appliance->config->tenants[tenant].mac_age_s;
+	tenant = tenant_at(appliance, learned->place[place].key);
+	return tenant == NULL || tp_learned_age(learned, place) > tenant->mac_age_s;
 }
 
 /* A part of the places in each look. */
@@ -140,18 +185,18 @@ void tp_learn_sightings(struct tp_appliance *appliance)
 		announce_change(dataplane);
 }
 
-/* @param tenant, interface  whose; TP_NO_INTERFACE for all */
-static uint32_t forget_those_of(struct tp_appliance *appliance, uint32_t tenant, uint32_t interface)
+/* @param tenant, owner  whose, by place; TP_NO_INTERFACE for all */
+static uint32_t forget_those_of(struct tp_appliance *appliance, uint32_t tenant, uint32_t owner)
 {
 	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
 	uint32_t forgotten = 0;
 
 	for (uint32_t i = 0; learned != NULL && i < learned->capacity; i++) {
-		uint32_t owner = learned->place[i].interface;
+		const struct tp_learned_place *one = &learned->place[i];
 
-		if (owner == TP_NO_INTERFACE ||
-			(interface != TP_NO_INTERFACE && owner != interface) ||
-			(tenant != TP_NO_INTERFACE && tenant_of(appliance, owner) != tenant))
+		if (!tp_learned_taken(learned, i) ||
+			(owner != TP_NO_INTERFACE && one->interface != owner) ||
+			(tenant != TP_NO_INTERFACE && tp_mac_key_tenant(one->key) != tenant))
 			continue;
 		forget(appliance, i);
 		forgotten++;
@@ -161,10 +206,50 @@ static uint32_t forget_those_of(struct tp_appliance *appliance, uint32_t tenant,
 	return forgotten;
 }
 
-void tp_forget_learned(struct tp_appliance *appliance, uint32_t interface)
+void tp_forget_learned(struct tp_port *port)
 {
-	if (appliance->ports[interface].learned > 0)
-		forget_those_of(appliance, TP_NO_INTERFACE, interface);
+	if (port->learned > 0)
+		forget_those_of(port->appliance, TP_NO_INTERFACE, port->place);
+}
+
+void tp_forget_beyond(struct tp_appliance *appliance, uint32_t uplink)
+{
+	forget_those_of(appliance, TP_NO_INTERFACE, TP_TO_UPLINK(uplink));
+}
+
+/* What was learned behind an uplink that is not its tenant's any more. */
+static void forget_strays(struct tp_appliance *appliance)
+{
+	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
+	bool changed = false;
+
+	for (uint32_t i = 0; learned != NULL && i < learned->capacity; i++) {
+		const struct tp_learned_place *one = &learned->place[i];
+		const struct tp_tenant_config *tenant;
+
+		if (!tp_learned_taken(learned, i) || one->interface < TP_FIRST_UPLINK)
+			continue;
+		tenant = tenant_at(appliance, one->key);
+		if (tenant != NULL && tenant->mac_learning && is_behind(tenant, one->interface))
+			continue;
+		forget(appliance, i);
+		changed = true;
+	}
+	if (changed)
+		announce_change(appliance->dataplane);
+}
+
+void tp_learning_change(struct tp_appliance *appliance)
+{
+	const struct tp_config *config = appliance->config;
+
+	for (uint32_t i = 0; i < TP_CONFIG_TENANTS_MAX; i++)
+		appliance->tenant_at[i] = TP_NO_INTERFACE;
+	for (uint32_t i = 0; i < config->tenant_count; i++)
+		appliance->tenant_at[config->tenants[i].place] = i;
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		tell_enough(appliance->ports[i]);
+	forget_strays(appliance);
 }
 
 json_t *tp_answer_flush(
@@ -174,18 +259,20 @@ json_t *tp_answer_flush(
 	const json_t *interface_name = json_object_get(request, "interface");
 	uint32_t tenant = TP_NO_INTERFACE;
 	uint32_t interface = TP_NO_INTERFACE;
+	uint32_t index = 0;
 
 	if (tenant_name != NULL || interface_name != NULL) {
-		if (tp_find_tenant(appliance, "flush", tenant_name, &tenant, error) < 0)
+		if (tp_find_tenant(appliance, "flush", tenant_name, &index, error) < 0)
 			return NULL;
+		tenant = appliance->config->tenants[index].place;
 	}
 	if (interface_name != NULL) {
 		const struct tp_port *port =
-			tp_find_port(appliance, "flush", tenant, interface_name, error);
+			tp_find_port(appliance, "flush", index, interface_name, error);
 
 		if (port == NULL)
 			return NULL;
-		interface = port->index;
+		interface = port->place;
 	}
 	return json_pack(
 		"{s:I}", "forgotten", (json_int_t)forget_those_of(appliance, tenant, interface));

@@ -20,12 +20,12 @@
 
 static const struct tp_interface_config *config_of(const struct tp_port *port)
 {
-	return &port->appliance->config->interfaces[port->index];
+	return &port->config->interfaces[port->index];
 }
 
 static const char *tenant_name(const struct tp_port *port)
 {
-	return port->appliance->config->tenants[config_of(port)->tenant_index].name;
+	return port->config->tenants[config_of(port)->tenant_index].name;
 }
 
 /* Ring 2n is the guest's receive ring of pair n, 2n + 1 its transmit ring (virtio 1.2, 5.1.2). */
@@ -41,11 +41,11 @@ static struct tp_vring *ring_of(const struct tp_port *port, unsigned ring_number
 	return is_tx(ring_number) ? &pair->tx : &pair->rx;
 }
 
-static void come(void *owner, int peer_pid)
+static void come(void *owner, const struct tp_unix_peer *peer)
 {
 	struct tp_port *port = owner;
 
-	port->peer_pid = peer_pid;
+	port->peer = *peer;
 }
 
 static int start_ring(void *owner, unsigned ring_number, const struct tp_vhost_ring *ring,
@@ -103,6 +103,9 @@ static void retire_rings(void *owner, uint32_t rings)
 	struct tp_dataplane *dataplane = port->appliance->dataplane;
 	bool waited = false;
 
+	rings &= ~port->rings_retired;
+	if (rings == 0)
+		return;
 	for (unsigned n = 0; n < 2 * port->context->pair_count; n++)
 		if (rings >> n & 1)
 			tp_vring_retire(ring_of(port, n));
@@ -122,8 +125,7 @@ static uint16_t stop_ring(void *owner, unsigned ring_number)
 	struct tp_port *port = owner;
 	struct tp_vring *ring = ring_of(port, ring_number);
 
-	if (!(port->rings_retired >> ring_number & 1))
-		retire_rings(port, UINT32_C(1) << ring_number);
+	retire_rings(port, UINT32_C(1) << ring_number);
 	port->rings_retired &= ~(UINT32_C(1) << ring_number);
 	if (is_tx(ring_number))
 		tp_kick_stop(port, ring_number / 2);
@@ -172,9 +174,9 @@ static void gone(void *owner, const char *reason)
 
 	(void)reason; /* the endpoint has logged it and keeps it for `show` */
 	port->mtu = 0;
-	port->peer_pid = 0;
+	port->peer = (struct tp_unix_peer){0};
 	port->memory_node = TP_NO_NODE;
-	tp_forget_learned(port->appliance, port->index);
+	tp_forget_learned(port);
 }
 
 static const struct tp_vhost_ops port_ops = {
@@ -187,7 +189,9 @@ static const struct tp_vhost_ops port_ops = {
 	.disconnected = gone,
 };
 
-static int open_port(struct tp_port *port, struct tp_error *error)
+/* --- Coming and going --- */
+
+static int open_endpoint(struct tp_port *port, bool succeeds, struct tp_error *error)
 {
 	const struct tp_interface_config *config = config_of(port);
 	char name[128];
@@ -195,6 +199,8 @@ static int open_port(struct tp_port *port, struct tp_error *error)
 		.name = name,
 		.path = config->socket,
 		.client = config->client,
+		.access = port->config->tenants[config->tenant_index].sockets.access,
+		.succeeds = succeeds,
 		.queue_pairs = config->queue_pairs,
 		.device_features = TP_DEVICE_FEATURES,
 		.ops = &port_ops,
@@ -203,46 +209,90 @@ static int open_port(struct tp_port *port, struct tp_error *error)
 
 	snprintf(name, sizeof(name), "%s/%s", tenant_name(port), config->name);
 	port->endpoint = tp_vhost_open(port->appliance->loop, &settings, error);
+	if (port->endpoint == NULL)
+		tp_error_prefix(error, "%s", name);
 	return port->endpoint == NULL ? -EINVAL : 0;
 }
 
-static uint16_t worker_at_first(const struct tp_port *port)
+static int prepare(struct tp_port *port, const struct tp_tenant_place *tenant)
 {
-	return (uint16_t)port->appliance->balance.tenant[config_of(port)->tenant_index].worker;
+	uint32_t pairs = port->context->pair_count;
+
+	port->kick = calloc(pairs, sizeof(port->kick[0]));
+	if (port->kick == NULL)
+		return -ENOMEM;
+	port->context->spread = tenant->spread;
+	for (uint32_t pair = 0; pair < pairs; pair++) {
+		port->kick[pair].fd = -1;
+		port->context->pair[pair].worker = (uint16_t)tenant->worker;
+	}
+	return 0;
+}
+
+struct tp_port *tp_port_open(struct tp_appliance *appliance, const struct tp_config *config,
+	uint32_t index, const struct tp_tenant_place *tenant, bool succeeds, struct tp_error *error)
+{
+	struct tp_port *port = calloc(1, sizeof(*port));
+
+	if (port == NULL) {
+		tp_error_set(error, ENOMEM, "no memory");
+		return NULL;
+	}
+	port->appliance = appliance;
+	port->config = config;
+	port->index = index;
+	port->place = config->interfaces[index].place;
+	port->memory_node = TP_NO_NODE;
+	port->context = tp_context_at(appliance->store, port->place);
+	if (prepare(port, tenant) < 0)
+		tp_error_set(error, ENOMEM, "no memory");
+	else if (open_endpoint(port, succeeds, error) == 0)
+		return port;
+	tp_port_close(port);
+	return NULL;
+}
+
+void tp_port_close(struct tp_port *port)
+{
+	if (port == NULL)
+		return;
+	tp_vhost_close(port->endpoint);
+	free(port->kick);
+	free(port);
 }
 
 int tp_ports_open(struct tp_appliance *appliance, struct tp_error *error)
 {
-	uint32_t count = appliance->config->interface_count;
-	struct tp_port_kick *kick = appliance->kicks;
+	const struct tp_config *config = appliance->config;
+	uint32_t count = config->interface_count;
 
+	appliance->ports = calloc(count + 1ul, sizeof(struct tp_port *));
+	appliance->at_place = calloc(count + 1ul, sizeof(struct tp_port *));
+	if (appliance->ports == NULL || appliance->at_place == NULL)
+		return tp_error_set(error, ENOMEM, "no memory");
+	appliance->places = count;
 	for (uint32_t i = 0; i < count; i++) {
-		struct tp_port *port = &appliance->ports[i];
+		uint32_t tenant = config->interfaces[i].tenant_index;
+		struct tp_port *port = tp_port_open(
+			appliance, config, i, &appliance->balance.tenant[tenant], false, error);
 
-		port->appliance = appliance;
-		port->index = i;
-		port->memory_node = TP_NO_NODE;
-		port->context = tp_context_at(appliance->store, i);
-		port->kick = kick;
-		for (uint32_t pair = 0; pair < port->context->pair_count; pair++) {
-			(kick++)->fd = -1;
-			port->context->pair[pair].worker = worker_at_first(port);
-		}
-		if (open_port(port, error) < 0) {
-			tp_error_prefix(error, "%s/%s", tenant_name(port), config_of(port)->name);
+		if (port == NULL)
 			return -EINVAL;
-		}
+		appliance->ports[i] = appliance->at_place[port->place] = port;
 	}
 	return 0;
 }
 
 void tp_ports_close(struct tp_appliance *appliance)
 {
-	for (uint32_t i = appliance->config->interface_count; i-- > 0;) {
-		tp_vhost_close(appliance->ports[i].endpoint);
-		appliance->ports[i].endpoint = NULL;
-	}
+	for (uint32_t i = appliance->config->interface_count; appliance->ports != NULL && i-- > 0;)
+		tp_port_close(appliance->ports[i]);
+	free(appliance->ports);
+	free(appliance->at_place);
+	appliance->ports = appliance->at_place = NULL;
 }
+
+/* --- Ports that cannot go on --- */
 
 /* Why a port cannot go on, or NULL. Its memory may have shrunk while its rings were stopping. */
 static const char *broken_because(const struct tp_port *port, char *text, size_t size)
@@ -250,7 +300,7 @@ static const char *broken_because(const struct tp_port *port, char *text, size_t
 	const struct tp_guest_memory *memory = tp_vhost_memory(port->endpoint);
 
 	if (memory != NULL && tp_guest_memory_condemned(memory))
-		return "guest memory file shrank while it was mapped";
+		return "guest memory file shrank, or had no room for a page";
 	if (port->rings_running == 0)
 		return NULL;
 	for (unsigned n = 0; n < 2 * port->context->pair_count; n++) {
@@ -268,7 +318,7 @@ static const char *broken_because(const struct tp_port *port, char *text, size_t
 void tp_ports_condemn_broken(struct tp_appliance *appliance)
 {
 	for (uint32_t i = 0; i < appliance->config->interface_count; i++) {
-		struct tp_port *port = &appliance->ports[i];
+		struct tp_port *port = appliance->ports[i];
 		char text[128];
 		const char *reason = broken_because(port, text, sizeof(text));
 

@@ -91,6 +91,15 @@ static void set_mac(json_t *object, const uint8_t mac[6])
 	set_text(object, "mac", text);
 }
 
+/* Of a process that this one cannot see the pid is 0 and the program unknown. */
+static void set_peer(json_t *object, bool connected, const struct tp_unix_peer *peer)
+{
+	set_count(object, "peer_pid", (uint64_t)peer->pid);
+	json_object_set_new(object, "peer_uid", connected ? json_integer(peer->uid) : json_null());
+	json_object_set_new(object, "peer_gid", connected ? json_integer(peer->gid) : json_null());
+	set_text(object, "peer_program", peer->program);
+}
+
 static void set_endpoint(json_t *object, const struct tp_port *port)
 {
 	struct tp_vhost_status status;
@@ -104,7 +113,7 @@ static void set_endpoint(json_t *object, const struct tp_port *port)
 	set_count(object, "connections", status.connections);
 	set_count(object, "descriptors", status.descriptors);
 	set_count(object, "mtu", port->mtu);
-	set_count(object, "peer_pid", (uint64_t)port->peer_pid);
+	set_peer(object, status.state == TP_VHOST_CONNECTED, &port->peer);
 }
 
 /* Who serves each of its queue pairs. */
@@ -120,7 +129,7 @@ static json_t *workers_of(const struct tp_port *port)
 static json_t *interface_object(const struct tp_appliance *appliance, uint32_t index)
 {
 	const struct tp_interface_config *config = &appliance->config->interfaces[index];
-	const struct tp_port *port = &appliance->ports[index];
+	const struct tp_port *port = appliance->ports[index];
 	struct tp_counters sum = {0};
 	json_t *object = json_object();
 
@@ -177,8 +186,8 @@ static json_t *show_tenants(const struct tp_appliance *appliance)
 		uint32_t learned = 0;
 
 		for (uint32_t i = 0; i < config->interface_count; i++) {
-			running += appliance->ports[config->first_interface + i].rings_running > 0;
-			learned += appliance->ports[config->first_interface + i].learned;
+			running += appliance->ports[config->first_interface + i]->rings_running > 0;
+			learned += appliance->ports[config->first_interface + i]->learned;
 		}
 		tp_sum_tenant(&sum, appliance, t);
 		set_text(object, "name", config->name);
@@ -206,7 +215,7 @@ static void count_class(const struct tp_appliance *appliance, uint32_t class, ui
 		if (appliance->config->interfaces[i].class_index != class)
 			continue;
 		(*interfaces)++;
-		*running += appliance->ports[i].rings_running > 0;
+		*running += appliance->ports[i]->rings_running > 0;
 	}
 }
 
@@ -266,7 +275,7 @@ static json_t *cache_object(const struct tp_appliance *appliance, uint32_t class
 
 	tp_sum_cache(&sum, appliance, class);
 	for (uint32_t i = 0; i < appliance->config->interface_count; i++) {
-		const struct tp_context *context = appliance->ports[i].context;
+		const struct tp_context *context = appliance->ports[i]->context;
 
 		if (appliance->config->interfaces[i].class_index != class)
 			continue;
@@ -317,7 +326,7 @@ static void count_served(json_t *object, const struct tp_appliance *appliance, u
 	uint32_t tenants = 0;
 
 	for (uint32_t i = 0; i < config->interface_count; i++) {
-		const struct tp_context *context = appliance->ports[i].context;
+		const struct tp_context *context = appliance->ports[i]->context;
 		bool any = false;
 
 		for (uint32_t pair = 0; pair < context->pair_count; pair++)
@@ -396,6 +405,7 @@ static const struct {
 	{"cache", show_cache},
 	{"macs", tp_show_macs},
 	{"latency", tp_show_latency},
+	{"uplinks", tp_show_uplinks},
 	{"summary", show_summary},
 };
 
@@ -406,7 +416,7 @@ json_t *tp_show(const struct tp_appliance *appliance, const char *what, struct t
 			return tables[i].show(appliance);
 	tp_error_set(error, EINVAL,
 		"show: found \"%.40s\"; accepted: interfaces, tenants, classes, drops, workers, "
-		"cache, macs, latency, summary",
+		"cache, macs, latency, uplinks, summary",
 		what == NULL ? "" : what);
 	return NULL;
 }

@@ -38,5 +38,13 @@ int tp_spread_ring_prepare(const struct tp_port *port, uint16_t size, uint16_t *
 /** A receive ring has stopped, no worker uses it. */
 void tp_spread_ring_stopped(struct tp_vring *ring);
 
+/**
+ * Let nobody serve the rings of an interface; whoever did is to be waited for (tp_dataplane_leave).
+ * And have the same workers serve them again as if they had just started; all of them together if
+ * it has a rate now.
+ */
+void tp_spread_take(struct tp_port *port);
+void tp_spread_give_back(struct tp_port *port);
+
 /** Is the tenant spread? */
 bool tp_spread_is(const struct tp_appliance *appliance, uint32_t tenant);

@@ -8,11 +8,12 @@
 
 #include "budget.h"
 #include "figures.h"
+#include "uplinks.h"
 
 /*
  * The same figures for DPDK's telemetry socket (dpdk-telemetry.py). Its callbacks run in a thread
- * of their own and cannot be unregistered, so they take the appliance under a lock, and touch only
- * its configuration and counters, which do not move while it stands.
+ * of their own and cannot be unregistered, so they take the appliance under a lock, which also
+ * holds them off while the configuration and the ports change.
  */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -43,7 +44,9 @@ static void add_budget(struct rte_tel_data *data, uint32_t tenant)
 	if (budget == NULL)
 		return;
 	rte_tel_data_add_dict_u64(data, "out_of_credit",
-		__atomic_load_n(&served->dataplane->out_of_credit[tenant], __ATOMIC_RELAXED));
+		__atomic_load_n(
+			&served->dataplane->out_of_credit[served->config->tenants[tenant].place],
+			__ATOMIC_RELAXED));
 	rte_tel_data_add_dict_u64(data, "demotions", tp_counter_read(&budget->demotions));
 }
 
@@ -65,7 +68,7 @@ static uint32_t interface_count(const struct tp_appliance *appliance)
 static void interface_sum(
 	struct tp_counters *sum, const struct tp_appliance *appliance, uint32_t index)
 {
-	tp_sum_interface(sum, &appliance->ports[index]);
+	tp_sum_interface(sum, appliance->ports[index]);
 }
 
 static uint32_t tenant_count(const struct tp_appliance *appliance)
@@ -245,6 +248,43 @@ static void add_times(struct rte_tel_data *data, const struct tp_times *sum)
 	rte_tel_data_add_dict_u64(data, "most_ns", tp_times_ns(sum, 1));
 }
 
+static void add_uplink(struct rte_tel_data *data, const struct tp_uplink_port *port)
+{
+	struct tp_uplink_sum sum = {0};
+
+	tp_sum_uplink(&sum, port->uplink);
+	rte_tel_data_start_dict(data);
+	rte_tel_data_add_dict_u64(data, "link_up",
+		atomic_load_explicit(&port->uplink->link_up, memory_order_relaxed));
+	for (unsigned i = 0; i < TP_UPLINK_FIGURES; i++)
+		rte_tel_data_add_dict_u64(
+			data, tp_uplink_figure_name(i), tp_uplink_figure(&sum, i));
+	for (unsigned i = 1; i < TP_DROP_COUNT; i++)
+		rte_tel_data_add_dict_u64(data, tp_drop_name(i), sum.received.drop[i]);
+}
+
+static int on_uplink(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+	bool list = strcmp(command, "/turnpike/uplinks") == 0;
+	int result = list ? 0 : -1;
+
+	pthread_mutex_lock(&lock);
+	if (list)
+		rte_tel_data_start_array(data, RTE_TEL_STRING_VAL);
+	for (uint32_t i = 0; served != NULL && i < served->config->uplink_count; i++) {
+		const struct tp_uplink_port *port = &served->uplinks->port[i];
+
+		if (list)
+			rte_tel_data_add_array_string(data, port->config->name);
+		if (list || parameters == NULL || strcmp(port->config->name, parameters) != 0)
+			continue;
+		add_uplink(data, port);
+		result = 0;
+	}
+	pthread_mutex_unlock(&lock);
+	return result;
+}
+
 static int on_latency(const char *command, const char *parameters, struct rte_tel_data *data)
 {
 	int result = -1;
@@ -271,6 +311,9 @@ static void register_commands(void)
 		rte_telemetry_register_cmd(
 			subjects[i].one, on_subject, "Counters and drops. Parameter: a name");
 	}
+	rte_telemetry_register_cmd("/turnpike/uplinks", on_uplink, "Names. No parameters");
+	rte_telemetry_register_cmd("/turnpike/uplink", on_uplink,
+		"Counters and drops of an uplink. Parameter: its name");
 	rte_telemetry_register_cmd(
 		"/turnpike/drops", on_drops, "Dropped frames by reason. No parameters");
 	rte_telemetry_register_cmd(
@@ -291,6 +334,16 @@ void tp_telemetry_start(struct tp_appliance *appliance)
 	if (!registered)
 		register_commands();
 	registered = true;
+}
+
+void tp_telemetry_hold(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void tp_telemetry_go_on(void)
+{
+	pthread_mutex_unlock(&lock);
 }
 
 void tp_telemetry_stop(void)

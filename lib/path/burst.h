@@ -46,6 +46,13 @@ struct tp_sizes {
 	uint32_t blocks; /* of 64 bytes begun, see cost.h */
 };
 
+/** Consecutive frames of this burst that an uplink's queue has accepted. */
+struct tp_run {
+	struct tp_uplink_queue *queue;
+	struct tp_work_offer offer; /* of so many frames */
+	uint8_t first;
+};
+
 struct tp_cached_mac {
 	uint64_t key;
 	uint32_t interface;
@@ -79,12 +86,17 @@ struct tp_burst {
 	bool drained;        /* nothing is left of what the ring showed */
 
 	uint64_t destination_mac[TP_BURST];
-	uint32_t destination[TP_BURST];  /* interface, or TP_TO_MANY */
+	uint32_t destination[TP_BURST];  /* interface, TP_TO_UPLINK, or TP_TO_MANY */
 	struct tp_vring *ring[TP_BURST]; /* destination ring, NULL: not one alone */
 	uint8_t target_of[TP_BURST];     /* index into target[] */
 	struct tp_target target[TP_BURST];
 	unsigned targets;
 	uint8_t target_slot[TP_TARGET_SLOTS]; /* index into target[], perhaps of an earlier burst */
+
+	struct rte_mbuf *mbuf[TP_BURST]; /* of frames to an uplink, or from one */
+	struct tp_run run[TP_BURST];     /* to uplinks, not published yet */
+	unsigned runs;
+	uint16_t tenant[TP_BURST]; /* of frames from an uplink */
 
 	struct tp_views views;
 	struct tp_places places;
@@ -112,12 +124,21 @@ struct tp_flooding {
 	const struct tp_ring_pair *turn_before; /* the same when the sweep began */
 };
 
+/** The queues of uplinks that a worker owns. */
+struct tp_uplinks {
+	unsigned count;
+	struct tp_uplink_queue *queue[TP_UPLINKS_MAX];
+	uint64_t stay;   /* TSC cycles that it stays awake after the last frame */
+	uint64_t nap_ns; /* that it may sleep then; 0: it does not */
+};
+
 struct tp_worker {
 	struct tp_dataplane *dataplane;
 	struct tp_worker_share *share;
 	unsigned index;
 	unsigned (*forward)(
 		struct tp_worker *worker, const struct tp_poll *poll, const struct tp_limit *limit);
+	unsigned (*receive)(struct tp_worker *worker, struct tp_uplink_queue *queue);
 	const struct tp_snapshot *snapshot; /* of this sweep */
 	uint64_t snapshot_number;           /* of it */
 	uint64_t learned_generation;        /* that the cache belongs to */
@@ -127,6 +148,7 @@ struct tp_worker {
 	struct tp_scheduler scheduler;
 	struct tp_turns turns;
 	struct tp_flooding flooding;
+	struct tp_uplinks uplinks;
 	uint64_t now;            /* TSC when it was read last */
 	bool was_busy;           /* the last sweep found frames */
 	uint64_t pins_polled_at; /* TSC, 0: not yet */
@@ -156,3 +178,8 @@ unsigned tp_forward_avx2(
 	struct tp_worker *worker, const struct tp_poll *poll, const struct tp_limit *limit);
 unsigned tp_forward_avx512(
 	struct tp_worker *worker, const struct tp_poll *poll, const struct tp_limit *limit);
+
+/* The same for a burst that an uplink's queue has received. @return frames taken from it. */
+unsigned tp_receive_sse(struct tp_worker *worker, struct tp_uplink_queue *queue);
+unsigned tp_receive_avx2(struct tp_worker *worker, struct tp_uplink_queue *queue);
+unsigned tp_receive_avx512(struct tp_worker *worker, struct tp_uplink_queue *queue);

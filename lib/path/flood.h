@@ -9,7 +9,8 @@
 #include "shaper.h"
 
 /*
- * flood: one frame to every other running interface of the tenant. It is taken alone, after all
+ * flood: one frame to every other running interface of the tenant, and to its uplink unless it came
+ * from there. It is taken alone, after all
  * frames before it are published, so that each destination sees it in order. A copy that a
  * destination refuses is not held; the frame itself is dropped only if nobody could take it, or if
  * its interface has flooded more than its class allows.
@@ -27,6 +28,11 @@ static inline bool tp_flood_pays(struct tp_worker *worker)
 		return false;
 	tp_shaper_charge(shape, bucket, worker->now, 1, 0);
 	return true;
+}
+
+static inline void tp_flood_count(struct tp_burst *burst, enum tp_counter counter, uint32_t amount)
+{
+	tp_counter_add_if(&burst->context->counters.value[counter], amount, burst->context->spread);
 }
 
 static inline bool tp_flood_copy(
@@ -50,12 +56,31 @@ static inline bool tp_flood_copy(
 	return true;
 }
 
-/* @return copies that were accepted. */
-static inline uint32_t tp_flood_copies(struct tp_worker *worker, unsigned i)
+/* A copy for the tenant's uplink. */
+static inline bool tp_flood_uplink(
+	struct tp_worker *worker, unsigned i, const struct tp_network *network)
 {
 	struct tp_burst *burst = &worker->burst;
-	const struct tp_tenant *tenant = &burst->snapshot->tenants[burst->source->tenant];
-	struct tp_counters *counters = &burst->context->counters;
+	const struct tp_uplink *uplink = burst->snapshot->uplinks[network->uplink].uplink;
+	struct tp_uplink_queue *queue = tp_uplink_queue_of(uplink, worker->index);
+	unsigned end = i + 1;
+
+	burst->runs = 0;
+	if (tp_uplink_admission(burst, i, uplink) != TP_DROP_NONE ||
+		tp_uplink_reserve(burst, queue, i, &end) != TP_RESERVE_ACCEPTED)
+		return false;
+	tp_copy_frame(&burst->views, &burst->views.view[i], burst->head[i], &burst->places,
+		&burst->places.place[i]);
+	tp_uplink_publish(worker);
+	return true;
+}
+
+/* Copies of a frame for all running interfaces of a tenant but burst->interface. */
+static inline uint32_t tp_flood_guests(struct tp_worker *worker, unsigned i, uint32_t tenant_index)
+{
+	struct tp_burst *burst = &worker->burst;
+	const struct tp_tenant *tenant = &burst->snapshot->tenants[tenant_index];
+	bool from_wire = burst->interface >= TP_FIRST_UPLINK;
 	uint32_t copies = 0;
 
 	worker->flooding.tried += tenant->interface_count;
@@ -66,34 +91,58 @@ static inline uint32_t tp_flood_copies(struct tp_worker *worker, unsigned i)
 
 		if (id == burst->interface || !tp_vring_running(ring))
 			continue;
-		if (tp_flood_copy(worker, i, id, ring))
-			copies++;
-		else
-			tp_counter_add_if(&counters->value[TP_COUNTER_COPIES_REFUSED], 1,
-				burst->context->spread);
+		if (from_wire) /* nobody here bids for it but who gets it */
+			burst->class = tp_class_of(worker, destination);
+		if (!tp_flood_copy(worker, i, id, ring)) {
+			tp_flood_count(burst, TP_COUNTER_COPIES_REFUSED, 1);
+			continue;
+		}
+		copies++;
+		if (from_wire)
+			tp_charge_to(worker, destination);
 	}
 	return copies;
 }
 
+/* What became of a flooded frame. @param reason  if nobody has it */
+static inline void tp_flood_end(struct tp_burst *burst, uint32_t copies, enum tp_drop reason)
+{
+	if (copies > 0) {
+		tp_flood_count(burst, TP_COUNTER_FLOODED, 1);
+		tp_flood_count(burst, TP_COUNTER_COPIES, copies);
+		tp_flood_count(burst, TP_COUNTER_DELIVERED, 1);
+		return;
+	}
+	tp_counter_add_if(&burst->context->counters.drop[reason], 1, burst->context->spread);
+	burst->dropped++;
+}
+
+/* @return copies of a guest's frame that were accepted. */
+static inline uint32_t tp_flood_all(struct tp_worker *worker, unsigned i)
+{
+	struct tp_burst *burst = &worker->burst;
+	uint32_t tenant = burst->source->tenant;
+	const struct tp_network *network = &burst->snapshot->tenants[tenant].network;
+	uint32_t copies = tp_flood_guests(worker, i, tenant);
+
+	if (network->wire == TP_WIRE_NONE)
+		return copies;
+	if (tp_flood_uplink(worker, i, network))
+		return copies + 1;
+	tp_flood_count(burst, TP_COUNTER_COPIES_REFUSED, 1);
+	return copies;
+}
+
+/* A guest's frame. */
 TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
 {
 	struct tp_burst *burst = &worker->burst;
-	struct tp_counters *counters = &burst->context->counters;
-	bool spread = burst->context->spread;
 	bool pays = tp_flood_pays(worker);
 	uint32_t copies;
 
 	burst->count = i + 1; /* it goes alone */
-	copies = pays ? tp_flood_copies(worker, i) : 0;
-	if (copies > 0) {
-		tp_counter_add_if(&counters->value[TP_COUNTER_FLOODED], 1, spread);
-		tp_counter_add_if(&counters->value[TP_COUNTER_COPIES], copies, spread);
-		tp_counter_add_if(&counters->value[TP_COUNTER_DELIVERED], 1, spread);
-	} else {
-		tp_counter_add_if(&counters->drop[pays ? TP_DROP_FLOOD_NOBODY : TP_DROP_FLOOD_RATE],
-			1, spread);
-		burst->dropped++;
-	}
+	copies = pays ? tp_flood_all(worker, i) : 0;
+	tp_flood_end(burst, copies, pays ? TP_DROP_FLOOD_NOBODY : TP_DROP_FLOOD_RATE);
 	burst->cost += (copies > 0 ? copies : 1) *
 		       tp_cost(&burst->snapshot->tariff, 1, tp_blocks(burst->views.view[i].length));
 	tp_charge(worker);

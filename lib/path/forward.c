@@ -81,7 +81,7 @@ unsigned TP_FORWARD(
 	tp_lookup(worker);
 	if (TP_UNLIKELY(tp_turn_needed(worker)))
 		tp_turn_wait(worker);
-	tp_reserve(burst);
+	tp_reserve(worker);
 	burst->cost = tp_afford_accepted(burst);
 	if (burst->accepted > 0) {
 		tp_copy(burst);

@@ -52,7 +52,8 @@ static_assert(sizeof(struct tp_hot_entry) == 64, "one cache line");
 struct tp_hot_table {
 	struct tp_hot_entry *entry;
 	uint32_t count;
-	uint32_t capacity;
+	uint32_t capacity; /* as many may be loaded, */
+	uint32_t places;   /* of so many */
 };
 
 /** Rings that wait to be loaded, each at most once: a ring buffer as long as there are rings. */

@@ -40,6 +40,15 @@ static inline const struct tp_cached_mac *tp_find(struct tp_worker *worker, uint
 	return cached;
 }
 
+/* A learned address has sent again, from where it was learned. */
+static inline void tp_seen_again(const struct tp_worker *worker, const struct tp_cached_mac *known)
+{
+	if (known->place != TP_NO_PLACE)
+		tp_learned_stamp(
+			atomic_load_explicit(&worker->dataplane->learned, memory_order_acquire),
+			known->place);
+}
+
 /* A source MAC that is not the interface's own, where the tenant learns: note that it is in use, or
  * tell control of it. */
 TP_RARE void tp_sight(struct tp_worker *worker, uint64_t source_mac)
@@ -52,10 +61,8 @@ TP_RARE void tp_sight(struct tp_worker *worker, uint64_t source_mac)
 
 	const struct tp_cached_mac *known = tp_find(worker, sighting.key);
 
-	if (known->interface == burst->interface && known->place != TP_NO_PLACE)
-		tp_learned_stamp(
-			atomic_load_explicit(&worker->dataplane->learned, memory_order_acquire),
-			known->place);
+	if (known->interface == burst->interface)
+		tp_seen_again(worker, known);
 	/* What control would not learn is not reported, so that one guest cannot fill the ring to
 	 * control that all share. */
 	if (known->interface == burst->interface ||
@@ -64,6 +71,18 @@ TP_RARE void tp_sight(struct tp_worker *worker, uint64_t source_mac)
 		return;
 	if (rte_ring_sp_enqueue_elem(worker->share->sightings, &sighting, sizeof(sighting)) != 0)
 		tp_counter_add(&worker->share->sightings_missed, 1);
+}
+
+/* No interface has the MAC. What is not known here is behind the tenant's uplink; where unknown
+ * frames are flooded, perhaps behind a guest as well. */
+static inline enum tp_drop tp_lookup_beyond(const struct tp_tenant *tenant, uint32_t *destination)
+{
+	if (*destination != TP_NO_INTERFACE)
+		return TP_DROP_NONE; /* learned at the uplink */
+	*destination = tenant->flood_unknown ? TP_TO_MANY : TP_TO_UPLINK(tenant->network.uplink);
+	return tenant->flood_unknown || tenant->network.wire != TP_WIRE_NONE
+		       ? TP_DROP_NONE
+		       : TP_DROP_UNKNOWN_DESTINATION;
 }
 
 /* Decide where one unicast frame goes. @return TP_DROP_NONE with *destination set, or why it goes
@@ -75,12 +94,8 @@ static inline enum tp_drop tp_lookup_unicast(
 	uint32_t tenant = burst->source->tenant;
 
 	*destination = tp_find(worker, tp_mac_key(tenant, mac))->interface;
-	if (TP_UNLIKELY(*destination == TP_NO_INTERFACE)) {
-		*destination = TP_TO_MANY;
-		return worker->snapshot->tenants[tenant].flood_unknown
-			       ? TP_DROP_NONE
-			       : TP_DROP_UNKNOWN_DESTINATION;
-	}
+	if (TP_UNLIKELY(*destination >= TP_FIRST_UPLINK))
+		return tp_lookup_beyond(&worker->snapshot->tenants[tenant], destination);
 	return *destination == burst->interface ? TP_DROP_OWN_DESTINATION : TP_DROP_NONE;
 }
 
@@ -111,7 +126,7 @@ TP_FAST enum tp_drop tp_lookup_one(struct tp_worker *worker, unsigned i)
 		return TP_DROP_NONE;
 	}
 	drop = tp_lookup_unicast(worker, mac, &burst->destination[i]);
-	if (TP_UNLIKELY(drop != TP_DROP_NONE || burst->destination[i] == TP_TO_MANY))
+	if (TP_UNLIKELY(drop != TP_DROP_NONE || burst->destination[i] >= TP_FIRST_UPLINK))
 		return drop;
 	ring = tp_ring_towards(burst, &worker->snapshot->interfaces[burst->destination[i]]);
 	if (TP_UNLIKELY(!tp_vring_running(ring)))

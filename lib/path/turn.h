@@ -49,19 +49,20 @@ static inline bool tp_turn_may_wait(
 static inline bool tp_turn_frame_waits(struct tp_worker *worker, unsigned n)
 {
 	struct tp_burst *burst = &worker->burst;
-	const struct tp_vring *ring = burst->ring[n];
+	struct tp_stand stand;
 
 	if (burst->views.view[n].drop != TP_DROP_NONE || burst->destination[n] == TP_TO_MANY ||
 		!tp_turn_waits(&worker->turns, burst->pair, burst->class->bid,
 			burst->destination[n], worker->scheduler.sweep))
 		return false;
+	stand = tp_stand_of(worker, n);
 	/* It is dropped at once: one hold is enough for a deaf destination. */
-	if (__atomic_load_n(&ring->deaf_below, __ATOMIC_RELAXED) > burst->class->bid)
+	if (tp_stand_deaf(&stand, burst->class->bid))
 		return false;
 	if (n > 0)
 		return !burst->class->drop_when_full;
 	if (burst->pair->hold_since == 0)
-		tp_hold_note(burst->pair, ring);
+		burst->pair->hold_index = stand.index;
 	return tp_turn_may_wait(worker, burst->pair, burst->class);
 }
 

@@ -60,6 +60,16 @@ static void list_members(struct tp_snapshot *snapshot)
 	}
 }
 
+static void count_pinned(struct tp_snapshot *snapshot)
+{
+	for (uint32_t i = 0; i < snapshot->interface_count; i++) {
+		const struct tp_interface *interface = &snapshot->interfaces[i];
+
+		if (interface->context != NULL && snapshot->classes[interface->class].pinned)
+			snapshot->pinned_rings += interface->context->pair_count;
+	}
+}
+
 int tp_snapshot_make_static_macs(
 	struct tp_snapshot *snapshot, uint32_t count, int socket, struct tp_error *error)
 {
@@ -100,6 +110,32 @@ static int add_macs(struct tp_snapshot *snapshot, struct tp_error *error)
 	return result;
 }
 
+int tp_snapshot_add_uplinks(
+	struct tp_snapshot *snapshot, uint32_t uplinks, int socket, struct tp_error *error)
+{
+	snapshot->uplinks = table(uplinks, sizeof(struct tp_uplink_table), socket);
+	if (snapshot->uplinks == NULL)
+		return tp_error_set(error, ENOMEM,
+			"snapshot of %u uplinks: not enough memory in the EAL's heap", uplinks);
+	snapshot->uplink_count = uplinks;
+	for (uint32_t i = 0; i < uplinks; i++)
+		memset(snapshot->uplinks[i].tenant_of_vlan, 0xff,
+			sizeof(snapshot->uplinks[i].tenant_of_vlan));
+	return 0;
+}
+
+/* Whose the frames of the wires are. */
+static void deal_out_vlans(struct tp_snapshot *snapshot)
+{
+	for (uint32_t t = 0; t < snapshot->tenant_count; t++) {
+		const struct tp_network *network = &snapshot->tenants[t].network;
+
+		if (network->wire != TP_WIRE_NONE)
+			snapshot->uplinks[network->uplink]
+				.tenant_of_vlan[tp_network_vlan(network)] = (uint16_t)t;
+	}
+}
+
 int tp_snapshot_seal(struct tp_snapshot *snapshot, int socket, struct tp_error *error)
 {
 	snapshot->macs = tp_mac_table_new(
@@ -107,9 +143,15 @@ int tp_snapshot_seal(struct tp_snapshot *snapshot, int socket, struct tp_error *
 	if (snapshot->macs == NULL)
 		return -ENOMEM;
 	list_members(snapshot);
-	for (uint32_t i = 0; i < snapshot->class_count; i++)
-		if (snapshot->classes[i].weight == 0)
-			snapshot->classes[i].weight = 1;
+	count_pinned(snapshot);
+	deal_out_vlans(snapshot);
+	snapshot->least_threshold = UINT32_MAX;
+	for (uint32_t i = 0; i < snapshot->class_count; i++) {
+		struct tp_class *class = &snapshot->classes[i];
+
+		class->weight = RTE_MAX(class->weight, 1u);
+		snapshot->least_threshold = RTE_MIN(snapshot->least_threshold, class->threshold);
+	}
 	return add_macs(snapshot, error);
 }
 
@@ -120,6 +162,7 @@ void tp_snapshot_free(struct tp_snapshot *snapshot)
 	tp_mac_table_free(snapshot->macs);
 	rte_free(snapshot->members);
 	rte_free(snapshot->static_macs);
+	rte_free(snapshot->uplinks);
 	rte_free(snapshot->interfaces);
 	rte_free(snapshot->tenants);
 	rte_free(snapshot->classes);

@@ -1,145 +1,260 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Any bytes, with any descriptors, from a front-end. Input: chunks of one byte of descriptor kinds
- * (two bits a kind, four at most: none, eventfd, memory, eventfd), one byte of length, the bytes.
+ * Front-ends that send any messages, with any descriptors, in any order, to two endpoints, whose
+ * rings are then served. The input is a list of steps:
+ *
+ *   byte 0: bits 0-2 what happens, bit 3 at which endpoint, bits 4-7 how many descriptors go along
+ *   a byte for each descriptor (passed_files.h), then what the step needs
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "attach.h"
+#include "base/fault_guard.h"
 #include "base/log.h"
+#include "front_end.h"
+#include "passed_files.h"
+#include "request.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#define STEPS_MAX     256 /* of one input */
+#define FDS_MAX       15  /* of one message */
+#define PAYLOAD_MAX   512
+#define PAUSE_MS      200 /* an endpoint looks away for less */
+#define LOOKS_MAX     200000
+#define FDS_LOOKED_AT 64 /* for descriptors that were not closed */
 
-static void connected(void *owner, int peer_pid)
+/* Bits of a message's flags byte; the byte is stored so that 0 is an ordinary message. */
+#define FLAGS_BITS 0x0f
+#define ODD_SIZE   0x80 /* a byte follows: how much longer the payload is than it should be */
+
+/* --- messages -------------------------------------------------------------------------------- */
+
+static void take_fds(struct input *input, int *fds, size_t count)
 {
-	(void)owner;
-	(void)peer_pid;
+	for (size_t i = 0; i < count; i++)
+		fds[i] = passed_fd(input_u8(input));
 }
 
-static int ring_start(void *owner, unsigned ring_number, const struct tp_vhost_ring *ring,
-	const struct tp_guest_memory *memory, uint64_t features, struct tp_error *error)
+/* What the payload's size should be. A table has as many regions as descriptors come with it. */
+static size_t right_size(uint32_t request, size_t fds)
 {
-	(void)owner;
-	(void)features;
-	(void)error;
-	if (ring_number >= TP_VHOST_RINGS_MAX || ring->size < 2 ||
-		tp_guest_translate_user(memory, ring->desc_address, 16ull * ring->size) == NULL)
-		abort();
-	return 0;
+	const struct vhost_request_type *type = vhost_request_type(request);
+
+	if (request == VHOST_SET_MEM_TABLE)
+		return offsetof(struct vhost_memory_table, region) +
+		       (fds < 8 ? fds : 8) * sizeof(struct tp_guest_region_request);
+	return type != NULL ? type->size_max : 8;
 }
 
-static uint16_t ring_stop(void *owner, unsigned ring_number)
+static void step_message(struct front_end *front_end, struct input *input, size_t fd_count)
 {
-	(void)owner;
-	return (uint16_t)ring_number;
+	struct vhost_header header = {.request = input_u8(input)};
+	uint8_t bytes[sizeof(header) + PAYLOAD_MAX], flags = input_u8(input);
+	size_t size;
+	int fds[FDS_MAX];
+
+	take_fds(input, fds, fd_count);
+	header.flags = (flags & FLAGS_BITS) ^ VHOST_VERSION;
+	header.size = (uint32_t)right_size(header.request, fd_count);
+	if (flags & ODD_SIZE)
+		header.size += input_u8(input) - 128u;
+	size = header.size <= PAYLOAD_MAX ? header.size : 0;
+	memcpy(bytes, &header, sizeof(header));
+	input_fill(input, bytes + sizeof(header), size);
+	front_end_send(front_end, bytes, sizeof(header) + size, fds, fd_count);
 }
 
-static void mtu_set(void *owner, uint16_t mtu)
+static void step_raw(struct front_end *front_end, struct input *input, size_t fd_count)
 {
-	(void)owner;
-	(void)mtu;
+	const uint8_t *bytes;
+	int fds[FDS_MAX];
+	size_t size;
+
+	take_fds(input, fds, fd_count);
+	size = input_take(input, input_u8(input), &bytes);
+	front_end_send(front_end, bytes, size, fds, fd_count);
 }
 
-static void announce(void *owner, const uint8_t mac[6])
+/* --- what else can happen -------------------------------------------------------------------- */
+
+static void step_resize(struct input *input)
 {
-	(void)owner;
-	(void)mac;
+	uint8_t kind = input_u8(input);
+
+	passed_resize(kind, input_number(input, 3));
 }
 
-static void disconnected(void *owner, const char *reason)
+static void step_write(struct input *input)
 {
-	(void)owner;
-	(void)reason;
+	uint8_t kind = input_u8(input);
+	uint64_t offset = input_number(input, 3);
+	const uint8_t *bytes;
+	size_t size = input_take(input, input_u8(input), &bytes);
+
+	if (size > 0)
+		passed_write(kind, offset, bytes, size);
 }
 
-static const struct tp_vhost_ops ops = {
-	connected, ring_start, NULL, ring_stop, mtu_set, announce, disconnected};
-
-static struct tp_loop *loop;
-static struct tp_vhost_endpoint *endpoint;
-static int kinds[4]; /* -1, an eventfd, 1 MiB of memory, an eventfd again */
-
-static void set_up(void)
+/* A second front-end is turned away and changes nothing. */
+static void intrude(struct front_end *front_end)
 {
-	char path[64];
-	struct tp_vhost_settings settings = {.name = "fuzz",
-		.path = path,
-		.queue_pairs = 2,
-		.device_features = 1ull << 32 | 1ull << 15,
-		.ops = &ops};
+	unsigned connected = front_end->owner.connected;
+	bool first = front_end->fd < 0;
+	int fd = front_end_dial(front_end);
+	char byte;
 
-	tp_log_set_level(TP_LOG_ERROR);
-	snprintf(path, sizeof(path), "/tmp/vhost-fuzz-%d.sock", getpid());
-	loop = tp_loop_new(NULL);
-	endpoint = tp_vhost_open(loop, &settings, NULL);
-	kinds[0] = -1;
-	kinds[1] = eventfd(0, 0);
-	kinds[2] = memfd_create("fuzz", 0);
-	kinds[3] = dup(kinds[1]);
-	if (endpoint == NULL || ftruncate(kinds[2], 1 << 20) < 0)
-		abort();
-	unlink(path);
+	front_ends_pass(PAUSE_MS);
+	if (fd < 0)
+		return;
+	EXPECT(first || front_end->owner.connected != connected || recv(fd, &byte, 1, 0) == 0 ||
+		front_ends_closing());
+	close(fd);
+	front_ends_settle();
 }
 
-static void settle(void)
+/* The next front-end is there before the end of the last one was seen. */
+static void replace(struct front_end *front_end)
 {
-	for (int i = 0; i < 1000 && tp_loop_step(loop, 0) > 0; i++)
-		;
+	int fd = front_end_dial(front_end);
+
+	if (front_end->fd >= 0)
+		close(front_end->fd);
+	front_end->fd = fd;
+	front_ends_settle();
 }
 
-static void send_chunk(int fd, const uint8_t *bytes, size_t size, uint8_t fd_kinds)
+static void half_close(struct front_end *front_end)
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))] = {0};
-	struct cmsghdr *header = (struct cmsghdr *)control;
-	struct iovec part = {(void *)(uintptr_t)bytes, size};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-	size_t count = 0;
+	if (front_end->fd >= 0)
+		shutdown(front_end->fd, SHUT_WR);
+	front_ends_settle();
+}
 
-	for (; fd_kinds != 0; fd_kinds >>= 2)
-		if (kinds[fd_kinds & 3] >= 0)
-			memcpy(CMSG_DATA(header) + sizeof(int) * count++, &kinds[fd_kinds & 3],
-				sizeof(int));
-	if (count > 0) {
-		*header = (struct cmsghdr){
-			.cmsg_level = SOL_SOCKET,
-			.cmsg_type = SCM_RIGHTS,
-			.cmsg_len = CMSG_LEN(sizeof(int) * count),
-		};
-		message.msg_control = control;
-		message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+static void step_event(struct front_end *front_end, struct input *input)
+{
+	uint8_t event = input_u8(input);
+
+	switch (event % 10) {
+	case 0:
+		intrude(front_end);
+		break;
+	case 1:
+		tp_vhost_condemn(front_end->owner.endpoint, "condemned");
+		front_ends_settle();
+		break;
+	case 2:
+		front_end->deaf = !front_end->deaf;
+		break;
+	case 3:
+		front_end->owner.refuse_mtu = true;
+		break;
+	case 4:
+		front_end->owner.refuse_presence = true;
+		break;
+	case 5:
+		replace(front_end);
+		break;
+	case 6:
+		half_close(front_end);
+		break;
+	case 7:
+		front_end_listen(front_end, false);
+		break;
+	case 8:
+		front_ends_close_slowly();
+		break;
+	default:
+		front_ends_pass(16u * input_u8(input));
 	}
-	if (sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
-		settle();
+}
+
+static void check_memory(const struct front_end *front_end)
+{
+	const struct tp_guest_memory *memory = tp_vhost_memory(front_end->owner.endpoint);
+
+	EXPECT(memory == NULL || memory->count <= TP_GUEST_REGIONS_MAX);
+}
+
+static void step(struct input *input)
+{
+	uint8_t what = input_u8(input);
+	struct front_end *front_end = &front_ends[what >> 3 & 1];
+
+	switch (what & 7) {
+	case 0:
+	case 1:
+		step_message(front_end, input, what >> 4);
+		break;
+	case 2:
+		step_raw(front_end, input, what >> 4);
+		break;
+	case 3:
+		front_end_hang_up(front_end);
+		break;
+	case 4:
+		step_resize(input);
+		break;
+	case 5:
+		step_write(input);
+		break;
+	case 6:
+		vhost_owner_poll(&front_end->owner);
+		front_ends_settle();
+		break;
+	default:
+		step_event(front_end, input);
+	}
+	check_memory(front_end);
+}
+
+/* --- one input ------------------------------------------------------------------------------- */
+
+/* Which of the process's descriptors are open, bit by bit; but one that may get another number. */
+static uint64_t open_fds(int lowest)
+{
+	uint64_t open = 0;
+
+	for (int i = 0; i < FDS_LOOKED_AT; i++)
+		if (lowest + i != front_ends[1].listener && fcntl(lowest + i, F_GETFD) >= 0)
+			open |= UINT64_C(1) << i;
+	return open;
+}
+
+/* Some are closed by a thread beside. */
+static void expect_open_fds(int lowest, uint64_t open)
+{
+	for (unsigned i = 0; i < LOOKS_MAX && open_fds(lowest) != open; i++)
+		usleep(10);
+	EXPECT(open_fds(lowest) == open);
+}
+
+static int lowest_free_fd(void)
+{
+	int fd = fcntl(passed_fd(0), F_DUPFD_CLOEXEC, 0);
+
+	close(fd);
+	return fd;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct tp_vhost_status status;
-	int pair[2];
+	struct input input = {data, size};
+	static int lowest;
+	uint64_t open;
 
-	if (loop == NULL)
-		set_up();
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ||
-		vhost_endpoint_attach(endpoint, pair[0]) < 0)
-		abort();
-	while (size > 2) {
-		size_t length = data[1] < size - 2 ? data[1] : size - 2;
-
-		if (length > 0)
-			send_chunk(pair[1], data + 2, length, data[0]);
-		data += 2 + length;
-		size -= 2 + length;
+	if (lowest == 0) {
+		tp_log_set_level(TP_LOG_ERROR);
+		EXPECT(tp_fault_guard_install(-1) == 0);
+		front_ends_open();
+		passed_open();
+		lowest = lowest_free_fd();
 	}
-	close(pair[1]);
-	settle();
-	tp_vhost_get_status(endpoint, &status);
-	if (status.state != TP_VHOST_LISTENING || status.descriptors != 1)
-		abort();
+	open = open_fds(lowest); /* also what the fuzzer itself has opened */
+	for (unsigned i = 0; i < STEPS_MAX && input.size > 0; i++)
+		step(&input);
+	for (unsigned i = 0; i < FRONT_ENDS; i++)
+		front_end_end(&front_ends[i]);
+	expect_open_fds(lowest, open);
+	passed_reset();
 	return 0;
 }

@@ -15,15 +15,16 @@
 	X(BAD_ADDRESS, bad_address, "buffer not wholly inside one region of the guest's memory")   \
 	X(BAD_CHAIN, bad_chain, "descriptor chain that loops, or has too many segments")           \
 	X(TOO_LONG, too_long, "frame longer than 65,535 bytes")                                    \
-	X(SOURCE_MAC, source_mac, "source MAC is not the interface's own, or is multicast")        \
+	X(SOURCE_MAC, source_mac,                                                                  \
+		"source MAC is not the interface's own, or is multicast; from the wire: it is a "  \
+		"guest's")                                                                         \
 	X(UNKNOWN_DESTINATION, unknown_destination,                                                \
 		"no interface of the tenant has the destination MAC")                              \
 	X(OWN_DESTINATION, own_destination, "destination MAC is on the sending interface itself")  \
 	X(DESTINATION_DOWN, destination_down, "destination interface has no running guest")        \
 	X(DESTINATION_FULL, destination_full,                                                      \
-		"destination ring full: the hold ran out, or the class drops at once")             \
-	X(DESTINATION_DEAF, destination_deaf,                                                      \
-		"destination ring full since an earlier hold ran out")                             \
+		"destination full: the hold ran out, or the class drops at once")                  \
+	X(DESTINATION_DEAF, destination_deaf, "destination full since an earlier hold ran out")    \
 	X(DESTINATION_DEAR, destination_dear,                                                      \
 		"destination's price above the class's bid: the hold ran out, or the class drops " \
 		"at once")                                                                         \
@@ -31,6 +32,13 @@
 		"frame does not fit the destination's receive buffers (no mergeable buffers)")     \
 	X(FLOOD_RATE, flood_rate,                                                                  \
 		"broadcast, multicast or unknown destination beyond the class's flood_rate")       \
+	X(TAGGED, tagged,                                                                          \
+		"frame with a VLAN tag where the tenant's network on the uplink has none")         \
+	X(OVER_MTU, over_mtu, "frame longer than the uplink's MTU")                                \
+	X(UPLINK_DOWN, uplink_down, "the uplink's device is away, or its link is down")            \
+	X(UNKNOWN_VLAN, unknown_vlan, "frame of the wire that is in no tenant's network")          \
+	X(OVERLOAD, overload,                                                                      \
+		"frame of the wire for a class that bids less than a worker's time is worth")      \
 	X(FLOOD_NOBODY, flood_nobody,                                                              \
 		"broadcast, multicast or unknown frame that no other interface could take")
 

@@ -51,12 +51,16 @@ void tp_learned_free(struct tp_learned *learned);
  */
 uint32_t tp_learned_find(const struct tp_learned *learned, uint64_t key, uint32_t *place);
 
-/** An address was seen sending. Threading: worker. */
+/** An address was seen sending. The place may be of a table that this one has followed.
+ * Threading: worker. */
 static inline void tp_learned_stamp(struct tp_learned *learned, uint32_t place)
 {
 	uint32_t second = __atomic_load_n(&learned->second, __ATOMIC_RELAXED);
-	uint32_t *seen = &learned->place[place].seen;
+	uint32_t *seen;
 
+	if (place >= learned->capacity)
+		return;
+	seen = &learned->place[place].seen;
 	if (__atomic_load_n(seen, __ATOMIC_RELAXED) != second)
 		__atomic_store_n(seen, second, __ATOMIC_RELAXED);
 }

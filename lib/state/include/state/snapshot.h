@@ -7,7 +7,9 @@
 #include "base/error.h"
 #include "state/context.h"
 #include "state/mac_table.h"
+#include "state/network.h"
 #include "state/shape.h"
+#include "state/uplink.h"
 
 /*
  * A configuration as the dataplane reads it: compiled, immutable once published, replaced whole. A
@@ -42,6 +44,7 @@ struct tp_tenant {
 	uint32_t interface_count; /* ... which tp_snapshot_seal writes, and these two */
 	bool flood_unknown;       /* unicast to an unknown MAC: flood instead of drop */
 	bool learning;            /* MACs behind its interfaces are learned */
+	struct tp_network network;
 };
 
 struct tp_interface {
@@ -62,22 +65,35 @@ struct tp_static_mac {
 	uint32_t interface;
 };
 
+#define TP_VLANS     4096
+#define TP_NO_TENANT UINT16_MAX
+
+/** Whose the frames of an uplink's wire are. */
+struct tp_uplink_table {
+	struct tp_uplink *uplink;
+	uint16_t tenant_of_vlan[TP_VLANS]; /* TP_NO_TENANT: nobody's; 0: those without a tag */
+};
+
 struct tp_snapshot {
 	uint64_t number; /* counts publications; control: w before it is published */
 	struct tp_tariff tariff;
 	/* Whose service a tenant out of credit gets: the class with the least bid; of equals the
 	 * one with the least weight, then the first. */
 	uint16_t lowest_class;
+	uint32_t least_threshold; /* of all classes: that of the one that bids most */
 	uint32_t class_count;
 	uint32_t tenant_count;
 	uint32_t interface_count;
+	uint32_t pinned_rings; /* source rings of pinned classes */
+	uint32_t uplink_count;
 	struct tp_class *classes;
 	struct tp_tenant *tenants;
 	struct tp_interface *interfaces;
 	uint32_t *members; /* places of interfaces, tenant by tenant */
 	uint32_t static_mac_count;
 	struct tp_static_mac *static_macs;
-	struct tp_mac_table *macs; /* configured addresses */
+	struct tp_mac_table *macs;       /* configured addresses */
+	struct tp_uplink_table *uplinks; /* NULL: there is none */
 };
 
 /**
@@ -95,8 +111,16 @@ int tp_snapshot_make_static_macs(
 	struct tp_snapshot *snapshot, uint32_t count, int socket, struct tp_error *error);
 
 /**
- * Finish a filled snapshot: build its MAC table and its tenants' members; a class without a weight
- * gets 1. After this it does not change.
+ * Give a snapshot tables for so many uplinks, without frames for anybody; the caller fills in whose
+ * they are.
+ * @return 0, or -ENOMEM with *error set. Threading: control thread.
+ */
+int tp_snapshot_add_uplinks(
+	struct tp_snapshot *snapshot, uint32_t uplinks, int socket, struct tp_error *error);
+
+/**
+ * Finish a filled snapshot: build its MAC table, its tenants' members, and whose the frames of its
+ * uplinks are; a class without a weight gets 1. After this it does not change.
  * @return 0, or negative errno with *error set. Threading: control thread.
  */
 int tp_snapshot_seal(struct tp_snapshot *snapshot, int socket, struct tp_error *error);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/guest_memory.h"
 #include "base/loop.h"
+#include "base/unix_socket.h"
 
 /*
  * A vhost-user back-end endpoint: one UNIX socket, at most one front-end at a time, the rings that
@@ -39,8 +40,8 @@ struct tp_vhost_ring {
 };
 
 struct tp_vhost_ops {
-	/** A front-end is there (peer_pid from SO_PEERCRED). */
-	void (*connected)(void *owner, int peer_pid);
+	/** A front-end is there. */
+	void (*connected)(void *owner, const struct tp_unix_peer *peer);
 
 	/**
 	 * A ring may be used from now on: features, memory, size, addresses, base and kick are
@@ -77,10 +78,14 @@ struct tp_vhost_ops {
 };
 
 struct tp_vhost_settings {
-	const char *name;     /* for log lines, e.g. "acme/vm1"; copied */
-	const char *path;     /* UNIX socket; copied; missing parent directories are made (0755) */
-	bool client;          /* connect to a socket that the front-end serves */
-	unsigned queue_pairs; /* 1..TP_VHOST_QUEUE_PAIRS_MAX */
+	const char *name; /* for log lines, e.g. "acme/vm1"; copied */
+	const char *path; /* UNIX socket; copied; missing parent directories are made (0755) */
+	bool client;      /* connect to a socket that the front-end serves */
+	struct tp_unix_access access; /* of the socket file, if not client */
+	/* Server: the path belongs to an endpoint that will be closed; listen beside it until
+	 * tp_vhost_take_over. */
+	bool succeeds;
+	unsigned queue_pairs;     /* 1..TP_VHOST_QUEUE_PAIRS_MAX */
 	uint64_t device_features; /* virtio feature bits to offer; bit 30 (protocol features) is
 				     added */
 	const struct tp_vhost_ops *ops;
@@ -119,6 +124,10 @@ struct tp_vhost_endpoint;
  */
 struct tp_vhost_endpoint *tp_vhost_open(
 	struct tp_loop *loop, const struct tp_vhost_settings *settings, struct tp_error *error);
+
+/** An endpoint that was opened with settings.succeeds takes its path from the one that has it,
+ * which is closed next. Others are left as they are. @return 0, or negative errno. */
+int tp_vhost_take_over(struct tp_vhost_endpoint *endpoint);
 
 /** Stop all rings, hang up, stop listening, remove the socket file if it is ours, free. NULL is
  * allowed. Not to be called inside any of the ops. */
