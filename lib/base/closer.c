@@ -172,7 +172,7 @@ static void close_received(struct tp_closer *closer, struct msghdr *received)
 static bool drain(struct tp_closer *closer, int fd)
 {
 	alignas(struct cmsghdr) char control[CMSG_SPACE(TP_CLOSER_FDS_MAX * sizeof(int))];
-	char bytes[8192];
+	char bytes[8192] = {0};
 
 	for (unsigned i = 0; i < DRAIN_MOST; i++) {
 		struct iovec part = {bytes, sizeof(bytes)};

@@ -256,7 +256,7 @@ static void log_base_wraps(struct hostile *hostile)
 }
 
 /* As vhost-user describes what tracks the descriptors that are in use. */
-static void inflight_of_65535_queues(struct hostile *hostile)
+static void in_flight_of_65535_queues(struct hostile *hostile)
 {
 	const struct {
 		uint64_t size, offset;
@@ -351,7 +351,7 @@ static const struct hostile_case cases[] = {
 	{9, "replies_never_read", replies_never_read, .ends = "did not read a reply"},
 	{25, "features_not_offered", features_not_offered, .ends = "were not offered"},
 	{26, "log_base_wraps", log_base_wraps, .ends = "SET_LOG_BASE: was not offered"},
-	{27, "inflight_of_65535_queues", inflight_of_65535_queues,
+	{27, "in_flight_of_65535_queues", in_flight_of_65535_queues,
 		.ends = "INFLIGHT_FD: was not offered"},
 	{30, "comes_and_goes_a_thousand_times", comes_and_goes_a_thousand_times},
 	{31, "second_connection", second_connection},
