@@ -30,7 +30,21 @@
 	X(DESTINATION_TOO_SMALL, destination_too_small,                                            \
 		"frame does not fit the destination's receive buffers (no mergeable buffers)")     \
 	X(FLOOD_NOBODY, flood_nobody,                                                              \
-		"broadcast, multicast or unknown frame that no other interface could take")
+		"broadcast, multicast or unknown frame that no other interface could take")        \
+	X(VLAN_TAG, vlan_tag, "VLAN tag that the frame's network does not allow")                  \
+	X(UPLINK_TOO_LONG, uplink_too_long,                                                        \
+		"frame longer than the uplink's MTU, less what a tunnel adds")                     \
+	X(TUNNEL_UNRESOLVED, tunnel_unresolved,                                                    \
+		"next hop of the tunnel does not answer ARP or neighbour solicitations (yet)")     \
+	X(OUTER_MALFORMED, outer_malformed,                                                        \
+		"outer headers cut off, with lengths that disagree, or with a wrong IPv4 sum")     \
+	X(OUTER_FRAGMENT, outer_fragment, "outer packet is a fragment")                            \
+	X(OUTER_CHECKSUM, outer_checksum, "outer UDP checksum wrong")                              \
+	X(OUTER_OTHER, outer_other,                                                                \
+		"frame of the network below that is no tunnel's, or not for our address")          \
+	X(VXLAN_FLAGS, vxlan_flags, "VXLAN header whose flag I is not set")                        \
+	X(VXLAN_VNI, vxlan_vni, "VNI that no tenant of the uplink has")                            \
+	X(VXLAN_REMOTE, vxlan_remote, "outer source address is none of the tenant's remotes")
 
 enum tp_drop {
 	TP_DROP_NONE, /* not dropped */

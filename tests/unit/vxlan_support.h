@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+
+#include "state/mac_table.h"
+#include "state/underlay.h"
+
+/*
+ * Two stations of a network below, and a tunnel between them: what the tests of tunnels share.
+ */
+
+#define OUR_MAC   UINT64_C(0x010000000002) /* 02:00:00:00:00:01 */
+#define THEIR_MAC UINT64_C(0x020000000002)
+#define VNI       0xabcdef
+
+static inline struct tp_address address_of(const char *text)
+{
+	struct tp_address address = {.length = strchr(text, ':') == NULL ? 4 : 16};
+
+	if (inet_pton(address.length == 4 ? AF_INET : AF_INET6, text, address.bytes) != 1)
+		abort();
+	return address;
+}
+
+/* Our side. */
+static inline struct tp_underlay underlay_of(const char *address)
+{
+	return (struct tp_underlay){
+		.mac = OUR_MAC,
+		.address = address_of(address),
+		.port = TP_VXLAN_PORT,
+	};
+}
+
+/* From us to them, or from them to us. */
+static inline struct tp_tunnel tunnel_from(
+	const char *local, const char *remote, uint64_t mac, uint16_t vlan)
+{
+	const struct tp_tunnel_parts parts = {
+		.local = address_of(local),
+		.remote = address_of(remote),
+		.mac = mac,
+		.vlan = vlan,
+		.port = TP_VXLAN_PORT,
+		.vni = VNI,
+	};
+	struct tp_tunnel tunnel;
+
+	tp_tunnel_make(&tunnel, &parts);
+	return tunnel;
+}
