@@ -202,6 +202,8 @@ int tp_config_check(const struct tp_config *config, struct tp_json_reader *reade
 	if (result == 0)
 		result = check_control_socket(config, reader);
 	if (result == 0)
+		result = tp_config_check_networks(config, reader);
+	if (result == 0)
 		result = check_pins(config, reader);
 	return result;
 }

@@ -12,6 +12,7 @@
 #define STAY_HOT_MAX_NS  10000000000
 #define SWEEP_MIN_NS     1000
 #define SWEEP_MAX_NS     10000000
+#define NAP_MAX_NS       10000000
 
 static bool has_core(const struct tp_config *config, uint64_t core)
 {
@@ -145,6 +146,8 @@ int tp_config_read_dataplane(
 			false},
 		{"sweep_budget", tp_json_read_time, offsetof(struct tp_config, sweep_budget_ns),
 			SWEEP_MIN_NS, SWEEP_MAX_NS, false},
+		{"uplink_nap", tp_json_read_time, offsetof(struct tp_config, uplink_nap_ns), 0,
+			NAP_MAX_NS, false},
 		{"control_socket", read_control_socket, offsetof(struct tp_config, control_socket),
 			0, 0, false},
 	};

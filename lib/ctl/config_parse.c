@@ -9,6 +9,7 @@
 #define DEFAULT_HOT_CONTEXTS   4096
 #define DEFAULT_STAY_HOT_NS    2000000
 #define DEFAULT_SWEEP_BUDGET   20000
+#define DEFAULT_UPLINK_NAP     50000
 #define DEFAULT_PER_FRAME      16
 #define DEFAULT_PER_64_BYTES   1
 #define DEFAULT_INTERVAL_NS    60000000000
@@ -39,24 +40,14 @@ static int read_tariff(
 	return tp_json_read_object(value, keys, sizeof(keys) / sizeof(keys[0]), field);
 }
 
-static int refuse_uplinks(
-	const struct tp_json_value *value, const struct tp_json_key *key, void *field)
-{
-	(void)key;
-	(void)field;
-	return tp_json_fail(value, ENOTSUP,
-		"uplinks are not served by this version, which switches between guests of one host "
-		"only; remove the key");
-}
-
-/* Classes stand before tenants, because an interface names its class. */
+/* Classes and uplinks stand before tenants, which name them. */
 static const struct tp_json_key root_keys[] = {
 	{"$schema", read_schema, 0, 0, 0, false},
 	{"dataplane", tp_config_read_dataplane, 0, 0, 0, false},
 	{"tariff", read_tariff, 0, 0, 0, false},
 	{"billing", tp_config_read_billing, 0, 0, 0, false},
 	{"classes", tp_config_read_classes, 0, 0, 0, true},
-	{"uplinks", refuse_uplinks, 0, 0, 0, false},
+	{"uplinks", tp_config_read_uplinks, 0, 0, 0, false},
 	{"tenants", tp_config_read_tenants, 0, 0, 0, true},
 };
 
@@ -100,6 +91,7 @@ static struct tp_config *new_config(void)
 	config->stay_hot_ns = DEFAULT_STAY_HOT_NS;
 	config->idle_sleep = true;
 	config->sweep_budget_ns = DEFAULT_SWEEP_BUDGET;
+	config->uplink_nap_ns = DEFAULT_UPLINK_NAP;
 	config->tariff_per_frame = DEFAULT_PER_FRAME;
 	config->tariff_per_64_bytes = DEFAULT_PER_64_BYTES;
 	config->billing_interval_ns = DEFAULT_INTERVAL_NS;
@@ -165,6 +157,10 @@ void tp_config_free(struct tp_config *config)
 		return;
 	for (uint32_t i = 0; i < config->class_count; i++)
 		free(config->classes[i].name);
+	for (uint32_t i = 0; i < config->uplink_count; i++) {
+		free(config->uplinks[i].name);
+		free(config->uplinks[i].device);
+	}
 	for (uint32_t i = 0; i < config->tenant_count; i++)
 		free(config->tenants[i].name);
 	for (uint32_t i = 0; i < config->interface_count; i++) {
@@ -172,6 +168,7 @@ void tp_config_free(struct tp_config *config)
 		free(config->interfaces[i].socket);
 	}
 	free(config->classes);
+	free(config->uplinks);
 	free(config->tenants);
 	free(config->interfaces);
 	free(config->billing_directory);

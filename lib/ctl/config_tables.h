@@ -39,6 +39,7 @@ bool tp_config_is_socket_path(const char *path);
 int tp_config_read_dataplane(const struct tp_json_value *, const struct tp_json_key *, void *);
 int tp_config_read_billing(const struct tp_json_value *, const struct tp_json_key *, void *);
 int tp_config_read_classes(const struct tp_json_value *, const struct tp_json_key *, void *);
+int tp_config_read_uplinks(const struct tp_json_value *, const struct tp_json_key *, void *);
 int tp_config_read_tenants(const struct tp_json_value *, const struct tp_json_key *, void *);
 
 /* Readers of what shapes a class or an interface, into its struct tp_rate_config. */
@@ -55,6 +56,12 @@ void tp_config_inherit_rate(struct tp_rate_config *rate, const struct tp_rate_co
  * @return 0, or -EINVAL with the error set.
  */
 int tp_config_check_rate(const struct tp_json_value *value, const struct tp_rate_config *rate);
+
+/** Read the "network" of a tenant, into its struct tp_network_config. */
+int tp_config_read_network(const struct tp_json_value *, const struct tp_json_key *, void *);
+
+/** No frame of an uplink may be of two tenants. @return 0, or -EINVAL with the error set. */
+int tp_config_check_networks(const struct tp_config *config, struct tp_json_reader *reader);
 
 /** Read the "interfaces" of the tenant with this index. */
 int tp_config_read_interfaces(const struct tp_json_value *value, uint32_t tenant_index);

@@ -61,16 +61,6 @@ static int read_unknown_unicast(
 	return 0;
 }
 
-static int refuse_network(
-	const struct tp_json_value *value, const struct tp_json_key *key, void *field)
-{
-	(void)key;
-	(void)field;
-	return tp_json_fail(value, ENOTSUP,
-		"networks behind uplinks are not served by this version, which switches between "
-		"guests of one host only; remove the key");
-}
-
 static int read_interfaces(
 	const struct tp_json_value *value, const struct tp_json_key *key, void *field)
 {
@@ -85,7 +75,8 @@ static int read_tenant(const struct tp_json_value *value, struct tp_tenant_confi
 {
 	static const struct tp_json_key keys[] = {
 		{"budget", read_budget, 0, 0, 0, false},
-		{"network", refuse_network, 0, 0, 0, false},
+		{"network", tp_config_read_network, offsetof(struct tp_tenant_config, network), 0,
+			0, false},
 		{"mac_learning", tp_json_read_bool, offsetof(struct tp_tenant_config, mac_learning),
 			0, 0, false},
 		{"unknown_unicast", read_unknown_unicast,

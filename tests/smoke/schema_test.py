@@ -22,6 +22,8 @@ demo = json.loads((root / "config/demo.json").read_text())
 VM1 = "tenants/acme/interfaces/vm1"
 POD = "tenants/acme/interfaces/pod"
 GONE = object()
+NETWORK = "tenants/acme/network"
+WAN0 = {"device": "net_tap0"}
 LONG = "/" + "x" * 106
 
 # (path, value): the demo with this one change is good
@@ -54,13 +56,32 @@ GOOD = [
     (VM1 + "/mode", "server"), (VM1 + "/queue_pairs", 8), (VM1 + "/source_mac_check", False),
     (VM1 + "/mac", "aA:bB:cC:dD:eE:fF"), (VM1 + "/mac", "00:00:00:00:00:01"),
     (VM1 + "/socket", LONG), (VM1 + "/socket", "/run/.../s"), (VM1 + "/socket", "/run/%s"),
+    ("uplinks", {}), ("uplinks", {"wan0": WAN0}), ("dataplane/uplink_nap", "0us"),
+    ("uplinks", {"wan0": {"device": "0000:03:00.0", "queues": 64, "mtu": 9600}}),
+    ("uplinks", {"wan0": {"device": "03:00.0,x=1", "rx_descriptors": 64, "tx_descriptors": 32768},
+                 "b": WAN0}),
+    (NETWORK, {"uplink": "wan0"}), (NETWORK, {"uplink": "wan0", "vlan": 1}),
+    (NETWORK, {"uplink": "wan0", "vlan": 4094}),
     (POD + "/count", 1), (POD + "/count", 60000), (POD + "/socket", "/%s/%d/%"),
 ]
 
 # both refuse the demo with this one change
 BAD = [
     ("classes", GONE), ("tenants", GONE), ("classes", {}), ("tenants", {}), ("klass", {}),
-    ("uplinks", {}), ("uplinks", None), ("tenants/acme/network", {}), ("$schema", 1),
+    ("uplinks", []), ("uplinks", None), ("tenants/acme/network", {}), ("$schema", 1),
+    ("uplinks", {"wan0": {}}), ("uplinks", {"wan 0": WAN0}), ("uplinks", {"wan0": "net_tap0"}),
+    ("uplinks", {"wan0": {"device": "eth0"}}), ("uplinks", {"wan0": {"device": "0000:03:00"}}),
+    ("uplinks", {"wan0": {"device": "net_tap0 iface"}}), ("uplinks", {"wan0": {"device": 3}}),
+    ("uplinks", {"wan0": {"device": "net_tap0,a\nb"}}),
+    ("uplinks", {"wan0": {**WAN0, "queues": 0}}), ("uplinks", {"wan0": {**WAN0, "queues": 65}}),
+    ("uplinks", {"wan0": {**WAN0, "mtu": 67}}), ("uplinks", {"wan0": {**WAN0, "mtu": 9601}}),
+    ("uplinks", {"wan0": {**WAN0, "rx_descriptors": 63}}),
+    ("uplinks", {"wan0": {**WAN0, "tx_descriptors": 32769}}),
+    ("uplinks", {"wan0": {**WAN0, "speed": 1}}), ("dataplane/uplink_nap", 50),
+    ("dataplane/uplink_nap", "50"), (NETWORK, {"uplink": 1}), (NETWORK, {"vlan": 1}),
+    (NETWORK, "wan0"), (NETWORK, {"uplink": "wan0", "vlan": 0}),
+    (NETWORK, {"uplink": "wan0", "vlan": 4095}), (NETWORK, {"uplink": "wan0", "vlan": "1"}),
+    (NETWORK, {"uplink": "wan0", "tag": 1}),
     ("dataplane", []), ("dataplane/cores", [1]), ("dataplane/worker_cores", []),
     ("dataplane/worker_cores", list(range(129))), ("dataplane/worker_cores", [1, 1]),
     ("dataplane/worker_cores", [-1]), ("dataplane/worker_cores", [1024]),
@@ -123,6 +144,13 @@ PARSER_ONLY = [
      "socket": "/s"}, "found this name twice"),
     (POD + "/count", 65536, "at most 65536 interfaces in all"),
     ("dataplane/hot_contexts", 1, "queue pairs of pinned classes"),
+    ("dataplane/uplink_nap", "11ms", "uplink_nap: found \"11ms\""),
+    (NETWORK, {"uplink": "wan1"}, "network.uplink: found \"wan1\" (string); accepted: the name "
+     "of an uplink: wan0"),
+    ("uplinks", {"a": WAN0, "b": {"device": "net_tap0,iface=x"}},
+     "$.uplinks.b.device: found net_tap0, which uplink a has too"),
+    ("uplinks", {"a": {"device": "0a:00.0"}, "b": {"device": "0000:0A:00.0"}},
+     "$.uplinks.b.device: found 0000:0a:00.0, which uplink a has too"),
     ("dataplane/stay_hot", "11s", "stay_hot: found \"11s\""),
     ("dataplane/sweep_budget", "11ms", "sweep_budget: found \"11ms\""),
     ("classes/gold/rate", "0bit/s", "accepted: one frame of 1518 bytes a second or more"),
@@ -145,6 +173,8 @@ def changed(path, value):
     config = copy.deepcopy(demo)
     if path == POD + "/socket" and value.startswith(LONG[:-3]):
         config["tenants"]["acme"]["interfaces"]["pod"]["count"] = 2000
+    if path == NETWORK:
+        config["uplinks"] = {"wan0": WAN0}
     place = config
     *way, last = path.split("/", path.count("/"))
     for key in way:

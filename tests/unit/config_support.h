@@ -56,3 +56,14 @@ static inline void refused(const char *text, const char *message)
 	if (strstr(error.text, message) == NULL || strncmp(error.text, "test.json: ", 11) != 0)
 		fail_msg("%.300s\n  says:   %s\n  expect: %s", text, error.text, message);
 }
+
+/** A text that is refused, and words of the message. */
+struct refusal {
+	const char *json, *message;
+};
+
+static inline void refuse_all(const struct refusal *refusals, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		refused(refusals[i].json, refusals[i].message);
+}

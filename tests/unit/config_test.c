@@ -164,16 +164,6 @@ static void one_mac_may_be_in_two_tenants(void **state)
 		"'umbra':{'interfaces':{'vm1':{" MAC1 ",'class':'gold','socket':'/b'}}}}}"));
 }
 
-struct refusal {
-	const char *json, *message;
-};
-
-static void refuse_all(const struct refusal *refusals, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		refused(refusals[i].json, refusals[i].message);
-}
-
 #define CLASS(body) FILE_OF("'gold':{" body "}", "")
 
 static void classes_are_checked(void **state)
@@ -297,8 +287,8 @@ static void the_rest_is_checked(void **state)
 		{"{'classes':{'gold':{'bid':16}}}", "$.tenants: found nothing"},
 		{"{'classes':{'gold':{'bid':16}},'tenants':{}}", "$.tenants: found 0 tenants"},
 		{"{'klass':1" REST, "$.klass: found an unknown key; accepted keys: $schema, "},
-		{"{'uplinks':{}" REST, "$.uplinks: uplinks are not served by this version"},
-		{TENANT("'network':{}"), "$.tenants.acme.network: networks behind uplinks"},
+		{TENANT("'network':{}"), "network.uplink: found nothing; accepted: the name of an "
+					 "uplink; there is none"},
 		{TENANT("'budget':{'burst':1}"), "budget.credits_per_second: found nothing"},
 		{TENANT("'budget':{'burst':0,'credits_per_second':1}"), "budget.burst: found 0"},
 		{TENANT("'unknown_unicast':'hold'"), "accepted: \"drop\" or \"flood\""},

@@ -16,6 +16,7 @@
 #define TP_CONFIG_CLASSES_MAX    64
 #define TP_CONFIG_TENANTS_MAX    4096
 #define TP_CONFIG_INTERFACES_MAX 65536
+#define TP_CONFIG_UPLINKS_MAX    64
 #define TP_CONFIG_NAME_MAX       32 /* bytes of a name, without the end */
 
 enum tp_on_full { TP_ON_FULL_HOLD, TP_ON_FULL_DROP };
@@ -52,8 +53,32 @@ struct tp_interface_config {
 	struct tp_rate_config rate; /* its own or its class's */
 };
 
+/** A way out of the host. */
+struct tp_uplink_config {
+	char *name;
+	char *device;            /* as DPDK names it: "0000:03:00.0", "net_tap0,iface=t0" */
+	uint16_t queues;         /* pairs of a receive and a transmit queue; 0: one a worker */
+	uint16_t rx_descriptors; /* of each queue */
+	uint16_t tx_descriptors;
+	uint16_t mtu; /* longest frame without its Ethernet header and tags */
+};
+
+/** How a tenant's frames are told from those of others on an uplink. */
+enum tp_network_kind {
+	TP_NETWORK_NONE,     /* the tenant is on this host only */
+	TP_NETWORK_UNTAGGED, /* it has all frames that carry no tag */
+	TP_NETWORK_VLAN,     /* its frames carry a tag on the wire, the guests see none */
+};
+
+struct tp_network_config {
+	enum tp_network_kind kind;
+	uint32_t uplink_index;
+	uint16_t vlan; /* 1..4094 */
+};
+
 struct tp_tenant_config {
 	char *name;
+	struct tp_network_config network;
 	bool mac_learning;                       /* default false */
 	enum tp_unknown_unicast unknown_unicast; /* default drop */
 	bool has_budget;
@@ -71,6 +96,7 @@ struct tp_config {
 	uint32_t hot_contexts;    /* source rings that a worker keeps hot */
 	uint64_t stay_hot_ns;     /* how long an idle ring stays hot */
 	uint64_t sweep_budget_ns; /* how long a sweep may take */
+	uint64_t uplink_nap_ns;   /* how long a worker with an uplink may sleep between two looks */
 	bool idle_sleep;          /* default true; workers with nothing to poll sleep */
 	char *control_socket;     /* default /run/turnpike/control.sock */
 	uint64_t tariff_per_frame;
@@ -79,6 +105,8 @@ struct tp_config {
 	uint64_t billing_interval_ns; /* how often a record is written */
 	struct tp_class_config *classes;
 	uint32_t class_count;
+	struct tp_uplink_config *uplinks;
+	uint32_t uplink_count;
 	struct tp_tenant_config *tenants;
 	uint32_t tenant_count;
 	struct tp_interface_config *interfaces;
@@ -116,6 +144,9 @@ int tp_config_check_machine(const struct tp_config *config, struct tp_error *err
  * @return all of them. Threading: any.
  */
 uint32_t tp_config_count_rings(const struct tp_config *config, uint32_t *pinned);
+
+/** Is a device one of the PCI bus? Else it is a virtual one. Threading: any. */
+bool tp_config_device_is_pci(const char *device);
 
 /** The worker that a tenant begins on: they are dealt out in order. Threading: any. */
 static inline uint32_t tp_config_first_worker(const struct tp_config *config, uint32_t tenant)
