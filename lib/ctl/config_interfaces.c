@@ -52,7 +52,8 @@ static bool is_unicast(uint64_t mac)
 	return mac != 0 && mac >> 48 == 0 && (mac >> 40 & 1) == 0;
 }
 
-static int read_mac(const struct tp_json_value *value, const struct tp_json_key *key, void *field)
+int tp_config_read_mac(
+	const struct tp_json_value *value, const struct tp_json_key *key, void *field)
 {
 	const char *text = json_string_value(value->json);
 	uint64_t *mac = field;
@@ -118,7 +119,7 @@ static int read_mode(const struct tp_json_value *value, const struct tp_json_key
 static int read_draft(const struct tp_json_value *value, struct interface_draft *draft)
 {
 	static const struct tp_json_key keys[] = {
-		{"mac", read_mac, offsetof(struct interface_draft, mac), 0, 0, true},
+		{"mac", tp_config_read_mac, offsetof(struct interface_draft, mac), 0, 0, true},
 		{"class", read_class_name, offsetof(struct interface_draft, class_index), 0, 0,
 			true},
 		{"socket", read_socket, offsetof(struct interface_draft, socket), 0, 0, true},
@@ -226,7 +227,7 @@ static int make_room(const struct tp_json_value *value, uint32_t count)
 	return 0;
 }
 
-static void write_mac(uint64_t mac, uint8_t bytes[6])
+void tp_config_write_mac(uint64_t mac, uint8_t bytes[6])
 {
 	for (unsigned i = 0; i < 6; i++)
 		bytes[i] = (uint8_t)(mac >> (40 - 8 * i));
@@ -267,7 +268,7 @@ static int append(const struct tp_json_value *value, const struct interface_draf
 		.rate = draft->rate,
 		.tenant_index = tenant_index,
 	};
-	write_mac(draft->mac + number, interface->mac);
+	tp_config_write_mac(draft->mac + number, interface->mac);
 	config->tenants[tenant_index].interface_count++;
 	if (interface->name == NULL || interface->socket == NULL)
 		return tp_json_fail(value, ENOMEM, "no memory");

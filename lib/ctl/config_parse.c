@@ -151,6 +151,15 @@ struct tp_config *tp_config_parse(
 	return config;
 }
 
+static void free_tenant(struct tp_tenant_config *tenant)
+{
+	for (uint32_t i = 0; i < tenant->network.remote_count; i++)
+		free(tenant->network.remotes[i].macs);
+	free(tenant->network.remotes);
+	free(tenant->network.trunk);
+	free(tenant->name);
+}
+
 void tp_config_free(struct tp_config *config)
 {
 	if (config == NULL)
@@ -162,7 +171,7 @@ void tp_config_free(struct tp_config *config)
 		free(config->uplinks[i].device);
 	}
 	for (uint32_t i = 0; i < config->tenant_count; i++)
-		free(config->tenants[i].name);
+		free_tenant(&config->tenants[i]);
 	for (uint32_t i = 0; i < config->interface_count; i++) {
 		free(config->interfaces[i].name);
 		free(config->interfaces[i].socket);

@@ -2,9 +2,6 @@
 #pragma once
 
 #include <stdlib.h>
-#include <string.h>
-
-#include <arpa/inet.h>
 
 #include "state/mac_table.h"
 #include "state/underlay.h"
@@ -19,9 +16,9 @@
 
 static inline struct tp_address address_of(const char *text)
 {
-	struct tp_address address = {.length = strchr(text, ':') == NULL ? 4 : 16};
+	struct tp_address address;
 
-	if (inet_pton(address.length == 4 ? AF_INET : AF_INET6, text, address.bytes) != 1)
+	if (!tp_address_parse(text, &address))
 		abort();
 	return address;
 }

@@ -5,9 +5,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 #include <rte_hash_crc.h>
+
+#include "base/address.h"
 
 /*
  * VXLAN (RFC 7348) as the dataplane reads it: what we are called on the network below (underlay),
@@ -23,12 +24,6 @@
 #define TP_TUNNELS_MAX    256                   /* of a tenant */
 #define TP_TUNNEL_NONE    UINT32_MAX
 #define TP_UNDERLAY_TTL   64
-
-/** An IP address of either family, as it lies on the wire; unused bytes are 0. */
-struct tp_address {
-	uint8_t bytes[16];
-	uint8_t length; /* 4, 16, or 0: none */
-};
 
 /** Another station on an uplink, to which outer frames go: a remote endpoint, or the gateway. */
 struct tp_neighbour {
@@ -82,12 +77,6 @@ uint32_t tp_tunnels_slots(uint32_t count);
 
 /** Fill in slot[], which is all 0, from tunnel[]. Pure. */
 void tp_tunnels_index(struct tp_tunnels *tunnels);
-
-static inline bool tp_address_equal(const struct tp_address *left, const struct tp_address *right)
-{
-	return left->length == right->length &&
-	       memcmp(left->bytes, right->bytes, sizeof(left->bytes)) == 0;
-}
 
 /** Where in slot[] an address is looked for first. */
 static inline uint32_t tp_address_hash(const struct tp_address *address)
