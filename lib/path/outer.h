@@ -11,7 +11,7 @@
 #include <rte_udp.h>
 
 #include "base/drop.h"
-#include "encapsulate.h"
+#include "vxlan_push.h"
 #include "state/underlay.h"
 
 /*

@@ -142,7 +142,7 @@ static inline bool tp_tags_strip(struct tp_tags *tags, uint16_t type, uint16_t v
  * Judge a frame from the wire, of the network that its outermost tag names.
  * @param length  of the frame, at least 14
  * @return TP_DROP_NONE: tp_vlan_added bytes behind the addresses are not for guests; or
- * TP_DROP_VLAN_TAG.
+ * TP_DROP_TAGGED.
  */
 static inline enum tp_drop tp_vlan_accept(
 	const struct tp_vlan_rule *rule, const uint8_t *frame, uint32_t length)
@@ -153,6 +153,6 @@ static inline enum tp_drop tp_vlan_accept(
 		!tp_tags_strip(&tags, RTE_ETHER_TYPE_QINQ, rule->service) ||
 		!tp_tags_strip(&tags, RTE_ETHER_TYPE_VLAN, rule->vlan) ||
 		!tp_tags_allowed(rule, &tags))
-		return TP_DROP_VLAN_TAG;
+		return TP_DROP_TAGGED;
 	return TP_DROP_NONE;
 }

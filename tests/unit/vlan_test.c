@@ -178,7 +178,7 @@ static void test_frames_cut_in_a_tag(void **state)
 
 		memcpy(exact, frame, length);
 		for (unsigned i = 0; i < 6; i++) {
-			assert_int_equal(tp_vlan_accept(rules[i], exact, length), TP_DROP_VLAN_TAG);
+			assert_int_equal(tp_vlan_accept(rules[i], exact, length), TP_DROP_TAGGED);
 			assert_false(tp_vlan_admits(rules[i], exact, length));
 		}
 		free(exact);

@@ -31,9 +31,8 @@
 		"frame does not fit the destination's receive buffers (no mergeable buffers)")     \
 	X(FLOOD_NOBODY, flood_nobody,                                                              \
 		"broadcast, multicast or unknown frame that no other interface could take")        \
-	X(VLAN_TAG, vlan_tag, "VLAN tag that the frame's network does not allow")                  \
-	X(UPLINK_TOO_LONG, uplink_too_long,                                                        \
-		"frame longer than the uplink's MTU, less what a tunnel adds")                     \
+	X(TAGGED, tagged,                                                                          \
+		"frame with a VLAN tag where the tenant's network on the uplink has none")         \
 	X(TUNNEL_UNRESOLVED, tunnel_unresolved,                                                    \
 		"next hop of the tunnel does not answer ARP or neighbour solicitations (yet)")     \
 	X(OUTER_MALFORMED, outer_malformed,                                                        \

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "decapsulate.h"
+#include "vxlan_pop.h"
 #include "flow_hash.h"
 #include "vxlan_support.h"
 
@@ -27,10 +27,10 @@ static uint8_t frame[TP_TUNNEL_LONGEST + 2048];
 static uint32_t wrap(const struct tp_tunnel *tunnel, const uint8_t *bytes, uint32_t length)
 {
 	memset(frame, 0xee, sizeof(frame));
-	tp_encapsulate(tunnel, OUR_MAC, frame, length, tp_flow_hash(bytes, length));
+	tp_vxlan_push(tunnel, OUR_MAC, frame, length, tp_flow_hash(bytes, length));
 	memcpy(frame + tunnel->length, bytes, length);
 	if (tunnel->ipv6)
-		tp_encapsulate_checksum(tunnel, frame, length);
+		tp_vxlan_checksum(tunnel, frame, length);
 	return tunnel->length + length;
 }
 
@@ -41,7 +41,7 @@ static enum tp_drop open_frame(const char *ours, uint32_t length, struct tp_inne
 
 	switch (tp_outer_judge(&underlay, frame, length, &packet)) {
 	case TP_OUTER_UDP:
-		return tp_decapsulate(&packet, false, found);
+		return tp_vxlan_pop(&packet, false, found);
 	case TP_OUTER_CONTROL:
 		return TP_DROP_COUNT;
 	default:
@@ -330,7 +330,7 @@ static void test_any_bytes(void **state)
 		for (unsigned i = 0; i < bends && length > 0; i++)
 			exact[(uint32_t)rand() % length] = (uint8_t)rand();
 		if (tp_outer_judge(&underlay, exact, length, &packet) == TP_OUTER_UDP &&
-			tp_decapsulate(&packet, false, &found) == TP_DROP_NONE) {
+			tp_vxlan_pop(&packet, false, &found) == TP_DROP_NONE) {
 			assert_true(found.frame + found.length <= exact + length);
 			assert_true(found.length >= 14);
 		} else {

@@ -4,7 +4,7 @@
 #include "outer.h"
 
 /*
- * decapsulate: from a UDP packet to the tenant, the tunnel and the frame in it. A frame is believed
+ * vxlan_pop: from a UDP packet to the tenant, the tunnel and the frame in it. A frame is believed
  * to be a tenant's only if it names a VNI that this uplink serves and comes from an endpoint which
  * that tenant has: neither a VNI nor an address alone is enough.
  *
@@ -49,7 +49,7 @@ static inline uint32_t tp_tunnel_find(
  * @param inner     frame, length and VNI, of a packet that is not dropped
  * @return why it is dropped, or TP_DROP_NONE.
  */
-static inline enum tp_drop tp_decapsulate(
+static inline enum tp_drop tp_vxlan_pop(
 	const struct tp_packet *packet, bool verified, struct tp_inner *inner)
 {
 	const uint8_t *vxlan = packet->udp + sizeof(struct rte_udp_hdr);

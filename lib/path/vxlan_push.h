@@ -12,7 +12,7 @@
 #include "state/tunnel.h"
 
 /*
- * encapsulate: outer headers before a frame, from the tunnel's template (RFC 7348, 5).
+ * vxlan_push: outer headers before a frame, from the tunnel's template (RFC 7348, 5).
  *
  * UDP checksum: 0 over IPv4, as RFC 7348 says it should be. Over IPv6 it is computed: 0 may be sent
  * only where the other side was told to take it (RFC 6935, 5; RFC 6936, 4, 5), and receivers refuse
@@ -69,7 +69,7 @@ static inline void tp_put_ipv6_lengths(
  * @param length    of the frame; with the headers it fits the uplink's MTU
  * @param hash      of its flow, from flow_hash.h
  */
-static inline void tp_encapsulate(const struct tp_tunnel *tunnel, uint64_t next_hop, uint8_t *to,
+static inline void tp_vxlan_push(const struct tp_tunnel *tunnel, uint64_t next_hop, uint8_t *to,
 	uint32_t length, uint32_t hash)
 {
 	uint32_t udp_length = length + 16;
@@ -98,7 +98,7 @@ static inline uint16_t tp_tunnel_pseudo_sum(const struct tp_tunnel *tunnel, uint
  * @param frame   outer headers and frame, in one piece
  * @param length  of the inner frame
  */
-static inline void tp_encapsulate_checksum(
+static inline void tp_vxlan_checksum(
 	const struct tp_tunnel *tunnel, uint8_t *frame, uint32_t length)
 {
 	struct rte_udp_hdr *udp = tp_tunnel_udp(tunnel, frame);
