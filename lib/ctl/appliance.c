@@ -19,6 +19,8 @@
 #include "billing.h"
 #include "budget.h"
 #include "ctl/control_socket.h"
+#include "underlay.h"
+#include "uplinks.h"
 
 /* How long a broken ring, a new MAC or a doorbell may wait for the control plane. */
 #define TICK_MS 20
@@ -31,6 +33,8 @@ static void on_tick(struct tp_timer *timer)
 	tp_ports_look(appliance);
 	tp_kicks_arm(appliance);
 	tp_balance_look(appliance);
+	tp_uplinks_look(appliance);
+	tp_underlays_look(appliance);
 	tp_loop_arm(appliance->loop, timer, TICK_MS);
 }
 
@@ -185,6 +189,14 @@ static void warn_of_doorbells(const struct tp_dataplane *dataplane)
 				w);
 }
 
+static bool has_underlay(const struct tp_config *config)
+{
+	for (uint32_t i = 0; i < config->uplink_count; i++)
+		if (config->uplinks[i].underlay.address.length != 0)
+			return true;
+	return false;
+}
+
 static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error)
 {
 	const struct tp_config *config = appliance->config;
@@ -198,11 +210,14 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 		.stay_hot_ns = config->stay_hot_ns,
 		.hot_cache = config->hot_cache,
 		.sweep_budget_ns = config->sweep_budget_ns,
+		.uplink_nap_ns = config->uplink_nap_ns,
 		.idle_sleep = config->idle_sleep,
 		.socket = SOCKET_ID_ANY,
 		.worker_nodes = nodes,
+		.underlays = has_underlay(config),
 	};
 	struct tp_snapshot *snapshot;
+	int result;
 
 	if (find_lcores(config->worker_count, lcores, nodes, error) < 0)
 		return -EINVAL;
@@ -213,7 +228,14 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 	if (appliance->dataplane == NULL)
 		return -ENOMEM;
 	warn_of_doorbells(appliance->dataplane);
-	snapshot = tp_compile(config, appliance->store, error);
+	result = tp_uplinks_open(appliance, nodes, error);
+	if (result == 0)
+		result = tp_underlays_open(appliance, error);
+	if (result < 0)
+		return result;
+	snapshot = tp_compile(config, appliance->store,
+		appliance->uplinks == NULL ? NULL : appliance->uplinks->uplink,
+		appliance->underlays, error);
 	if (snapshot == NULL)
 		return -ENOMEM;
 	tp_dataplane_publish_snapshot(appliance->dataplane, snapshot);
@@ -326,6 +348,8 @@ void tp_appliance_free(struct tp_appliance *appliance)
 		tp_ports_close(appliance);
 	tp_budgets_close(appliance);
 	tp_dataplane_free(appliance->dataplane);
+	tp_underlays_close(appliance);
+	tp_uplinks_close(appliance);
 	tp_context_store_free(appliance->store);
 	tp_fault_guard_install(-1);
 	close_watched(appliance, &appliance->faults);

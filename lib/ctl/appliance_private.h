@@ -19,6 +19,7 @@
 
 /* Learned MACs: bounded for each interface, so that one guest cannot fill the table. */
 #define TP_LEARNED_PER_INTERFACE 64
+#define TP_LEARNED_PER_NETWORK   1024 /* of a tenant, behind its uplink */
 
 /** The doorbell of one source ring. */
 struct tp_port_kick {
@@ -60,6 +61,8 @@ struct tp_balance {
 	uint64_t looked_ms;
 };
 
+struct tp_underlays;
+
 struct tp_appliance {
 	struct tp_config *config;
 	const char *vector;
@@ -67,10 +70,12 @@ struct tp_appliance {
 	struct tp_loop *loop;
 	struct tp_dataplane *dataplane;
 	struct tp_context_store *store;
-	struct tp_port *ports;      /* one an interface of config */
-	struct tp_port_kick *kicks; /* of all ports */
-	uint64_t broken;            /* rings that workers had found broken when last looked at */
-	bool kick_again;            /* some doorbell had no room for something */
+	struct tp_uplinks_control *uplinks; /* uplinks.h; NULL: there is none */
+	struct tp_underlays *underlays;     /* underlay.h; NULL: there is no uplink */
+	struct tp_port *ports;              /* one an interface of config */
+	struct tp_port_kick *kicks;         /* of all ports */
+	uint64_t broken; /* rings that workers had found broken when last looked at */
+	bool kick_again; /* some doorbell had no room for something */
 	struct tp_balance balance;
 	struct tp_budgets *budgets; /* budget.h; NULL: no tenant has one */
 	struct tp_ledger *ledger;   /* billing.h */
@@ -86,9 +91,11 @@ struct tp_appliance {
 /** Most MACs that a configuration allows to be learned in all. */
 uint32_t tp_learned_limit(const struct tp_config *config);
 
-/** Compile a configuration. @return a sealed snapshot, or NULL with *error set. */
+/** Compile a configuration. @param uplinks, underlays  one each of config->uplinks; NULL: it has
+ * none.
+ * @return a sealed snapshot, or NULL with *error set. */
 struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_context_store *store,
-	struct tp_error *error);
+	struct tp_uplink *const *uplinks, struct tp_underlays *underlays, struct tp_error *error);
 
 /* ports.c */
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+
 #include <rte_cycles.h>
 #include <rte_memory.h>
 
 #include "appliance_private.h"
+#include "compile_networks.h"
 #include "ctl/plan.h"
 #include "vring/price.h"
 
@@ -11,6 +14,8 @@
 /* What turnpike plan promises. */
 static_assert(sizeof(struct tp_context) + sizeof(void *) <= TP_PLAN_CONTEXT_BYTES, "a context");
 static_assert(sizeof(struct tp_ring_pair) <= TP_PLAN_PAIR_BYTES, "a queue pair");
+static_assert(TP_CONFIG_UPLINKS_MAX <= TP_UPLINKS_MAX, "uplinks have numbers in look-ups");
+static_assert(TP_CONFIG_WORKERS_MAX <= TP_WORKERS_MAX, "each worker has a queue to send by");
 static_assert(TP_CONFIG_CLASSES_MAX <= TP_CLASSES_MAX, "workers count by class");
 
 uint32_t tp_learned_limit(const struct tp_config *config)
@@ -20,7 +25,10 @@ uint32_t tp_learned_limit(const struct tp_config *config)
 	for (uint32_t i = 0; i < config->tenant_count; i++)
 		if (config->tenants[i].mac_learning)
 			limit += (uint64_t)config->tenants[i].interface_count *
-				 TP_LEARNED_PER_INTERFACE;
+					 TP_LEARNED_PER_INTERFACE +
+				 (config->tenants[i].network.kind == TP_NETWORK_NONE
+						 ? 0
+						 : TP_LEARNED_PER_NETWORK);
 	return limit < LEARNED_MOST ? (uint32_t)limit : LEARNED_MOST;
 }
 
@@ -85,7 +93,7 @@ static void compile_interface(struct tp_interface *interface, const struct tp_co
 }
 
 struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_context_store *store,
-	struct tp_error *error)
+	struct tp_uplink *const *uplinks, struct tp_underlays *underlays, struct tp_error *error)
 {
 	struct tp_snapshot *snapshot = tp_snapshot_new(config->class_count, config->tenant_count,
 		config->interface_count, SOCKET_ID_ANY, error);
@@ -103,7 +111,8 @@ struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_c
 		compile_tenant(&snapshot->tenants[i], &config->tenants[i]);
 	for (uint32_t i = 0; i < config->interface_count; i++)
 		compile_interface(&snapshot->interfaces[i], config, i, store);
-	if (tp_snapshot_seal(snapshot, SOCKET_ID_ANY, error) < 0) {
+	if (tp_compile_networks(snapshot, config, uplinks, underlays, error) < 0 ||
+		tp_snapshot_seal(snapshot, SOCKET_ID_ANY, error) < 0) {
 		tp_snapshot_free(snapshot);
 		return NULL;
 	}

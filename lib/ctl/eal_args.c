@@ -99,6 +99,23 @@ static int append_memory(struct tp_eal_args *args, const struct tp_config *confi
 	return result < 0 ? result : append(args, "-m%u", megabytes * 2 + 64);
 }
 
+/* Of the PCI bus no device but those that are uplinks. */
+static int append_pci(struct tp_eal_args *args, const struct tp_config *config)
+{
+	bool any = false;
+	int result = 0;
+
+	for (uint32_t i = 0; i < config->uplink_count && result == 0; i++) {
+		const char *device = config->uplinks[i].device;
+
+		if (!tp_config_device_is_pci(device))
+			continue;
+		result = append(args, "--allow=%s", device);
+		any = true;
+	}
+	return any || result < 0 ? result : append(args, "--no-pci");
+}
+
 int tp_eal_args_derive(const struct tp_config *config, const char *program, char *const *given,
 	int given_count, struct tp_eal_args *args, char notice[256], struct tp_error *error)
 {
@@ -120,7 +137,7 @@ int tp_eal_args_derive(const struct tp_config *config, const char *program, char
 	if (result == 0 && !given_any(given, given_count, memory))
 		result = append_memory(args, config, notice);
 	if (result == 0 && !given_any(given, given_count, pci))
-		result = append(args, "--no-pci");
+		result = append_pci(args, config);
 	if (result == 0 && !given_any(given, given_count, prefix))
 		result = append(args, "--file-prefix=turnpike");
 	if (result == 0 && !given_any(given, given_count, level))

@@ -9,10 +9,16 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-#define BASE_BYTES      (24 * MIB) /* of the EAL and of what does not grow */
-#define WORKER_BYTES    (2 * MIB)  /* with the times that it counts */
-#define LEARNED_BYTES   (64 * 256) /* learned MACs of an interface */
-#define LIST_BYTES      40         /* places of a ring in a worker's lists */
+#define BASE_BYTES      (24 * MIB)  /* of the EAL and of what does not grow */
+#define WORKER_BYTES    (2 * MIB)   /* with the times that it counts */
+#define LEARNED_BYTES   (64 * 256)  /* learned MACs of an interface */
+#define LIST_BYTES      40          /* places of a ring in a worker's lists */
+#define HEADROOM        128         /* of an mbuf */
+#define FRAME_BESIDE    86          /* Ethernet header, tags, what a tunnel puts before, FCS */
+#define MBUF_BYTES      256         /* beside its room: its struct, what the pool adds */
+#define QUEUE_BYTES     (64 * 1024) /* of a pair of queues, with the driver's part */
+#define TABLE_BYTES     (16 * 1024) /* whose the frames of an uplink are */
+#define UPLINK_QUEUES   64
 #define DESCRIPTORS     64         /* that do not grow */
 #define WORKER_REQUESTS (256 + 64) /* of a worker, beside those of its rings */
 #define MAPPINGS        512        /* that do not grow */
@@ -55,6 +61,47 @@ static uint64_t context_memory(const struct tp_interface_config *interface)
 	return TP_PLAN_CONTEXT_BYTES + (uint64_t)interface->queue_pairs * TP_PLAN_PAIR_BYTES;
 }
 
+uint16_t tp_plan_uplink_queues(
+	const struct tp_config *config, const struct tp_uplink_config *uplink)
+{
+	if (uplink->queues == 0 || uplink->queues > config->worker_count)
+		return config->worker_count < UPLINK_QUEUES ? (uint16_t)config->worker_count
+							    : UPLINK_QUEUES;
+	return uplink->queues;
+}
+
+uint16_t tp_plan_mbuf_room(const struct tp_uplink_config *uplink)
+{
+	uint32_t frame = HEADROOM + uplink->mtu + FRAME_BESIDE;
+
+	return (uint16_t)(frame < HEADROOM + 2048 ? HEADROOM + 2048 : (frame + 63) / 64 * 64);
+}
+
+uint32_t tp_plan_work_entries(const struct tp_uplink_config *uplink)
+{
+	return (uint32_t)power_of_two_from(uplink->tx_descriptors);
+}
+
+uint32_t tp_plan_mbufs(
+	const struct tp_config *config, const struct tp_uplink_config *uplink, uint16_t queues)
+{
+	uint32_t queue =
+		uplink->rx_descriptors + uplink->tx_descriptors + tp_plan_work_entries(uplink);
+
+	/* A cache grows to half as much again; a burst or two are in a worker's hands, and as many
+	 * frames of the network below in control's. */
+	return queues * queue + config->worker_count * (TP_PLAN_MBUF_CACHE * 3 / 2 + 192);
+}
+
+static uint64_t uplink_memory(const struct tp_config *config, const struct tp_uplink_config *uplink)
+{
+	uint16_t queues = tp_plan_uplink_queues(config, uplink);
+	uint64_t mbuf = MBUF_BYTES + tp_plan_mbuf_room(uplink);
+
+	return tp_plan_mbufs(config, uplink, queues) * mbuf +
+	       queues * (QUEUE_BYTES + tp_plan_work_entries(uplink) * UINT64_C(16)) + TABLE_BYTES;
+}
+
 uint64_t tp_plan_memory(const struct tp_config *config)
 {
 	uint64_t bytes = BASE_BYTES + config->worker_count * worker_memory(config);
@@ -65,6 +112,8 @@ uint64_t tp_plan_memory(const struct tp_config *config)
 			 sizeof(uint16_t);
 	for (uint32_t i = 0; i < config->interface_count; i++)
 		bytes += context_memory(&config->interfaces[i]) + TP_PLAN_PLACES_BYTES;
+	for (uint32_t i = 0; i < config->uplink_count; i++)
+		bytes += uplink_memory(config, &config->uplinks[i]);
 	for (uint32_t i = 0; i < config->tenant_count; i++)
 		if (config->tenants[i].mac_learning)
 			bytes += (uint64_t)config->tenants[i].interface_count * LEARNED_BYTES;

@@ -9,6 +9,7 @@
 #include "state/dataplane.h"
 #include "vring/split_destination.h"
 #include "vring/split_source.h"
+#include "way.h"
 
 /*
  * What a worker keeps privately: the burst that it is working on, handed from stage to stage, and a
@@ -46,6 +47,14 @@ struct tp_sizes {
 	uint32_t blocks; /* of 64 bytes begun, see cost.h */
 };
 
+/** Consecutive frames of this burst that an uplink's queue has accepted. */
+struct tp_run {
+	struct tp_uplink_queue *queue;
+	struct tp_way way;
+	struct tp_work_offer offer; /* of so many frames */
+	uint8_t first;
+};
+
 struct tp_cached_mac {
 	uint64_t key;
 	uint32_t interface;
@@ -78,12 +87,18 @@ struct tp_burst {
 	bool drained;        /* nothing is left of what the ring showed */
 
 	uint64_t destination_mac[TP_BURST];
-	uint32_t destination[TP_BURST];  /* interface, or TP_TO_MANY */
+	/* interface, TP_TO_UPLINK, TP_TO_TUNNEL, TP_TO_REMOTES or TP_TO_MANY */
+	uint32_t destination[TP_BURST];
 	struct tp_vring *ring[TP_BURST]; /* destination ring, NULL: not one alone */
 	uint8_t target_of[TP_BURST];     /* index into target[] */
 	struct tp_target target[TP_BURST];
 	unsigned targets;
 	uint8_t target_slot[TP_TARGET_SLOTS]; /* index into target[], perhaps of an earlier burst */
+
+	struct rte_mbuf *mbuf[TP_BURST]; /* of frames to an uplink, or from one */
+	struct tp_run run[TP_BURST];     /* to uplinks, not published yet */
+	unsigned runs;
+	struct tp_origin origin[TP_BURST]; /* of frames from an uplink */
 
 	struct tp_views views;
 	struct tp_places places;
@@ -103,12 +118,21 @@ struct tp_turns {
 	struct tp_turn turn[TP_TURNS];
 };
 
+/** The queues of uplinks that a worker owns. */
+struct tp_uplinks {
+	unsigned count;
+	struct tp_uplink_queue *queue[TP_UPLINKS_MAX];
+	uint64_t stay;   /* TSC cycles that it stays awake after the last frame */
+	uint64_t nap_ns; /* that it may sleep then; 0: it does not */
+};
+
 struct tp_worker {
 	struct tp_dataplane *dataplane;
 	struct tp_worker_share *share;
 	unsigned index;
 	unsigned (*forward)(
 		struct tp_worker *worker, const struct tp_poll *poll, const struct tp_limit *limit);
+	unsigned (*receive)(struct tp_worker *worker, struct tp_uplink_queue *queue);
 	const struct tp_snapshot *snapshot; /* of this sweep */
 	uint64_t learned_generation;        /* that the cache belongs to */
 	struct tp_burst burst;
@@ -116,6 +140,7 @@ struct tp_worker {
 	struct tp_hot hot;
 	struct tp_scheduler scheduler;
 	struct tp_turns turns;
+	struct tp_uplinks uplinks;
 	uint64_t now;            /* TSC when it was read last */
 	bool was_busy;           /* the last sweep found frames */
 	uint64_t pins_polled_at; /* TSC, 0: not yet */
@@ -135,6 +160,14 @@ static inline const struct tp_class *tp_class_of(
 	return &worker->snapshot->classes[class];
 }
 
+/** What is full when a destination is: of tunnels their uplink. */
+static inline uint32_t tp_resource_of(const struct tp_burst *burst, uint32_t destination)
+{
+	if (TP_LIKELY(destination < TP_FIRST_TUNNEL || destination >= TP_TO_REMOTES))
+		return destination;
+	return TP_TO_UPLINK(burst->snapshot->tenants[burst->source->tenant].network.uplink);
+}
+
 /*
  * One a vector width, from the same source (forward.c). What became of the burst is in
  * worker->burst. @return frames completed.
@@ -145,3 +178,8 @@ unsigned tp_forward_avx2(
 	struct tp_worker *worker, const struct tp_poll *poll, const struct tp_limit *limit);
 unsigned tp_forward_avx512(
 	struct tp_worker *worker, const struct tp_poll *poll, const struct tp_limit *limit);
+
+/* The same for a burst that an uplink's queue has received. @return frames taken from it. */
+unsigned tp_receive_sse(struct tp_worker *worker, struct tp_uplink_queue *queue);
+unsigned tp_receive_avx2(struct tp_worker *worker, struct tp_uplink_queue *queue);
+unsigned tp_receive_avx512(struct tp_worker *worker, struct tp_uplink_queue *queue);

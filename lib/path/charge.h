@@ -17,6 +17,17 @@ TP_FAST void tp_charge_attempt(
 	burst->charge += tp_cost(&burst->snapshot->tariff, frames, blocks) * price;
 }
 
+/* Nobody here sent what came from a wire: who receives it bids for it, and pays. */
+static inline void tp_charge_to(struct tp_worker *worker, const struct tp_interface *receiver)
+{
+	struct tp_burst *burst = &worker->burst;
+
+	tp_counter_add_if(
+		&receiver->context->counters.bill, burst->charge, receiver->context->spread);
+	tp_counter_add(&worker->share->tenant_bill[receiver->tenant], burst->charge);
+	burst->charge = 0;
+}
+
 /* Put the burst's charges on the bills. */
 static inline void tp_charge(struct tp_worker *worker)
 {

@@ -30,6 +30,17 @@ TP_RARE void tp_gather_head(uint8_t *head, const struct tp_view *view, const str
 	}
 }
 
+/* The private copy of a frame's head. */
+static inline void tp_read_head(struct tp_burst *burst, unsigned i)
+{
+	const struct tp_view *view = &burst->views.view[i];
+
+	if (TP_LIKELY(view->first_length >= tp_head_length(view)))
+		tp_copy_bytes(burst->head[i], view->data, tp_head_length(view));
+	else
+		tp_gather_head(burst->head[i], view, &burst->views.piece[view->first_piece]);
+}
+
 /* Which rule of admission to the network does a frame break? The 14 header bytes are private. */
 static inline enum tp_drop tp_admission(const struct tp_interface *source, uint64_t source_mac)
 {
@@ -52,10 +63,7 @@ static inline void tp_classify(struct tp_burst *burst)
 			view->drop = TP_DROP_RUNT;
 			continue;
 		}
-		if (TP_LIKELY(view->first_length >= tp_head_length(view)))
-			tp_copy_bytes(head, view->data, tp_head_length(view));
-		else
-			tp_gather_head(head, view, &burst->views.piece[view->first_piece]);
+		tp_read_head(burst, i);
 		burst->destination_mac[i] = tp_mac_load(head);
 		view->drop = tp_admission(burst->source, tp_mac_load(head + 6));
 	}

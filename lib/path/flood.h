@@ -8,10 +8,16 @@
 #include "reserve.h"
 
 /*
- * flood: one frame to every other running interface of the tenant. It is taken alone, after all
+ * flood: one frame to every other running interface of the tenant, and to its uplink unless it came
+ * from there. It is taken alone, after all
  * frames before it are published, so that each destination sees it in order. A copy that a
  * destination refuses is not held; the frame itself is dropped only if nobody could take it.
  */
+
+static inline void tp_flood_count(struct tp_burst *burst, enum tp_counter counter, uint32_t amount)
+{
+	tp_counter_add_if(&burst->context->counters.value[counter], amount, burst->context->spread);
+}
 
 static inline bool tp_flood_copy(
 	struct tp_worker *worker, unsigned i, uint32_t interface, struct tp_vring *ring)
@@ -34,15 +40,31 @@ static inline bool tp_flood_copy(
 	return true;
 }
 
-TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
+/* A copy for the tenant's uplink, or for one of its tunnels. */
+static inline bool tp_flood_uplink(struct tp_worker *worker, unsigned i, uint32_t destination)
 {
 	struct tp_burst *burst = &worker->burst;
-	const struct tp_tenant *tenant = &burst->snapshot->tenants[burst->source->tenant];
-	struct tp_counters *counters = &burst->context->counters;
-	bool spread = burst->context->spread;
-	uint32_t copies = 0;
+	const struct tp_way way = tp_way_to(burst, destination);
+	struct tp_uplink_queue *queue = tp_uplink_queue_of(way.uplink, worker->index);
+	unsigned end = i + 1;
 
-	burst->count = i + 1; /* it goes alone */
+	burst->runs = 0;
+	if (tp_uplink_admission(burst, i, &way) != TP_DROP_NONE ||
+		tp_uplink_reserve(burst, queue, &way, i, &end) != TP_RESERVE_ACCEPTED)
+		return false;
+	tp_copy_frame(&burst->views, &burst->views.view[i], burst->head[i], &burst->places,
+		&burst->places.place[i]);
+	tp_uplink_publish(worker);
+	return true;
+}
+
+/* Copies of a frame for all running interfaces of a tenant but burst->interface. */
+static inline uint32_t tp_flood_guests(struct tp_worker *worker, unsigned i, uint32_t tenant_index)
+{
+	struct tp_burst *burst = &worker->burst;
+	const struct tp_tenant *tenant = &burst->snapshot->tenants[tenant_index];
+	bool from_wire = burst->interface >= TP_FIRST_UPLINK;
+	uint32_t copies = 0;
 
 	for (uint32_t n = 0; n < tenant->interface_count; n++) {
 		uint32_t id = tenant->first_interface + n;
@@ -51,19 +73,66 @@ TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
 
 		if (id == burst->interface || !tp_vring_running(ring))
 			continue;
-		if (tp_flood_copy(worker, i, id, ring))
+		if (from_wire) /* nobody here bids for it but who gets it */
+			burst->class = tp_class_of(worker, destination);
+		if (!tp_flood_copy(worker, i, id, ring)) {
+			tp_flood_count(burst, TP_COUNTER_COPIES_REFUSED, 1);
+			continue;
+		}
+		copies++;
+		if (from_wire)
+			tp_charge_to(worker, destination);
+	}
+	return copies;
+}
+
+/* What became of a flooded frame. */
+static inline void tp_flood_end(struct tp_burst *burst, uint32_t copies)
+{
+	if (copies > 0) {
+		tp_flood_count(burst, TP_COUNTER_FLOODED, 1);
+		tp_flood_count(burst, TP_COUNTER_COPIES, copies);
+		tp_flood_count(burst, TP_COUNTER_DELIVERED, 1);
+		return;
+	}
+	tp_counter_add_if(
+		&burst->context->counters.drop[TP_DROP_FLOOD_NOBODY], 1, burst->context->spread);
+	burst->dropped++;
+}
+
+/* Copies beyond this host; of tunnels, for all that are flooded. Nobody else sends them on. */
+static inline uint32_t tp_flood_beyond(
+	struct tp_worker *worker, unsigned i, const struct tp_network *network)
+{
+	bool tunnels = network->wire == TP_WIRE_TUNNEL;
+	uint32_t most = tunnels ? network->tunnels.count : network->wire != TP_WIRE_NONE;
+	uint32_t copies = 0;
+
+	for (uint32_t n = 0; n < most; n++) {
+		if (tunnels && !network->tunnels.tunnel[n].flood)
+			continue;
+		if (tp_flood_uplink(
+			    worker, i, tunnels ? TP_TO_TUNNEL(n) : TP_TO_UPLINK(network->uplink)))
 			copies++;
 		else
-			tp_counter_add_if(&counters->value[TP_COUNTER_COPIES_REFUSED], 1, spread);
+			tp_flood_count(&worker->burst, TP_COUNTER_COPIES_REFUSED, 1);
 	}
-	if (copies > 0) {
-		tp_counter_add_if(&counters->value[TP_COUNTER_FLOODED], 1, spread);
-		tp_counter_add_if(&counters->value[TP_COUNTER_COPIES], copies, spread);
-		tp_counter_add_if(&counters->value[TP_COUNTER_DELIVERED], 1, spread);
-	} else {
-		tp_counter_add_if(&counters->drop[TP_DROP_FLOOD_NOBODY], 1, spread);
-		burst->dropped++;
-	}
+	return copies;
+}
+
+/* A guest's frame. */
+TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
+{
+	struct tp_burst *burst = &worker->burst;
+	uint32_t tenant = burst->source->tenant;
+	const struct tp_network *network = &burst->snapshot->tenants[tenant].network;
+	uint32_t copies = 0;
+
+	burst->count = i + 1; /* it goes alone */
+	if (burst->destination[i] == TP_TO_MANY)
+		copies = tp_flood_guests(worker, i, tenant);
+	copies += tp_flood_beyond(worker, i, network);
+	tp_flood_end(burst, copies);
 	burst->cost += (copies > 0 ? copies : 1) *
 		       tp_cost(&burst->snapshot->tariff, 1, tp_blocks(burst->views.view[i].length));
 	tp_charge(worker);

@@ -50,8 +50,8 @@ static inline unsigned end_burst(struct tp_worker *worker)
 
 	if (burst->accepted == burst->count)
 		return 0;
-	if (burst->destination[burst->accepted] != TP_TO_MANY) {
-		burst->blocked_at = burst->destination[burst->accepted];
+	if (burst->destination[burst->accepted] < TP_TO_REMOTES) {
+		burst->blocked_at = tp_resource_of(burst, burst->destination[burst->accepted]);
 		return 0;
 	}
 	tp_flood(worker, burst->accepted);
@@ -78,7 +78,7 @@ unsigned TP_FORWARD(
 	tp_lookup(worker);
 	if (TP_UNLIKELY(tp_turn_needed(worker)))
 		tp_turn_wait(worker);
-	tp_reserve(burst);
+	tp_reserve(worker);
 	burst->cost = tp_afford_accepted(burst);
 	if (burst->accepted > 0) {
 		tp_copy(burst);

@@ -54,6 +54,16 @@ TP_RARE void tp_sight(struct tp_worker *worker, uint64_t source_mac)
 		tp_counter_add(&worker->share->sightings_missed, 1);
 }
 
+/* No interface has the MAC. What is not known here is behind the tenant's uplink; where unknown
+ * frames are flooded, perhaps behind a guest as well. */
+static inline enum tp_drop tp_lookup_beyond(const struct tp_tenant *tenant, uint32_t *destination)
+{
+	if (*destination != TP_NO_INTERFACE)
+		return TP_DROP_NONE; /* learned at the uplink, or behind a tunnel */
+	*destination = tenant->flood_unknown ? TP_TO_MANY : tp_network_unknown(&tenant->network);
+	return *destination != TP_NO_INTERFACE ? TP_DROP_NONE : TP_DROP_UNKNOWN_DESTINATION;
+}
+
 /* Decide where one unicast frame goes. @return TP_DROP_NONE with *destination set, or why it goes
  * nowhere. */
 static inline enum tp_drop tp_lookup_unicast(
@@ -63,12 +73,8 @@ static inline enum tp_drop tp_lookup_unicast(
 	uint32_t tenant = burst->source->tenant;
 
 	*destination = tp_find_interface(worker, tp_mac_key(tenant, mac));
-	if (TP_UNLIKELY(*destination == TP_NO_INTERFACE)) {
-		*destination = TP_TO_MANY;
-		return worker->snapshot->tenants[tenant].flood_unknown
-			       ? TP_DROP_NONE
-			       : TP_DROP_UNKNOWN_DESTINATION;
-	}
+	if (TP_UNLIKELY(*destination >= TP_FIRST_UPLINK))
+		return tp_lookup_beyond(&worker->snapshot->tenants[tenant], destination);
 	return *destination == burst->interface ? TP_DROP_OWN_DESTINATION : TP_DROP_NONE;
 }
 
@@ -99,7 +105,7 @@ TP_FAST enum tp_drop tp_lookup_one(struct tp_worker *worker, unsigned i)
 		return TP_DROP_NONE;
 	}
 	drop = tp_lookup_unicast(worker, mac, &burst->destination[i]);
-	if (TP_UNLIKELY(drop != TP_DROP_NONE || burst->destination[i] == TP_TO_MANY))
+	if (TP_UNLIKELY(drop != TP_DROP_NONE || burst->destination[i] >= TP_FIRST_UPLINK))
 		return drop;
 	ring = tp_ring_towards(burst, &worker->snapshot->interfaces[burst->destination[i]]);
 	if (TP_UNLIKELY(!tp_vring_running(ring)))

@@ -11,8 +11,8 @@
 #include <rte_udp.h>
 
 #include "base/drop.h"
-#include "vxlan_push.h"
 #include "state/underlay.h"
+#include "vxlan_push.h"
 
 /*
  * outer: what a frame of the network below is to us, and the first half of decapsulation: Ethernet,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "burst.h"
+#include "uplink_send.h"
 
 /*
  * publish: make the filled buffers visible to their guests, in the order of reservation, one index
@@ -40,11 +41,25 @@ static inline void tp_show_target(struct tp_worker *worker, const struct tp_targ
 		&worker->calls, target->ring, target->context, (uint16_t)target->first, shown);
 }
 
+/* Frames to uplinks among them. */
+TP_RARE void tp_put_some(struct tp_worker *worker)
+{
+	struct tp_burst *burst = &worker->burst;
+
+	for (unsigned i = 0; i < burst->accepted; i++)
+		if (burst->views.view[i].drop == TP_DROP_NONE && burst->ring[i] != NULL)
+			tp_put_one(burst, i);
+	tp_uplink_publish(worker);
+}
+
 static inline void tp_publish(struct tp_worker *worker)
 {
 	struct tp_burst *burst = &worker->burst;
 
-	tp_put_all(burst);
+	if (TP_LIKELY(burst->runs == 0))
+		tp_put_all(burst);
+	else
+		tp_put_some(worker);
 	for (unsigned i = 0; i < burst->targets; i++)
 		tp_show_target(worker, &burst->target[i]);
 }

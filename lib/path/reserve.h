@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
-#include <rte_cycles.h>
-
 #include "afford.h"
 #include "burst.h"
 #include "charge.h"
+#include "refuse.h"
+#include "uplink_send.h"
 
 /*
  * reserve: claim room at each frame's destination, in the order of the source ring, up to the first
@@ -15,10 +15,6 @@
  *
  * Neighbouring frames to one ring are reserved in one attempt, at one price. Each attempt is
  * private until it is committed, so one that fails has left no trace.
- *
- * A refused frame is held until the class's bound, counted from its first refusal as the oldest
- * frame of its ring. A destination on which a hold ran out is deaf to bids like that one: their
- * frames are dropped at once until it accepts one.
  */
 
 #define TP_ATTEMPTS 4 /* in a row, while other workers are faster */
@@ -70,44 +66,6 @@ TP_FAST void tp_accept(
 	tp_charge_attempt(burst, end - i, sizes.blocks, claim->price);
 	if (TP_UNLIKELY(__atomic_load_n(&ring->deaf_below, __ATOMIC_RELAXED) > burst->class->bid))
 		__atomic_store_n(&ring->deaf_below, (uint16_t)burst->class->bid, __ATOMIC_RELAXED);
-}
-
-/* --- Refused --- */
-
-static inline enum tp_counter tp_refusal(enum tp_reserve result)
-{
-	return result == TP_RESERVE_FULL       ? TP_COUNTER_REFUSED
-	       : result == TP_RESERVE_TOO_DEAR ? TP_COUNTER_REFUSED_PRICE
-					       : TP_COUNTER_REFUSED_OVERTAKEN;
-}
-
-/* A frame was refused for now. @return why it is dropped, or TP_DROP_NONE if it is held. */
-TP_RARE enum tp_drop tp_refused(struct tp_burst *burst, unsigned i, enum tp_reserve result)
-{
-	enum tp_drop reason =
-		result == TP_RESERVE_TOO_DEAR ? TP_DROP_DESTINATION_DEAR : TP_DROP_DESTINATION_FULL;
-	const struct tp_class *class = burst->class;
-	struct tp_vring *ring = burst->ring[i];
-	uint64_t now;
-
-	tp_counter_add_if(
-		&burst->context->counters.value[tp_refusal(result)], 1, burst->context->spread);
-	if (result == TP_RESERVE_OVERTAKEN)
-		return TP_DROP_NONE; /* others were accepted: it is neither full nor deaf */
-	if (__atomic_load_n(&ring->deaf_below, __ATOMIC_RELAXED) > class->bid)
-		return TP_DROP_DESTINATION_DEAF;
-	if (class->drop_when_full)
-		return reason;
-	now = rte_rdtsc();
-	if (i > 0 || burst->pair->hold_since == 0) {
-		burst->pair->hold_since = now;
-		return TP_DROP_NONE;
-	}
-	if (now - burst->pair->hold_since < class->hold_cycles)
-		return TP_DROP_NONE;
-	burst->pair->hold_since = 0;
-	__atomic_store_n(&ring->deaf_below, (uint16_t)(class->bid + 1), __ATOMIC_RELAXED);
-	return reason;
 }
 
 /* --- One attempt --- */
@@ -167,8 +125,9 @@ static inline enum tp_reserve tp_reserve_some(struct tp_burst *burst, unsigned *
 /* --- The burst --- */
 
 /* One frame, or more. @return false if the burst ends before it. */
-TP_FAST bool tp_reserve_next(struct tp_burst *burst, unsigned *next, bool *held)
+TP_FAST bool tp_reserve_next(struct tp_worker *worker, unsigned *next, bool *held)
 {
+	struct tp_burst *burst = &worker->burst;
 	struct tp_view *view = &burst->views.view[*next];
 	enum tp_reserve result;
 
@@ -176,8 +135,9 @@ TP_FAST bool tp_reserve_next(struct tp_burst *burst, unsigned *next, bool *held)
 		(*next)++;
 		return true;
 	}
-	if (TP_UNLIKELY(burst->destination[*next] == TP_TO_MANY))
-		return false;
+	if (TP_UNLIKELY(burst->destination[*next] >= TP_FIRST_UPLINK))
+		return burst->destination[*next] < TP_TO_REMOTES &&
+		       tp_uplink_reserve_next(worker, next, held);
 	result = tp_reserve_some(burst, next);
 	if (TP_LIKELY(result == TP_RESERVE_ACCEPTED))
 		return true;
@@ -190,21 +150,23 @@ TP_FAST bool tp_reserve_next(struct tp_burst *burst, unsigned *next, bool *held)
 	else if (result == TP_RESERVE_BROKEN)
 		view->drop = TP_DROP_DESTINATION_DOWN;
 	else
-		view->drop = tp_refused(burst, *next, result);
+		view->drop = tp_refused(burst, *next, result, &burst->ring[*next]->deaf_below);
 	*held = view->drop == TP_DROP_NONE;
 	*next += !*held;
 	return !*held;
 }
 
-static inline void tp_reserve(struct tp_burst *burst)
+static inline void tp_reserve(struct tp_worker *worker)
 {
+	struct tp_burst *burst = &worker->burst;
 	bool held = false;
 	unsigned i = 0;
 
 	burst->targets = 0;
+	burst->runs = 0;
 	burst->sent = 0;
 	burst->places.pieces_used = 0;
-	while (i < burst->count && tp_reserve_next(burst, &i, &held))
+	while (i < burst->count && tp_reserve_next(worker, &i, &held))
 		;
 	burst->accepted = i;
 	if (!held)

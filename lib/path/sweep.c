@@ -7,6 +7,7 @@
 #include "path/worker.h"
 #include "shaper.h"
 #include "turn.h"
+#include "uplink_queue.h"
 
 /*
  * A sweep over the rings that are polled: who may send, how much, and what it took.
@@ -38,6 +39,7 @@ static void take_snapshot(struct tp_worker *worker)
 	if (snapshot != worker->snapshot)
 		tp_scheduler_price(&worker->scheduler, &snapshot->tariff);
 	worker->snapshot = snapshot;
+	tp_uplinks_take(worker);
 	worker->learned_generation = learned;
 	empty_cache(worker);
 }
@@ -189,6 +191,11 @@ static unsigned serve_pinned(struct tp_worker *worker)
 	return frames;
 }
 
+unsigned tp_worker_serve_pinned(struct tp_worker *worker)
+{
+	return serve_pinned(worker);
+}
+
 /* --- The others --- */
 
 static inline bool stays(const struct tp_hot *hot, const struct tp_hot_entry *entry)
@@ -262,6 +269,18 @@ static unsigned serve_hot(struct tp_worker *worker)
 	return frames;
 }
 
+/* Frames of the wire, then those that are to go there from other workers. */
+static unsigned serve_uplinks(struct tp_worker *worker)
+{
+	unsigned frames = tp_uplinks_receive(worker);
+
+	if (TP_UNLIKELY(worker->burst.broken))
+		tell_of_broken(worker);
+	if (frames > 0)
+		worker->now = rte_rdtsc();
+	return frames;
+}
+
 unsigned tp_worker_sweep(struct tp_worker *worker)
 {
 	uint64_t began = worker->hot.now;
@@ -272,7 +291,11 @@ unsigned tp_worker_sweep(struct tp_worker *worker)
 	worker->now = worker->hot.now;
 	count_last_sweep(worker, began);
 	frames = serve_pinned(worker);
+	if (TP_UNLIKELY(worker->uplinks.count > 0))
+		frames += serve_uplinks(worker);
 	frames += serve_hot(worker);
+	if (TP_UNLIKELY(worker->uplinks.count > 0))
+		tp_uplinks_drain(worker);
 	tp_call_pending(&worker->calls);
 	tp_counter_add(&worker->share->sweeps, 1);
 	__atomic_store_n(&worker->share->hot, worker->hot.table.count + worker->hot.pinned.count,

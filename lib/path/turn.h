@@ -42,9 +42,9 @@ TP_RARE void tp_turn_wait(struct tp_worker *worker)
 	if (class->drop_when_full) /* it waits for nobody */
 		return;
 	for (unsigned i = 0; i < burst->count; i++) {
-		uint32_t destination = burst->destination[i];
+		uint32_t destination = tp_resource_of(burst, burst->destination[i]);
 
-		if (burst->views.view[i].drop != TP_DROP_NONE || destination == TP_TO_MANY ||
+		if (burst->views.view[i].drop != TP_DROP_NONE || destination >= TP_TO_REMOTES ||
 			!tp_turn_waits(&worker->turns, burst->pair, bid, destination,
 				worker->scheduler.sweep))
 			continue;

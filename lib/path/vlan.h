@@ -20,8 +20,9 @@
 #define TP_TAG_BYTES 4
 #define TP_TAG_OLD   0x9100 /* S-tags of before 802.1ad */
 
-#define TP_TAGS_MOST 3 /* that are looked at: two of the network, and one more is refused or not   \
-			*/
+#define TP_TAGS_MOST                                                                               \
+	3 /* that are looked at: two of the network, and one more is refused or not                \
+	   */
 
 /** The tags that a frame begins with, outermost first. */
 struct tp_tags {
@@ -109,14 +110,14 @@ static inline uint8_t *tp_tag_put(uint8_t *to, uint16_t type, uint16_t vlan)
 /**
  * Write a frame's addresses and the network's tags; what follows the addresses in the frame comes
  * next.
- * @param to     12 bytes and tp_vlan_added
+ * @param to     12 bytes and tp_vlan_added; it may overlap the frame from before
  * @param frame  its first 12 bytes
  * @return behind the last byte written.
  */
 static inline uint8_t *tp_vlan_push(
 	const struct tp_vlan_rule *rule, uint8_t *to, const uint8_t *frame)
 {
-	memcpy(to, frame, 2 * RTE_ETHER_ADDR_LEN);
+	memmove(to, frame, 2 * RTE_ETHER_ADDR_LEN);
 	to += 2 * RTE_ETHER_ADDR_LEN;
 	if (rule->service != TP_VLAN_NONE)
 		to = tp_tag_put(to, RTE_ETHER_TYPE_QINQ, rule->service);

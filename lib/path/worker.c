@@ -12,6 +12,7 @@
 #include "burst.h"
 #include "path/worker.h"
 #include "state/node_memory.h"
+#include "uplink_queue.h"
 
 #define SWEEP_BUDGET_NS 20000 /* where nobody states one */
 
@@ -19,18 +20,19 @@ struct vector {
 	const char *name;
 	unsigned (*forward)(
 		struct tp_worker *worker, const struct tp_poll *poll, const struct tp_limit *limit);
+	unsigned (*receive)(struct tp_worker *worker, struct tp_uplink_queue *queue);
 	enum rte_cpu_flag_t needs[6];
 	unsigned needs_count;
 };
 
 /* Widest first. */
 static const struct vector vectors[] = {
-	{"avx512", tp_forward_avx512,
+	{"avx512", tp_forward_avx512, tp_receive_avx512,
 		{RTE_CPUFLAG_AVX512F, RTE_CPUFLAG_AVX512BW, RTE_CPUFLAG_AVX512VL,
 			RTE_CPUFLAG_AVX512DQ, RTE_CPUFLAG_AVX2, RTE_CPUFLAG_BMI2},
 		6},
-	{"avx2", tp_forward_avx2, {RTE_CPUFLAG_AVX2, RTE_CPUFLAG_BMI2}, 2},
-	{"sse", tp_forward_sse, {RTE_CPUFLAG_SSE4_2}, 1},
+	{"avx2", tp_forward_avx2, tp_receive_avx2, {RTE_CPUFLAG_AVX2, RTE_CPUFLAG_BMI2}, 2},
+	{"sse", tp_forward_sse, tp_receive_sse, {RTE_CPUFLAG_SSE4_2}, 1},
 };
 
 static bool cpu_has(const struct vector *vector)
@@ -56,11 +58,15 @@ const char *tp_worker_vector(void)
 	return vector == NULL ? "none" : vector->name;
 }
 
+static uint64_t cycles_of(uint64_t ns)
+{
+	return (uint64_t)((double)ns * (double)rte_get_tsc_hz() / 1e9);
+}
+
 static uint64_t sweep_budget(const struct tp_dataplane_settings *settings)
 {
-	uint64_t ns = settings->sweep_budget_ns > 0 ? settings->sweep_budget_ns : SWEEP_BUDGET_NS;
-
-	return (uint64_t)((double)ns * (double)rte_get_tsc_hz() / 1e9);
+	return cycles_of(
+		settings->sweep_budget_ns > 0 ? settings->sweep_budget_ns : SWEEP_BUDGET_NS);
 }
 
 /* On the node where the worker runs, what the kernel has of it as well. */
@@ -100,6 +106,9 @@ struct tp_worker *tp_worker_new(
 	worker->share = dataplane->worker[index];
 	worker->index = index;
 	worker->forward = chosen->forward;
+	worker->receive = chosen->receive;
+	worker->uplinks.stay = cycles_of(dataplane->settings.stay_hot_ns);
+	worker->uplinks.nap_ns = dataplane->settings.uplink_nap_ns;
 	tp_scheduler_open(&worker->scheduler, sweep_budget(&dataplane->settings));
 	if (open_tables(worker, node, error) == 0)
 		return worker;
@@ -141,6 +150,8 @@ int tp_worker_run(void *argument)
 		if (frames > 0)
 			continue;
 		rest = dataplane->settings.idle_sleep ? tp_hot_rest(worker) : 0;
+		if (worker->uplinks.count > 0)
+			rest = tp_uplinks_rest(worker, rest);
 		if (rest > 0)
 			sleep_until_kicked(worker, rest);
 		/* Where the worker has its CPU to itself nobody needs it; elsewhere the guests do.

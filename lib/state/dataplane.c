@@ -58,9 +58,13 @@ static int worker_share_new(struct tp_dataplane *dataplane, unsigned index, stru
 	dataplane->worker[index] = share;
 	share->node = node;
 	share->sightings = tp_node_ring("sightings", sizeof(struct tp_sighting), SIGHTINGS, node);
+	if (settings->underlays)
+		share->underlay = tp_node_ring(
+			"underlay", sizeof(struct tp_underlay_frame), TP_UNDERLAY_FRAMES, node);
 	share->arms = tp_node_ring("arms", sizeof(struct tp_ring_id), settings->rings, node);
 	share->tenant_bill = tenant_array(settings, "bills", sizeof(share->tenant_bill[0]), node);
-	if (share->sightings == NULL || share->arms == NULL || share->tenant_bill == NULL)
+	if (share->sightings == NULL || share->arms == NULL || share->tenant_bill == NULL ||
+		(settings->underlays && share->underlay == NULL))
 		return tp_error_set(error, ENOMEM, NO_MEMORY);
 	return open_doorbell(share, settings, error);
 }
@@ -70,6 +74,7 @@ static void worker_share_free(struct tp_worker_share *share)
 	if (share == NULL)
 		return;
 	rte_ring_free(share->sightings);
+	rte_ring_free(share->underlay);
 	rte_ring_free(share->arms);
 	rte_free(share->tenant_bill);
 	tp_doorbell_close(&share->doorbell);

@@ -36,24 +36,170 @@ struct tp_snapshot *tp_snapshot_new(
 	return NULL;
 }
 
-int tp_snapshot_seal(struct tp_snapshot *snapshot, int socket, struct tp_error *error)
+int tp_snapshot_add_uplinks(
+	struct tp_snapshot *snapshot, uint32_t uplinks, int socket, struct tp_error *error)
 {
-	snapshot->macs = tp_mac_table_new(snapshot->interface_count, socket, NULL, error);
-	if (snapshot->macs == NULL)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < snapshot->class_count; i++)
-		if (snapshot->classes[i].weight == 0)
-			snapshot->classes[i].weight = 1;
-	for (uint32_t i = 0; i < snapshot->interface_count; i++) {
-		const struct tp_interface *interface = &snapshot->interfaces[i];
-		int result = tp_mac_table_set(
-			snapshot->macs, tp_mac_key(interface->tenant, interface->mac), i);
+	snapshot->uplinks = table(uplinks, sizeof(struct tp_uplink_table), socket);
+	if (snapshot->uplinks == NULL)
+		return tp_error_set(error, ENOMEM,
+			"snapshot of %u uplinks: not enough memory in the EAL's heap", uplinks);
+	snapshot->uplink_count = uplinks;
+	for (uint32_t i = 0; i < uplinks; i++)
+		memset(snapshot->uplinks[i].tenant_of_vlan, 0xff,
+			sizeof(snapshot->uplinks[i].tenant_of_vlan));
+	return 0;
+}
 
-		if (result < 0)
-			return tp_error_set(error, -result,
-				"snapshot: its MAC table takes no more than %u addresses", i);
+static int no_memory(struct tp_error *error)
+{
+	return tp_error_set(error, ENOMEM, "snapshot: not enough memory in the EAL's heap");
+}
+
+struct tp_underlay *tp_snapshot_add_underlay(
+	struct tp_snapshot *snapshot, uint32_t uplink, int socket, struct tp_error *error)
+{
+	struct tp_underlay *underlay = table(1, sizeof(*underlay), socket);
+
+	if (underlay == NULL)
+		no_memory(error);
+	snapshot->uplinks[uplink].underlay = underlay;
+	return underlay;
+}
+
+int tp_snapshot_add_tunnels(
+	struct tp_network *network, uint32_t tunnels, int socket, struct tp_error *error)
+{
+	network->tunnels.count = tunnels;
+	network->tunnels.slots = tp_tunnels_slots(tunnels);
+	network->tunnels.tunnel = table(tunnels, sizeof(struct tp_tunnel), socket);
+	network->tunnels.slot = table(network->tunnels.slots, sizeof(uint16_t), socket);
+	if (network->tunnels.tunnel == NULL || network->tunnels.slot == NULL)
+		return no_memory(error);
+	return 0;
+}
+
+int tp_snapshot_add_far_macs(
+	struct tp_snapshot *snapshot, uint32_t macs, int socket, struct tp_error *error)
+{
+	snapshot->far_macs = table(macs, sizeof(struct tp_far_mac), socket);
+	if (snapshot->far_macs == NULL)
+		return no_memory(error);
+	snapshot->far_mac_count = macs;
+	return 0;
+}
+
+struct tp_vlan_set *tp_snapshot_add_trunk(
+	struct tp_network *network, int socket, struct tp_error *error)
+{
+	struct tp_vlan_set *trunk = table(1, sizeof(*trunk), socket);
+
+	if (trunk == NULL)
+		no_memory(error);
+	network->rule.trunk = trunk;
+	return trunk;
+}
+
+/* --- Sealing --- */
+
+/* The identifiers of the outermost tags of a network's frames. */
+static void claim_vlans(uint16_t *tenant_of_vlan, const struct tp_vlan_rule *rule, uint16_t tenant)
+{
+	if (rule->service == TP_VLAN_NONE && rule->trunk != NULL) {
+		for (uint16_t vlan = 1; vlan <= TP_VLAN_LAST; vlan++)
+			if (tp_vlan_set_has(rule->trunk, vlan))
+				tenant_of_vlan[vlan] = tenant;
+		return;
+	}
+	tenant_of_vlan[rule->service != TP_VLAN_NONE ? rule->service : rule->vlan] = tenant;
+}
+
+/* Whose the frames of the wires are. */
+static int deal_out_frames(struct tp_snapshot *snapshot, int socket, struct tp_error *error)
+{
+	for (uint32_t u = 0; u < snapshot->uplink_count; u++) {
+		struct tp_uplink_table *uplink = &snapshot->uplinks[u];
+
+		if (uplink->underlay == NULL)
+			continue;
+		uplink->tenant_of_vlan[uplink->underlay->vlan] = TP_UNDERLAY;
+		uplink->underlay->tenants =
+			tp_mac_table_new(snapshot->tenant_count, socket, NULL, error);
+		if (uplink->underlay->tenants == NULL)
+			return -ENOMEM;
+	}
+	for (uint32_t t = 0; t < snapshot->tenant_count; t++) {
+		const struct tp_network *network = &snapshot->tenants[t].network;
+		struct tp_uplink_table *uplink = &snapshot->uplinks[network->uplink];
+
+		if (network->wire == TP_WIRE_TUNNEL)
+			tp_mac_table_set(uplink->underlay->tenants,
+				tp_underlay_key(network->tunnels.vni), t);
+		else if (network->wire != TP_WIRE_NONE)
+			claim_vlans(uplink->tenant_of_vlan, &network->rule, (uint16_t)t);
 	}
 	return 0;
+}
+
+static int fill_macs(struct tp_snapshot *snapshot)
+{
+	int result = 0;
+
+	for (uint32_t i = 0; i < snapshot->interface_count && result == 0; i++) {
+		const struct tp_interface *interface = &snapshot->interfaces[i];
+
+		result = tp_mac_table_set(
+			snapshot->macs, tp_mac_key(interface->tenant, interface->mac), i);
+	}
+	for (uint32_t i = 0; i < snapshot->far_mac_count && result == 0; i++)
+		result = tp_mac_table_set(snapshot->macs, snapshot->far_macs[i].key,
+			TP_TO_TUNNEL(snapshot->far_macs[i].tunnel));
+	return result;
+}
+
+int tp_snapshot_seal(struct tp_snapshot *snapshot, int socket, struct tp_error *error)
+{
+	uint32_t macs = snapshot->interface_count + snapshot->far_mac_count;
+
+	if (deal_out_frames(snapshot, socket, error) < 0)
+		return -ENOMEM;
+	snapshot->macs = tp_mac_table_new(macs, socket, NULL, error);
+	if (snapshot->macs == NULL)
+		return -ENOMEM;
+	snapshot->least_threshold = UINT32_MAX;
+	for (uint32_t i = 0; i < snapshot->class_count; i++) {
+		struct tp_class *class = &snapshot->classes[i];
+
+		class->weight = RTE_MAX(class->weight, 1u);
+		snapshot->least_threshold = RTE_MIN(snapshot->least_threshold, class->threshold);
+	}
+	if (fill_macs(snapshot) < 0)
+		return tp_error_set(
+			error, ENOSPC, "snapshot: its MAC table does not take %u addresses", macs);
+	return 0;
+}
+
+static void free_uplinks(struct tp_snapshot *snapshot)
+{
+	for (uint32_t u = 0; u < snapshot->uplink_count; u++) {
+		struct tp_underlay *underlay = snapshot->uplinks[u].underlay;
+
+		if (underlay != NULL)
+			tp_mac_table_free(underlay->tenants);
+		rte_free(underlay);
+	}
+	rte_free(snapshot->uplinks);
+}
+
+static void free_tenants(struct tp_snapshot *snapshot)
+{
+	for (uint32_t t = 0; snapshot->tenants != NULL && t < snapshot->tenant_count; t++) {
+		struct tp_network *network = &snapshot->tenants[t].network;
+
+		rte_free(network->tunnels.tunnel);
+		rte_free(network->tunnels.slot);
+		rte_free((void *)(uintptr_t)network->rule.trunk);
+	}
+	rte_free(snapshot->tenants);
 }
 
 void tp_snapshot_free(struct tp_snapshot *snapshot)
@@ -61,8 +207,10 @@ void tp_snapshot_free(struct tp_snapshot *snapshot)
 	if (snapshot == NULL)
 		return;
 	tp_mac_table_free(snapshot->macs);
+	free_uplinks(snapshot);
+	rte_free(snapshot->far_macs);
 	rte_free(snapshot->interfaces);
-	rte_free(snapshot->tenants);
+	free_tenants(snapshot);
 	rte_free(snapshot->classes);
 	rte_free(snapshot);
 }

@@ -63,7 +63,7 @@ static void test_descriptor_rewritten_after_peek(void **state)
 	*desc = (struct vring_desc){.addr = 0, .len = UINT32_MAX, .flags = 7, .next = 0xffff};
 	tp_classify(burst);
 	tp_lookup(scene.worker);
-	tp_reserve(burst);
+	tp_reserve(scene.worker);
 	assert_int_equal(burst->accepted, 1);
 	finish(burst);
 	assert_int_equal(scene_receive(&scene.guest[1], received), 100);
@@ -81,7 +81,7 @@ static void test_available_entry_rewritten_after_peek(void **state)
 	scene.guest[0].tx.avail->ring[0] = 9;
 	tp_classify(burst);
 	tp_lookup(scene.worker);
-	tp_reserve(burst);
+	tp_reserve(scene.worker);
 	finish(burst);
 	assert_int_equal(guest_take(&scene.guest[0].tx).id, 0);
 	scene_end(&scene);
@@ -98,7 +98,7 @@ static void test_addresses_rewritten_after_they_were_judged(void **state)
 	/* now another destination and a source that would not have been allowed */
 	scene_header(sent_frame(), scene.guest[2].mac, scene.guest[1].mac);
 	tp_lookup(scene.worker);
-	tp_reserve(burst);
+	tp_reserve(scene.worker);
 	finish(burst);
 	assert_int_equal(scene_receive(&scene.guest[2], received), 0);
 	assert_int_equal(scene_receive(&scene.guest[1], received), 100);
@@ -118,7 +118,7 @@ static void test_receive_descriptor_rewritten_after_reserve(void **state)
 	burst->count = tp_split_peek(&burst->pair->tx, &burst->views, TP_BURST);
 	tp_classify(burst);
 	tp_lookup(scene.worker);
-	tp_reserve(burst);
+	tp_reserve(scene.worker);
 	before = *desc;
 	*desc = (struct vring_desc){.addr = 0, .len = 1, .flags = 0, .next = 0xffff};
 	finish(burst);

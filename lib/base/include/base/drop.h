@@ -15,24 +15,29 @@
 	X(BAD_ADDRESS, bad_address, "buffer not wholly inside one region of the guest's memory")   \
 	X(BAD_CHAIN, bad_chain, "descriptor chain that loops, or has too many segments")           \
 	X(TOO_LONG, too_long, "frame longer than 65,535 bytes")                                    \
-	X(SOURCE_MAC, source_mac, "source MAC is not the interface's own, or is multicast")        \
+	X(SOURCE_MAC, source_mac,                                                                  \
+		"source MAC is not the interface's own, or is multicast; from the wire: it is a "  \
+		"guest's")                                                                         \
 	X(UNKNOWN_DESTINATION, unknown_destination,                                                \
 		"no interface of the tenant has the destination MAC")                              \
 	X(OWN_DESTINATION, own_destination, "destination MAC is on the sending interface itself")  \
 	X(DESTINATION_DOWN, destination_down, "destination interface has no running guest")        \
 	X(DESTINATION_FULL, destination_full,                                                      \
-		"destination ring full: the hold ran out, or the class drops at once")             \
-	X(DESTINATION_DEAF, destination_deaf,                                                      \
-		"destination ring full since an earlier hold ran out")                             \
+		"destination full: the hold ran out, or the class drops at once")                  \
+	X(DESTINATION_DEAF, destination_deaf, "destination full since an earlier hold ran out")    \
 	X(DESTINATION_DEAR, destination_dear,                                                      \
 		"destination's price above the class's bid: the hold ran out, or the class drops " \
 		"at once")                                                                         \
 	X(DESTINATION_TOO_SMALL, destination_too_small,                                            \
 		"frame does not fit the destination's receive buffers (no mergeable buffers)")     \
+	X(TAGGED, tagged, "VLAN tag that the tenant's network on the uplink does not allow")       \
+	X(OVER_MTU, over_mtu, "frame longer than the uplink's MTU, less what a tunnel adds")       \
+	X(UPLINK_DOWN, uplink_down, "the uplink's device is away, or its link is down")            \
+	X(UNKNOWN_VLAN, unknown_vlan, "frame of the wire that is in no tenant's network")          \
+	X(OVERLOAD, overload,                                                                      \
+		"frame of the wire for a class that bids less than a worker's time is worth")      \
 	X(FLOOD_NOBODY, flood_nobody,                                                              \
 		"broadcast, multicast or unknown frame that no other interface could take")        \
-	X(TAGGED, tagged,                                                                          \
-		"frame with a VLAN tag where the tenant's network on the uplink has none")         \
 	X(TUNNEL_UNRESOLVED, tunnel_unresolved,                                                    \
 		"next hop of the tunnel does not answer ARP or neighbour solicitations (yet)")     \
 	X(OUTER_MALFORMED, outer_malformed,                                                        \
@@ -43,7 +48,10 @@
 		"frame of the network below that is no tunnel's, or not for our address")          \
 	X(VXLAN_FLAGS, vxlan_flags, "VXLAN header whose flag I is not set")                        \
 	X(VXLAN_VNI, vxlan_vni, "VNI that no tenant of the uplink has")                            \
-	X(VXLAN_REMOTE, vxlan_remote, "outer source address is none of the tenant's remotes")
+	X(VXLAN_REMOTE, vxlan_remote, "outer source address is none of the tenant's remotes")      \
+	X(FOR_CONTROL, for_control,                                                                \
+		"frame of the network below that control answers: ARP, neighbour discovery, echo") \
+	X(CONTROL_BUSY, control_busy, "such a frame, of which control has too many already")
 
 enum tp_drop {
 	TP_DROP_NONE, /* not dropped */

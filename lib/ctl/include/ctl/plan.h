@@ -10,10 +10,11 @@
 
 /* Hugepage memory: bytes of an interface's context, of each queue pair of it, and of its other
  * places (snapshot, MAC table with room to spare). Checked against the real sizes in compile.c. */
-#define TP_PLAN_CONTEXT_BYTES 448
+#define TP_PLAN_CONTEXT_BYTES 512
 #define TP_PLAN_PAIR_BYTES    320
 #define TP_PLAN_PLACES_BYTES  1024
 #define TP_PLAN_HOT_BYTES     64
+#define TP_PLAN_MBUF_CACHE    256  /* mbufs that a worker keeps at hand */
 #define TP_PLAN_RING_SIZE     1024 /* a guest's receive ring; larger ones take more */
 
 enum tp_plan_resource {
@@ -53,6 +54,21 @@ uint64_t tp_plan_memory(const struct tp_config *config);
  * Threading: any.
  */
 uint64_t tp_plan_node_memory(const struct tp_config *config, const int *worker_nodes, int node);
+
+/** Pairs of queues that an uplink is to have: one a worker at most. Threading: any. */
+uint16_t tp_plan_uplink_queues(
+	const struct tp_config *config, const struct tp_uplink_config *uplink);
+
+/** Bytes of an mbuf's data room, so that a frame of any network on the uplink fits. */
+uint16_t tp_plan_mbuf_room(const struct tp_uplink_config *uplink);
+
+/** Entries of the work queue before each transmit queue: a power of two. Threading: any. */
+uint32_t tp_plan_work_entries(const struct tp_uplink_config *uplink);
+
+/** Mbufs of an uplink: as many as its rings, work queues and the workers' caches can hold.
+ * @param queues  pairs of queues. Threading: any. */
+uint32_t tp_plan_mbufs(
+	const struct tp_config *config, const struct tp_uplink_config *uplink, uint16_t queues);
 
 /** Bytes in free 2 MiB pages of this machine. Threading: any. */
 uint64_t tp_plan_free_memory(void);

@@ -7,7 +7,10 @@
 #include "base/error.h"
 #include "state/context.h"
 #include "state/mac_table.h"
+#include "state/network.h"
 #include "state/shape.h"
+#include "state/underlay.h"
+#include "state/uplink.h"
 
 /*
  * A configuration as the dataplane reads it: compiled, immutable once published, replaced whole. A
@@ -36,6 +39,7 @@ struct tp_tenant {
 	uint32_t interface_count;
 	bool flood_unknown; /* unicast to an unknown MAC: flood instead of drop */
 	bool learning;      /* MACs behind its interfaces are learned */
+	struct tp_network network;
 };
 
 struct tp_interface {
@@ -49,18 +53,40 @@ struct tp_interface {
 
 static_assert(sizeof(struct tp_interface) <= 64, "a burst reads one cache line of it");
 
+#define TP_VLANS     4096
+#define TP_NO_TENANT UINT16_MAX
+#define TP_UNDERLAY  (UINT16_MAX - 1) /* frames of the network below */
+
+/** Whose the frames of an uplink's wire are. */
+struct tp_uplink_table {
+	struct tp_uplink *uplink;
+	uint16_t tenant_of_vlan[TP_VLANS]; /* TP_NO_TENANT: nobody's; 0: those without a tag */
+	struct tp_underlay *underlay;      /* NULL: there are no tunnels */
+};
+
+/** A MAC that is configured to be behind a tunnel. */
+struct tp_far_mac {
+	uint64_t key;    /* tp_mac_key */
+	uint32_t tunnel; /* of its tenant */
+};
+
 struct tp_snapshot {
 	struct tp_tariff tariff;
 	/* Whose service a tenant out of credit gets: the class with the least bid; of equals the
 	 * one with the least weight, then the first. */
 	uint16_t lowest_class;
+	uint32_t least_threshold; /* of all classes: that of the one that bids most */
 	uint32_t class_count;
 	uint32_t tenant_count;
 	uint32_t interface_count;
+	uint32_t uplink_count;
 	struct tp_class *classes;
 	struct tp_tenant *tenants;
 	struct tp_interface *interfaces;
-	struct tp_mac_table *macs; /* configured addresses */
+	struct tp_mac_table *macs;       /* configured addresses */
+	struct tp_uplink_table *uplinks; /* NULL: there is none */
+	struct tp_far_mac *far_macs;     /* for the MAC table */
+	uint32_t far_mac_count;
 };
 
 /**
@@ -71,8 +97,38 @@ struct tp_snapshot *tp_snapshot_new(uint32_t classes, uint32_t tenants, uint32_t
 	int socket, struct tp_error *error);
 
 /**
- * Finish a filled snapshot: build its MAC table; a class without a weight gets 1. After this it
- * does not change.
+ * Give a snapshot tables for so many uplinks, without frames for anybody; the caller fills in whose
+ * they are.
+ * @return 0, or -ENOMEM with *error set. Threading: control thread.
+ */
+int tp_snapshot_add_uplinks(
+	struct tp_snapshot *snapshot, uint32_t uplinks, int socket, struct tp_error *error);
+
+/**
+ * Give it an underlay on an uplink, to be filled in but for its tenants.
+ * @return it, or NULL with *error set. Threading: control thread.
+ */
+struct tp_underlay *tp_snapshot_add_underlay(
+	struct tp_snapshot *snapshot, uint32_t uplink, int socket, struct tp_error *error);
+
+/**
+ * Give a tenant's network room for so many tunnels, and for so many MACs behind all of them.
+ * @return 0, or -ENOMEM with *error set. Threading: control thread.
+ */
+int tp_snapshot_add_tunnels(
+	struct tp_network *network, uint32_t tunnels, int socket, struct tp_error *error);
+
+/** Give it room for so many MACs behind tunnels; as above. */
+int tp_snapshot_add_far_macs(
+	struct tp_snapshot *snapshot, uint32_t macs, int socket, struct tp_error *error);
+
+/** Give a tenant's network a trunk, still empty. @return it, or NULL with *error set. */
+struct tp_vlan_set *tp_snapshot_add_trunk(
+	struct tp_network *network, int socket, struct tp_error *error);
+
+/**
+ * Finish a filled snapshot: build its MAC table, and whose the frames of its uplinks are; a class
+ * without a weight gets 1. After this it does not change.
  * @return 0, or negative errno with *error set. Threading: control thread.
  */
 int tp_snapshot_seal(struct tp_snapshot *snapshot, int socket, struct tp_error *error);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include "appliance_private.h"
+#include "uplink_device.h"
+
+/*
+ * Uplinks at work: their devices, what workers share of them, and what becomes of them. A device
+ * may go away; its uplink stays and drops by name, and is tried again until the device is back.
+ * Everything here: control thread.
+ */
+
+struct tp_uplink_port {
+	const struct tp_uplink_config *config;
+	struct tp_uplink *uplink;
+	struct tp_device device;
+	bool open; /* the device is */
+	struct rte_mempool *pool;
+	uint64_t tried_ms; /* when the device was last looked for */
+	char reason[160];  /* why it is away, or "" */
+};
+
+struct tp_uplinks_control {
+	uint32_t count;
+	uint64_t looked_ms;
+	uint32_t *learned;         /* MACs of each tenant behind its uplink */
+	struct tp_uplink **uplink; /* as the snapshot takes them */
+	struct tp_uplink_port port[];
+};
+
+/** Open and start the devices of the configuration. @return 0, or negative errno with *error set.
+ * @param nodes  of the workers */
+int tp_uplinks_open(struct tp_appliance *appliance, const int *nodes, struct tp_error *error);
+
+/** The opposite, when no worker runs any more; also after a failed or no tp_uplinks_open. */
+void tp_uplinks_close(struct tp_appliance *appliance);
+
+/** Look whether devices and links are there, and act on it. */
+void tp_uplinks_look(struct tp_appliance *appliance);
+
+/** Learn a MAC behind an uplink. @return true if the table of learned ones changed. learning.c. */
+bool tp_learn_beyond(struct tp_appliance *appliance, const struct tp_sighting *sighting);
+
+/** Forget what was learned behind an uplink. learning.c. */
+void tp_forget_beyond(struct tp_appliance *appliance, uint32_t uplink);

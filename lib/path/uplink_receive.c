@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The way of a frame that comes from an uplink: the stages of forward.c, where the source is a
+ * queue of a device. Such a frame cannot wait where it is: what its destination refuses is dropped,
+ * by name. Who receives it bids for it, with the receiver's class, and pays.
+ *
+ * Compiled once for each vector width, TP_RECEIVE being the name of the function.
+ */
+
+#include <rte_ethdev.h>
+
+#include "classify.h"
+#include "complete.h"
+#include "copy.h"
+#include "encapsulate.h"
+#include "flood.h"
+#include "lookup.h"
+#include "overload.h"
+#include "publish.h"
+#include "reserve.h"
+
+static inline void begin(struct tp_worker *worker, struct tp_uplink_queue *queue)
+{
+	struct tp_burst *burst = &worker->burst;
+
+	burst->snapshot = worker->snapshot;
+	burst->context = &queue->source;
+	burst->pair = NULL; /* nothing is held */
+	burst->interface = TP_TO_UPLINK(queue->uplink->number);
+	burst->pair_index = queue->index;
+	burst->age = (uint8_t)(worker->hot.now >> TP_AGE_SHIFT);
+	burst->dropped = 0;
+	burst->affordable = 0;
+	burst->charge = 0;
+	burst->views.pieces_used = 0;
+}
+
+/* --- peek --- */
+
+/* The further segments of a frame. */
+TP_RARE enum tp_drop add_segments(
+	struct tp_views *views, struct tp_view *view, const struct rte_mbuf *mbuf)
+{
+	for (const struct rte_mbuf *next = mbuf->next; next != NULL; next = next->next) {
+		if (views->pieces_used == TP_PIECES)
+			return TP_DROP_BAD_CHAIN;
+		if (next->data_len == 0)
+			continue;
+		views->piece[views->pieces_used++] = (struct tp_piece){
+			.data = rte_pktmbuf_mtod(next, uint8_t *), .length = next->data_len};
+		view->pieces++;
+	}
+	return TP_DROP_NONE;
+}
+
+/* Hand a frame over to control. @return what it is counted as. */
+TP_RARE enum tp_drop give_to_control(
+	struct tp_worker *worker, const struct tp_uplink *uplink, unsigned i)
+{
+	struct tp_underlay_frame frame = {.mbuf = worker->burst.mbuf[i], .uplink = uplink->number};
+
+	if (worker->share->underlay == NULL ||
+		rte_ring_sp_enqueue_elem(worker->share->underlay, &frame, sizeof(frame)) != 0)
+		return TP_DROP_CONTROL_BUSY;
+	worker->burst.mbuf[i] = NULL; /* control frees it */
+	return TP_DROP_FOR_CONTROL;
+}
+
+/* Whose a frame is, and where its bytes lie. */
+static inline void peek(struct tp_worker *worker, const struct tp_uplink_table *table, unsigned i)
+{
+	struct tp_burst *burst = &worker->burst;
+	struct rte_mbuf *mbuf = burst->mbuf[i];
+	struct tp_view *view = &burst->views.view[i];
+
+	view->drop = (uint8_t)tp_decapsulate(burst->snapshot, table, mbuf, &burst->origin[i]);
+	view->data = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	view->length = mbuf->pkt_len;
+	view->first_length = mbuf->data_len;
+	view->first_piece = burst->views.pieces_used;
+	view->pieces = 0;
+	if (TP_UNLIKELY(view->length > TP_FRAME_MAX))
+		view->drop = TP_DROP_TOO_LONG;
+	if (TP_UNLIKELY(mbuf->next != NULL) && view->drop == TP_DROP_NONE)
+		view->drop = (uint8_t)add_segments(&burst->views, view, mbuf);
+	if (TP_UNLIKELY(view->drop == TP_DROP_FOR_CONTROL))
+		view->drop = (uint8_t)give_to_control(worker, table->uplink, i);
+}
+
+/* --- lookup --- */
+
+/* A source MAC that is not known to be behind this uplink. @return why its frame goes nowhere. */
+TP_RARE enum tp_drop judge_source(struct tp_worker *worker, unsigned i, uint64_t mac)
+{
+	struct tp_burst *burst = &worker->burst;
+	struct tp_sighting sighting = {
+		.key = tp_mac_key(burst->origin[i].tenant, mac),
+		.interface = burst->origin[i].from,
+	};
+
+	if ((mac & TP_MAC_MULTICAST) ||
+		tp_mac_table_find(worker->snapshot->macs, sighting.key) != TP_NO_INTERFACE)
+		return TP_DROP_SOURCE_MAC;
+	if (!worker->snapshot->tenants[burst->origin[i].tenant].learning ||
+		atomic_load_explicit(&burst->context->learned_enough, memory_order_relaxed))
+		return TP_DROP_NONE;
+	if (rte_ring_sp_enqueue_elem(worker->share->sightings, &sighting, sizeof(sighting)) != 0)
+		tp_counter_add(&worker->share->sightings_missed, 1);
+	return TP_DROP_NONE;
+}
+
+/* As for frames of guests, but what is not known is not behind the uplink that it came from. */
+static inline enum tp_drop look_up(struct tp_worker *worker, unsigned i)
+{
+	struct tp_burst *burst = &worker->burst;
+	const struct tp_tenant *tenant = &worker->snapshot->tenants[burst->origin[i].tenant];
+	uint64_t source = tp_mac_load(burst->head[i] + 6);
+	uint64_t mac = burst->destination_mac[i];
+	uint32_t at = tp_find_interface(worker, tp_mac_key(burst->origin[i].tenant, source));
+	enum tp_drop drop;
+
+	/* Not where it is known to be, which another tunnel may be as well. */
+	if (TP_UNLIKELY(
+		    (at != burst->origin[i].from && (at != TP_NO_INTERFACE || tenant->learning)) ||
+		    (source & TP_MAC_MULTICAST))) {
+		drop = judge_source(worker, i, source);
+		if (drop != TP_DROP_NONE)
+			return drop;
+	}
+	burst->destination[i] = TP_TO_MANY;
+	if (TP_UNLIKELY(mac & TP_MAC_MULTICAST))
+		return TP_DROP_NONE;
+	burst->destination[i] = tp_find_interface(worker, tp_mac_key(burst->origin[i].tenant, mac));
+	if (TP_LIKELY(burst->destination[i] < TP_FIRST_UPLINK))
+		return TP_DROP_NONE;
+	if (burst->destination[i] != TP_NO_INTERFACE)
+		return TP_DROP_OWN_DESTINATION;
+	burst->destination[i] = TP_TO_MANY;
+	return tenant->flood_unknown ? TP_DROP_NONE : TP_DROP_UNKNOWN_DESTINATION;
+}
+
+/* The ring of a frame to one interface, if its class is worth the worker's time. */
+static inline enum tp_drop find_ring(
+	struct tp_worker *worker, const struct tp_uplink_queue *queue, unsigned i)
+{
+	struct tp_burst *burst = &worker->burst;
+	const struct tp_interface *destination =
+		&worker->snapshot->interfaces[burst->destination[i]];
+
+	burst->ring[i] = tp_ring_towards(burst, destination);
+	if (TP_UNLIKELY(!tp_vring_running(burst->ring[i])))
+		return TP_DROP_DESTINATION_DOWN;
+	if (TP_UNLIKELY(queue->pressure > 0) &&
+		!tp_overload_admits(queue, tp_class_of(worker, destination)))
+		return TP_DROP_OVERLOAD;
+	return TP_DROP_NONE;
+}
+
+static inline void classify_and_look_up(
+	struct tp_worker *worker, const struct tp_uplink_queue *queue)
+{
+	struct tp_burst *burst = &worker->burst;
+
+	for (unsigned i = 0; i < burst->count; i++) {
+		struct tp_view *view = &burst->views.view[i];
+
+		burst->ring[i] = NULL;
+		burst->destination[i] = TP_NO_INTERFACE;
+		if (TP_UNLIKELY(view->drop != TP_DROP_NONE))
+			continue;
+		tp_read_head(burst, i);
+		burst->destination_mac[i] = tp_mac_load(burst->head[i]);
+		view->drop = (uint8_t)look_up(worker, i);
+		if (TP_LIKELY(view->drop == TP_DROP_NONE && burst->destination[i] != TP_TO_MANY))
+			view->drop = (uint8_t)find_ring(worker, queue, i);
+	}
+}
+
+/* --- reserve --- */
+
+static inline enum tp_drop refusal(enum tp_reserve result)
+{
+	return result == TP_RESERVE_TOO_DEAR    ? TP_DROP_DESTINATION_DEAR
+	       : result == TP_RESERVE_TOO_SMALL ? TP_DROP_DESTINATION_TOO_SMALL
+	       : result == TP_RESERVE_BROKEN    ? TP_DROP_DESTINATION_DOWN
+						: TP_DROP_DESTINATION_FULL;
+}
+
+/*
+ * Reserve for frames from `first` on.
+ * @return the first frame that has to wait until those before it are published: it goes to many,
+ * or the pool of pieces is used up; or the number of frames.
+ */
+static inline unsigned reserve_from(struct tp_worker *worker, unsigned first)
+{
+	struct tp_burst *burst = &worker->burst;
+	unsigned i = first;
+
+	burst->targets = 0;
+	burst->runs = 0;
+	burst->places.pieces_used = 0;
+	while (i < burst->count) {
+		const struct tp_interface *destination;
+		enum tp_reserve result;
+
+		if (TP_UNLIKELY(burst->views.view[i].drop != TP_DROP_NONE)) {
+			i++;
+			continue;
+		}
+		if (TP_UNLIKELY(burst->destination[i] == TP_TO_MANY))
+			return i;
+		destination = &burst->snapshot->interfaces[burst->destination[i]];
+		burst->class = tp_class_of(worker, destination);
+		result = tp_reserve_some(burst, &i);
+		if (TP_LIKELY(result == TP_RESERVE_ACCEPTED))
+			tp_charge_to(worker, destination);
+		else if (TP_UNLIKELY(result == TP_RESERVE_CROWDED))
+			return i;
+		else
+			burst->views.view[i++].drop = (uint8_t)refusal(result);
+	}
+	return i;
+}
+
+/* --- copy, publish --- */
+
+static inline void deliver(struct tp_worker *worker, unsigned first, unsigned end)
+{
+	struct tp_burst *burst = &worker->burst;
+
+	for (unsigned i = first; i < end; i++)
+		if (TP_LIKELY(burst->views.view[i].drop == TP_DROP_NONE))
+			tp_copy_frame(&burst->views, &burst->views.view[i], burst->head[i],
+				&burst->places, &burst->places.place[i]);
+	for (unsigned i = first; i < end; i++)
+		if (TP_LIKELY(burst->views.view[i].drop == TP_DROP_NONE))
+			tp_put_one(burst, i);
+	for (unsigned t = 0; t < burst->targets; t++)
+		tp_show_target(worker, &burst->target[t]);
+}
+
+static inline void flood(struct tp_worker *worker, unsigned i)
+{
+	tp_flood_end(&worker->burst, tp_flood_guests(worker, i, worker->burst.origin[i].tenant));
+}
+
+/* --- complete --- */
+
+static inline void complete(struct tp_burst *burst, unsigned flooded, uint64_t bytes)
+{
+	struct tp_counters *counters = &burst->context->counters;
+	unsigned dropped = 0;
+
+	for (unsigned i = 0; i < burst->count; i++) {
+		unsigned drop = burst->views.view[i].drop;
+
+		if (TP_UNLIKELY(drop != TP_DROP_NONE)) {
+			tp_counter_add(&counters->drop[drop], 1);
+			dropped++;
+		}
+	}
+	tp_counter_add(&counters->value[TP_COUNTER_TX_FRAMES], burst->count);
+	tp_counter_add(&counters->value[TP_COUNTER_TX_BYTES], bytes);
+	tp_counter_add(&counters->value[TP_COUNTER_DELIVERED], burst->count - dropped - flooded);
+	rte_pktmbuf_free_bulk(burst->mbuf, burst->count);
+}
+
+unsigned TP_RECEIVE(struct tp_worker *worker, struct tp_uplink_queue *queue)
+{
+	struct tp_burst *burst = &worker->burst;
+	const struct tp_uplink *uplink = queue->uplink;
+	unsigned first = 0;
+	unsigned flooded = 0;
+	uint64_t bytes = 0;
+
+	burst->count = rte_eth_rx_burst(uplink->port, queue->index, burst->mbuf, TP_BURST);
+	tp_overload_note(worker, queue, burst->count);
+	if (burst->count == 0)
+		return 0;
+	begin(worker, queue);
+	for (unsigned i = 0; i < burst->count; i++) {
+		bytes += burst->mbuf[i]->pkt_len;
+		peek(worker, &worker->snapshot->uplinks[uplink->number], i);
+	}
+	classify_and_look_up(worker, queue);
+	while (first < burst->count) {
+		unsigned end = reserve_from(worker, first);
+
+		deliver(worker, first, end);
+		first = end;
+		if (end < burst->count && burst->destination[end] == TP_TO_MANY) {
+			flood(worker, end);
+			flooded++;
+			first++;
+		}
+	}
+	complete(burst, flooded, bytes);
+	return burst->count;
+}
