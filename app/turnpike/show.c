@@ -108,6 +108,21 @@ static const struct tp_column latency[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct tp_column uplinks[] = {
+	{"UPLINK", "name", tp_format_text},
+	{"DEVICE", "device", tp_format_text},
+	{"DRIVER", "driver", tp_format_text},
+	{"STATE", "state", tp_format_text},
+	{"SPEED", "speed_bits_per_second", tp_format_bit_rate},
+	{"MAC", "mac", tp_format_text},
+	{"MTU", "mtu", tp_format_number},
+	{"QUEUES", "queues", tp_format_number},
+	{"WAITING", "waiting", tp_format_number},
+	TRAFFIC,
+	{"REASON", "reason", tp_format_text},
+	{NULL, NULL, NULL},
+};
+
 static const struct view {
 	const char *what;
 	const struct tp_column *columns; /* NULL: one object, a line a key */
@@ -119,6 +134,7 @@ static const struct view {
 	{"workers", workers},
 	{"cache", cache},
 	{"latency", latency},
+	{"uplinks", uplinks},
 	{"summary", NULL},
 };
 

@@ -48,9 +48,17 @@ static const struct tp_column interfaces[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct tp_column uplinks[] = {
+	{"UPLINK", "name", tp_format_text},
+	{"STATE", "state", tp_format_text},
+	{"WAITING", "waiting", tp_format_number},
+	RATES,
+	{NULL, NULL, NULL},
+};
+
 struct sample {
 	struct timespec taken;
-	json_t *summary, *workers, *classes, *interfaces;
+	json_t *summary, *workers, *classes, *uplinks, *interfaces;
 };
 
 static volatile sig_atomic_t interrupted; /* handler: w, top: r */
@@ -74,6 +82,7 @@ static void free_sample(struct sample *sample)
 	json_decref(sample->summary);
 	json_decref(sample->workers);
 	json_decref(sample->classes);
+	json_decref(sample->uplinks);
 	json_decref(sample->interfaces);
 	*sample = (struct sample){0};
 }
@@ -87,6 +96,8 @@ static int take_sample(const char *socket, struct sample *sample, struct tp_erro
 	if (sample->workers != NULL)
 		sample->classes = tp_ask(socket, "show", "classes", error);
 	if (sample->classes != NULL)
+		sample->uplinks = tp_ask(socket, "show", "uplinks", error);
+	if (sample->uplinks != NULL)
 		sample->interfaces = tp_ask(socket, "show", "interfaces", error);
 	clock_gettime(CLOCK_MONOTONIC, &sample->taken);
 	if (sample->interfaces != NULL)
@@ -117,10 +128,12 @@ static void write_headline(FILE *file, const json_t *summary)
 static size_t room(const struct sample *sample, bool screen)
 {
 	struct winsize size = {0};
+	size_t uplinks_used = json_array_size(sample->uplinks);
 	size_t used = 7 + json_array_size(sample->workers) + json_array_size(sample->classes);
 
 	if (!screen || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row == 0)
 		return SIZE_MAX;
+	used += uplinks_used > 0 ? uplinks_used + 2 : 0;
 	return size.ws_row > used + 2 ? size.ws_row - used - 1 : 1;
 }
 
@@ -133,6 +146,10 @@ static void write_sample(FILE *file, const struct sample *sample, bool screen)
 	putc('\n', file);
 	tp_table_write(file, sample->classes, SIZE_MAX, classes);
 	putc('\n', file);
+	if (json_array_size(sample->uplinks) > 0) {
+		tp_table_write(file, sample->uplinks, SIZE_MAX, uplinks);
+		putc('\n', file);
+	}
 	tp_table_write(file, sorted, room(sample, screen), interfaces);
 	json_decref(sorted);
 }
@@ -185,6 +202,7 @@ static int next_table(const struct tp_options *options, struct sample *before, b
 	tp_rates_add(before->interfaces, now.interfaces, seconds);
 	tp_rates_add(before->workers, now.workers, seconds);
 	tp_rates_add(before->classes, now.classes, seconds);
+	tp_rates_add(before->uplinks, now.uplinks, seconds);
 	draw(&now, screen);
 	free_sample(before);
 	*before = now;

@@ -156,6 +156,11 @@ json_t *tp_answer_move(
 /** The times of frames by class, of polls of pinned rings and of sweeps by worker. */
 json_t *tp_show_latency(const struct tp_appliance *appliance);
 
+/* show_uplinks.c */
+
+/** Devices, links and counters of the uplinks. */
+json_t *tp_show_uplinks(const struct tp_appliance *appliance);
+
 /* telemetry.c */
 
 /** Register the telemetry commands; they serve the appliance until tp_telemetry_stop. */

@@ -113,3 +113,56 @@ uint64_t tp_times_ns(const struct tp_times *sum, double share)
 		return nanoseconds(sum->most);
 	return nanoseconds(RTE_MIN(tp_histogram_quantile(&histogram, share), sum->most));
 }
+
+void tp_sum_uplink(struct tp_uplink_sum *sum, const struct tp_uplink *uplink)
+{
+	for (uint16_t q = 0; q < uplink->queue_count; q++) {
+		const struct tp_uplink_queue *queue = uplink->queue[q];
+		struct tp_uplink_sent sent;
+
+		for (unsigned i = 0; i < TP_COUNTER_COUNT; i++)
+			sum->received.value[i] += tp_counter_read(&queue->source.counters.value[i]);
+		for (unsigned i = 0; i < TP_DROP_COUNT; i++)
+			sum->received.drop[i] += tp_counter_read(&queue->source.counters.drop[i]);
+			/* Before what is accepted, so that no more seem to have left than came. */
+#define X(name, help)                                                                              \
+	sent.name = tp_counter_read(&queue->sent.name);                                            \
+	sum->sent.name += sent.name;
+		TP_UPLINK_SENT(X)
+#undef X
+		sum->accepted += tp_uplink_accepted(queue);
+	}
+	sum->waiting = sum->accepted - sum->sent.sent - sum->sent.lost_link_down -
+		       sum->sent.lost_device_gone;
+}
+
+static const struct {
+	const char *name;
+	size_t offset;
+} uplink_figures[TP_UPLINK_FIGURES] = {
+#define RECEIVED(name, counter)                                                                    \
+	{                                                                                          \
+		name, offsetof(struct tp_uplink_sum, received.value[counter])                      \
+	}
+	RECEIVED("received", TP_COUNTER_TX_FRAMES), RECEIVED("received_bytes", TP_COUNTER_TX_BYTES),
+	RECEIVED("delivered", TP_COUNTER_DELIVERED), RECEIVED("flooded", TP_COUNTER_FLOODED),
+	RECEIVED("copies", TP_COUNTER_COPIES),
+	RECEIVED("copies_refused", TP_COUNTER_COPIES_REFUSED),
+	RECEIVED("retries", TP_COUNTER_RETRIES),
+#undef RECEIVED
+	{"accepted", offsetof(struct tp_uplink_sum, accepted)},
+	{"waiting", offsetof(struct tp_uplink_sum, waiting)},
+#define X(name, help) {#name, offsetof(struct tp_uplink_sum, sent.name)},
+	TP_UPLINK_SENT(X)
+#undef X
+};
+
+const char *tp_uplink_figure_name(unsigned n)
+{
+	return uplink_figures[n].name;
+}
+
+uint64_t tp_uplink_figure(const struct tp_uplink_sum *sum, unsigned n)
+{
+	return *(const uint64_t *)((const char *)sum + uplink_figures[n].offset);
+}

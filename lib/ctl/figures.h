@@ -41,3 +41,19 @@ uint64_t tp_times_ns(const struct tp_times *sum, double share);
 
 /** Where a bucket of tp_times begins, in nanoseconds. */
 uint64_t tp_times_bucket_ns(unsigned bucket);
+
+/** What an uplink's queues have counted: frames of the wire, and frames for it. */
+struct tp_uplink_sum {
+	struct tp_counters received;
+	struct tp_uplink_sent sent;
+	uint64_t accepted; /* for the wire */
+	uint64_t waiting;  /* of these, neither sent nor lost */
+};
+
+/** Add the counters of all queues of an uplink to a sum. */
+void tp_sum_uplink(struct tp_uplink_sum *sum, const struct tp_uplink *uplink);
+
+/** What is told of an uplink beside its drops of received frames: the n-th figure and its name. */
+#define TP_UPLINK_FIGURES 13
+const char *tp_uplink_figure_name(unsigned n);
+uint64_t tp_uplink_figure(const struct tp_uplink_sum *sum, unsigned n);

@@ -395,6 +395,7 @@ static const struct {
 	{"workers", show_workers},
 	{"cache", show_cache},
 	{"latency", tp_show_latency},
+	{"uplinks", tp_show_uplinks},
 	{"summary", show_summary},
 };
 
@@ -405,7 +406,7 @@ json_t *tp_show(const struct tp_appliance *appliance, const char *what, struct t
 			return tables[i].show(appliance);
 	tp_error_set(error, EINVAL,
 		"show: found \"%.40s\"; accepted: interfaces, tenants, classes, drops, workers, "
-		"cache, latency, summary",
+		"cache, latency, uplinks, summary",
 		what == NULL ? "" : what);
 	return NULL;
 }

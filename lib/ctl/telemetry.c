@@ -8,6 +8,7 @@
 
 #include "budget.h"
 #include "figures.h"
+#include "uplinks.h"
 
 /*
  * The same figures for DPDK's telemetry socket (dpdk-telemetry.py). Its callbacks run in a thread
@@ -245,6 +246,43 @@ static void add_times(struct rte_tel_data *data, const struct tp_times *sum)
 	rte_tel_data_add_dict_u64(data, "most_ns", tp_times_ns(sum, 1));
 }
 
+static void add_uplink(struct rte_tel_data *data, const struct tp_uplink_port *port)
+{
+	struct tp_uplink_sum sum = {0};
+
+	tp_sum_uplink(&sum, port->uplink);
+	rte_tel_data_start_dict(data);
+	rte_tel_data_add_dict_u64(data, "link_up",
+		atomic_load_explicit(&port->uplink->link_up, memory_order_relaxed));
+	for (unsigned i = 0; i < TP_UPLINK_FIGURES; i++)
+		rte_tel_data_add_dict_u64(
+			data, tp_uplink_figure_name(i), tp_uplink_figure(&sum, i));
+	for (unsigned i = 1; i < TP_DROP_COUNT; i++)
+		rte_tel_data_add_dict_u64(data, tp_drop_name(i), sum.received.drop[i]);
+}
+
+static int on_uplink(const char *command, const char *parameters, struct rte_tel_data *data)
+{
+	bool list = strcmp(command, "/turnpike/uplinks") == 0;
+	int result = list ? 0 : -1;
+
+	pthread_mutex_lock(&lock);
+	if (list)
+		rte_tel_data_start_array(data, RTE_TEL_STRING_VAL);
+	for (uint32_t i = 0; served != NULL && i < served->config->uplink_count; i++) {
+		const struct tp_uplink_port *port = &served->uplinks->port[i];
+
+		if (list)
+			rte_tel_data_add_array_string(data, port->config->name);
+		if (list || parameters == NULL || strcmp(port->config->name, parameters) != 0)
+			continue;
+		add_uplink(data, port);
+		result = 0;
+	}
+	pthread_mutex_unlock(&lock);
+	return result;
+}
+
 static int on_latency(const char *command, const char *parameters, struct rte_tel_data *data)
 {
 	int result = -1;
@@ -271,6 +309,9 @@ static void register_commands(void)
 		rte_telemetry_register_cmd(
 			subjects[i].one, on_subject, "Counters and drops. Parameter: a name");
 	}
+	rte_telemetry_register_cmd("/turnpike/uplinks", on_uplink, "Names. No parameters");
+	rte_telemetry_register_cmd("/turnpike/uplink", on_uplink,
+		"Counters and drops of an uplink. Parameter: its name");
 	rte_telemetry_register_cmd(
 		"/turnpike/drops", on_drops, "Dropped frames by reason. No parameters");
 	rte_telemetry_register_cmd(

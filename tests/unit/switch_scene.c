@@ -74,6 +74,10 @@ struct tp_snapshot *scene_snapshot(struct scene *scene, const struct scene_optio
 	unsigned each = scene->guests / scene->tenants;
 
 	assert_non_null(snapshot);
+	if (options->uplink != NULL) {
+		assert_int_equal(tp_snapshot_add_uplinks(snapshot, 1, SOCKET_ID_ANY, NULL), 0);
+		snapshot->uplinks[0].uplink = options->uplink;
+	}
 	snapshot->tariff = options->tariff;
 	if (options->tariff.per_frame == 0 && options->tariff.per_64_bytes == 0)
 		snapshot->tariff = (struct tp_tariff){.per_frame = 16, .per_64_bytes = 1};
@@ -98,6 +102,7 @@ struct tp_snapshot *scene_snapshot(struct scene *scene, const struct scene_optio
 			.interface_count = each,
 			.flood_unknown = options->flood_unknown,
 			.learning = options->learning,
+			.network = options->network[t],
 		};
 	for (unsigned i = 0; i < scene->guests; i++)
 		snapshot->interfaces[i] = (struct tp_interface){

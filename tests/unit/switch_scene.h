@@ -65,15 +65,14 @@ struct scene_options {
 	/* Guests with a weight are each of a class of its own, SCENE_OWN + guest. */
 	uint32_t weight[SCENE_GUESTS];
 	struct tp_rate rate[SCENE_GUESTS];
-	struct tp_tariff tariff;  /* all 0 stands for 16 and 1 */
+	struct tp_uplink *uplink;                /* NULL: there is none */
+	struct tp_network network[SCENE_GUESTS]; /* of each tenant, on that uplink */
+	struct tp_tariff tariff;                 /* all 0 stands for 16 and 1 */
 	uint64_t sweep_budget_ns; /* 0 stands for 10 s: bursts are whole on a busy machine too */
 };
 
 /* Classes of a scene. */
 enum { SCENE_PLAIN, SCENE_PINNED, SCENE_DEAR, SCENE_OWN, SCENE_CLASSES = SCENE_OWN + SCENE_GUESTS };
-
-/** Start the EAL, unless it runs. */
-void scene_start_eal(void);
 
 /** The EAL, without huge pages; once in a program, and scene_begin does it as well. */
 void scene_start_eal(void);

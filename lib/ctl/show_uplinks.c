@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_ethdev.h>
+
+#include "figures.h"
+#include "uplinks.h"
+
+/* What `show uplinks` tells. "rx" is what came from the wire, "tx" what went there. */
+
+static void set_count(json_t *object, const char *name, uint64_t value)
+{
+	json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+static void set_text(json_t *object, const char *name, const char *value)
+{
+	json_object_set_new(object, name, json_string(value));
+}
+
+static const char *state_of(const struct tp_uplink_port *port)
+{
+	return !port->open ? "away" : port->device.link_up ? "up" : "link down";
+}
+
+static void set_device(json_t *object, const struct tp_uplink_port *port)
+{
+	const struct tp_device *device = &port->device;
+	char mac[18];
+
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", device->mac[0], device->mac[1],
+		device->mac[2], device->mac[3], device->mac[4], device->mac[5]);
+	set_text(object, "device", port->config->device);
+	set_text(object, "driver", device->driver);
+	set_text(object, "state", state_of(port));
+	set_text(object, "reason", port->reason);
+	set_text(object, "mac", mac);
+	set_count(object, "speed_bits_per_second", (uint64_t)device->speed_mbps * 1000000);
+	set_count(object, "mtu", port->uplink->mtu);
+}
+
+/* What the device has counted itself: nobody else knows what it dropped. */
+static json_t *device_counters(const struct tp_uplink_port *port)
+{
+	struct rte_eth_stats stats = {0};
+	json_t *object = json_object();
+
+	if (port->open)
+		rte_eth_stats_get(port->device.port, &stats);
+	set_count(object, "rx_missed", stats.imissed);
+	set_count(object, "rx_errors", stats.ierrors);
+	set_count(object, "rx_no_mbuf", stats.rx_nombuf);
+	set_count(object, "tx_errors", stats.oerrors);
+	return object;
+}
+
+static json_t *workers_of(const struct tp_uplink *uplink)
+{
+	json_t *list = json_array();
+
+	for (uint16_t q = 0; q < uplink->queue_count; q++)
+		json_array_append_new(list, json_integer(uplink->queue[q]->worker));
+	return list;
+}
+
+static json_t *all_counters(const struct tp_uplink_sum *sum)
+{
+	json_t *object = json_object();
+
+	for (unsigned i = 0; i < TP_UPLINK_FIGURES; i++)
+		set_count(object, tp_uplink_figure_name(i), tp_uplink_figure(sum, i));
+	for (unsigned i = 1; i < TP_DROP_COUNT; i++)
+		set_count(object, tp_drop_name(i), sum->received.drop[i]);
+	return object;
+}
+
+static json_t *uplink_object(const struct tp_uplink_port *port)
+{
+	const struct tp_uplink *uplink = port->uplink;
+	struct tp_uplink_sum sum = {0};
+	json_t *object = json_object();
+
+	tp_sum_uplink(&sum, uplink);
+	set_text(object, "name", port->config->name);
+	set_device(object, port);
+	set_count(object, "queues", uplink->queue_count);
+	json_object_set_new(object, "workers", workers_of(uplink));
+	set_count(object, "waiting", sum.waiting);
+	set_count(object, "rx_frames", sum.received.value[TP_COUNTER_TX_FRAMES]);
+	set_count(object, "rx_bytes", sum.received.value[TP_COUNTER_TX_BYTES]);
+	set_count(object, "tx_frames", sum.sent.sent);
+	set_count(object, "tx_bytes", sum.sent.sent_bytes);
+	set_count(object, "drops",
+		tp_total_drops(&sum.received) + sum.sent.lost_link_down +
+			sum.sent.lost_device_gone);
+	json_object_set_new(object, "counters", all_counters(&sum));
+	json_object_set_new(object, "device_counters", device_counters(port));
+	return object;
+}
+
+json_t *tp_show_uplinks(const struct tp_appliance *appliance)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; appliance->uplinks != NULL && i < appliance->uplinks->count; i++)
+		json_array_append_new(list, uplink_object(&appliance->uplinks->port[i]));
+	return list;
+}

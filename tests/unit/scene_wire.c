@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include "scene_wire.h"
+
+static struct rte_ring *new_ring(const char *name)
+{
+	struct rte_ring *ring = rte_ring_create(
+		name, WIRE_RING, SOCKET_ID_ANY, RING_F_EXACT_SZ | RING_F_SP_ENQ | RING_F_SC_DEQ);
+
+	assert_non_null(ring);
+	return ring;
+}
+
+static struct rte_mempool *new_pool(const char *name)
+{
+	struct rte_mempool *pool = rte_pktmbuf_pool_create(
+		name, WIRE_MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+
+	assert_non_null(pool);
+	return pool;
+}
+
+static uint16_t start_device(struct wire *wire)
+{
+	struct rte_eth_conf conf = {0};
+	int port = rte_eth_from_rings(
+		"net_ring_wire", &wire->to_switch, 1, &wire->from_switch, 1, SOCKET_ID_ANY);
+	uint16_t number = (uint16_t)port;
+
+	assert_true(port >= 0);
+	assert_int_equal(rte_eth_dev_configure(number, 1, 1, &conf), 0);
+	assert_int_equal(
+		rte_eth_rx_queue_setup(number, 0, 64, (unsigned)SOCKET_ID_ANY, NULL, wire->pool),
+		0);
+	assert_int_equal(rte_eth_tx_queue_setup(number, 0, 64, (unsigned)SOCKET_ID_ANY, NULL), 0);
+	assert_int_equal(rte_eth_dev_start(number), 0);
+	return number;
+}
+
+void wire_open(struct wire *wire, uint32_t entries, unsigned workers)
+{
+	struct tp_error error;
+
+	wire->to_switch = new_ring("wire_to_switch");
+	wire->from_switch = new_ring("wire_from_switch");
+	wire->own = new_pool("wire_own");
+	wire->pool = new_pool("wire_uplink");
+	wire->uplink = tp_uplink_new(0, 1, entries, workers, NULL, &error);
+	assert_non_null(wire->uplink);
+	wire->uplink->port = start_device(wire);
+	wire->uplink->mtu = 1500;
+	wire->uplink->pool = wire->pool;
+	wire->uplink->link_up = 1;
+	wire->uplink->running = 1;
+}
+
+static void empty(struct rte_ring *ring)
+{
+	void *mbuf;
+
+	while (rte_ring_dequeue(ring, &mbuf) == 0)
+		rte_pktmbuf_free(mbuf);
+}
+
+void wire_close(struct wire *wire)
+{
+	struct rte_eth_dev_info info;
+
+	tp_uplink_discard(wire->uplink);
+	empty(wire->to_switch);
+	empty(wire->from_switch);
+	assert_int_equal(rte_mempool_avail_count(wire->own), WIRE_MBUFS);
+	assert_int_equal(rte_mempool_avail_count(wire->pool), WIRE_MBUFS);
+	assert_int_equal(rte_eth_dev_info_get(wire->uplink->port, &info), 0);
+	rte_eth_dev_stop(wire->uplink->port);
+	rte_eth_dev_close(wire->uplink->port);
+	assert_int_equal(rte_dev_remove(info.device), 0);
+	tp_uplink_free(wire->uplink);
+	rte_mempool_free(wire->own);
+	rte_mempool_free(wire->pool);
+	rte_ring_free(wire->to_switch);
+	rte_ring_free(wire->from_switch);
+}
+
+static struct rte_mbuf *make(struct wire *wire, const uint8_t *bytes, uint32_t length)
+{
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(wire->own);
+
+	assert_non_null(mbuf);
+	memcpy(rte_pktmbuf_append(mbuf, (uint16_t)length), bytes, length);
+	return mbuf;
+}
+
+void wire_put(struct wire *wire, const uint8_t *frame, uint32_t length, uint32_t piece)
+{
+	uint32_t first = piece == 0 || piece > length ? length : piece;
+	struct rte_mbuf *mbuf = make(wire, frame, first);
+
+	for (uint32_t at = first; at < length; at += piece) {
+		uint32_t part = length - at < piece ? length - at : piece;
+
+		assert_int_equal(rte_pktmbuf_chain(mbuf, make(wire, frame + at, part)), 0);
+	}
+	assert_int_equal(rte_ring_enqueue(wire->to_switch, mbuf), 0);
+}
+
+void wire_put_stripped(struct wire *wire, const uint8_t *frame, uint32_t length, uint16_t tci)
+{
+	struct rte_mbuf *mbuf = make(wire, frame, length);
+
+	mbuf->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+	mbuf->vlan_tci = tci;
+	assert_int_equal(rte_ring_enqueue(wire->to_switch, mbuf), 0);
+}
+
+uint32_t wire_take(struct wire *wire, uint8_t *frame)
+{
+	struct rte_mbuf *mbuf;
+	uint32_t length;
+	void *taken;
+
+	if (rte_ring_dequeue(wire->from_switch, &taken) != 0)
+		return 0;
+	mbuf = taken;
+	length = mbuf->pkt_len;
+	assert_int_equal(mbuf->nb_segs, 1);
+	assert_int_equal(mbuf->data_len, length);
+	memcpy(frame, rte_pktmbuf_mtod(mbuf, uint8_t *), length);
+	rte_pktmbuf_free(mbuf);
+	return length;
+}
+
+static const struct tp_uplink_queue *queue_of(const struct wire *wire)
+{
+	return wire->uplink->queue[0];
+}
+
+uint64_t wire_counter(const struct wire *wire, enum tp_counter counter)
+{
+	return tp_counter_read(&queue_of(wire)->source.counters.value[counter]);
+}
+
+uint64_t wire_drops(const struct wire *wire, enum tp_drop drop)
+{
+	return tp_counter_read(&queue_of(wire)->source.counters.drop[drop]);
+}
+
+void wire_check_sums(const struct wire *wire)
+{
+	const struct tp_uplink_queue *queue = queue_of(wire);
+	uint64_t drops = 0;
+
+	for (unsigned d = 1; d < TP_DROP_COUNT; d++)
+		drops += wire_drops(wire, d);
+	assert_int_equal(wire_counter(wire, TP_COUNTER_TX_FRAMES),
+		wire_counter(wire, TP_COUNTER_DELIVERED) + drops);
+	assert_int_equal(tp_uplink_accepted(queue),
+		queue->sent.sent + queue->sent.lost_link_down + queue->sent.lost_device_gone +
+			queue->pending_count + (queue->work.published - queue->work.taken));
+}
