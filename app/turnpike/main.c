@@ -19,7 +19,8 @@ const char *argp_program_version = "turnpike " TP_VERSION;
 
 static const char usage[] = "check FILE\n"
 			    "plan FILE\n"
-			    "show interfaces|tenants|classes|drops|workers|cache|latency|uplinks|summary\n"
+			    "show interfaces|tenants|classes|drops|workers|cache|latency|uplinks|"
+			    "neighbours|summary\n"
 			    "top\n"
 			    "bill\n"
 			    "stop";
@@ -155,7 +156,7 @@ static void check_command(struct argp_state *state, const struct command_line *l
 	else if (show && (line->argument == NULL || !tp_command_can_show(line->argument)))
 		argp_error(state,
 			"show: found \"%s\"; accepted: interfaces, tenants, classes, drops, "
-			"workers, cache, latency, uplinks, summary",
+			"workers, cache, latency, uplinks, neighbours, summary",
 			line->argument != NULL ? line->argument : "");
 	else if (!show && !check && !plan && line->argument != NULL)
 		argp_error(state, "%s: found one word too many: \"%s\"", command, line->argument);

@@ -123,6 +123,15 @@ static const struct tp_column uplinks[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct tp_column neighbours[] = {
+	{"UPLINK", "uplink", tp_format_text},
+	{"ADDRESS", "address", tp_format_text},
+	{"STATE", "state", tp_format_text},
+	{"MAC", "mac", tp_format_text},
+	{"QUESTIONS", "questions", tp_format_number},
+	{NULL, NULL, NULL},
+};
+
 static const struct view {
 	const char *what;
 	const struct tp_column *columns; /* NULL: one object, a line a key */
@@ -135,6 +144,7 @@ static const struct view {
 	{"cache", cache},
 	{"latency", latency},
 	{"uplinks", uplinks},
+	{"neighbours", neighbours},
 	{"summary", NULL},
 };
 

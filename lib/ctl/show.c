@@ -5,6 +5,7 @@
 
 #include "budget.h"
 #include "figures.h"
+#include "underlay.h"
 
 /*
  * What `show` tells, as JSON.
@@ -396,6 +397,7 @@ static const struct {
 	{"cache", show_cache},
 	{"latency", tp_show_latency},
 	{"uplinks", tp_show_uplinks},
+	{"neighbours", tp_underlays_show},
 	{"summary", show_summary},
 };
 
@@ -406,7 +408,7 @@ json_t *tp_show(const struct tp_appliance *appliance, const char *what, struct t
 			return tables[i].show(appliance);
 	tp_error_set(error, EINVAL,
 		"show: found \"%.40s\"; accepted: interfaces, tenants, classes, drops, workers, "
-		"cache, latency, uplinks, summary",
+		"cache, latency, uplinks, neighbours, summary",
 		what == NULL ? "" : what);
 	return NULL;
 }

@@ -147,13 +147,14 @@ static inline enum tp_drop find_ring(
 	struct tp_burst *burst = &worker->burst;
 	const struct tp_interface *destination =
 		&worker->snapshot->interfaces[burst->destination[i]];
+	struct tp_vring *ring = tp_ring_towards(burst, destination);
 
-	burst->ring[i] = tp_ring_towards(burst, destination);
-	if (TP_UNLIKELY(!tp_vring_running(burst->ring[i])))
+	if (TP_UNLIKELY(!tp_vring_running(ring)))
 		return TP_DROP_DESTINATION_DOWN;
 	if (TP_UNLIKELY(queue->pressure > 0) &&
 		!tp_overload_admits(queue, tp_class_of(worker, destination)))
 		return TP_DROP_OVERLOAD;
+	burst->ring[i] = ring; /* of those only that are to get there: neighbours are one attempt */
 	return TP_DROP_NONE;
 }
 
@@ -242,7 +243,12 @@ static inline void deliver(struct tp_worker *worker, unsigned first, unsigned en
 
 static inline void flood(struct tp_worker *worker, unsigned i)
 {
-	tp_flood_end(&worker->burst, tp_flood_guests(worker, i, worker->burst.origin[i].tenant));
+	struct tp_burst *burst = &worker->burst;
+	unsigned count = burst->count;
+
+	burst->count = i + 1; /* it goes alone: those behind it may be for the same rings */
+	tp_flood_end(burst, tp_flood_guests(worker, i, burst->origin[i].tenant));
+	burst->count = count;
 }
 
 /* --- complete --- */

@@ -33,6 +33,22 @@ static inline struct tp_underlay underlay_of(const char *address)
 	};
 }
 
+/* From a remote to us, of any VNI. */
+static inline struct tp_tunnel tunnel_to_us(const char *remote, uint32_t vni)
+{
+	const struct tp_tunnel_parts parts = {
+		.local = address_of(remote),
+		.remote = address_of("192.0.2.1"),
+		.mac = THEIR_MAC,
+		.port = TP_VXLAN_PORT,
+		.vni = vni,
+	};
+	struct tp_tunnel tunnel;
+
+	tp_tunnel_make(&tunnel, &parts);
+	return tunnel;
+}
+
 /* From us to them, or from them to us. */
 static inline struct tp_tunnel tunnel_from(
 	const char *local, const char *remote, uint64_t mac, uint16_t vlan)
