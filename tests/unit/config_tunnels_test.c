@@ -65,16 +65,25 @@ static void test_a_remote_behind_the_gateway(void **state)
 
 static void test_kinds(void **state)
 {
-	struct tp_config *config = accepted(FILE_WITH("",
-		"'a':" NET("'vlan':100") ",'b':" NET("'trunk':[1,'200-209',4094]") ",'c':" NET("'se"
-											       "rvi"
-											       "ce_"
-											       "vla"
-											       "n':"
-											       "30"
-											       "0") ",'d':" NET(
-			"'service_vlan':301,'vlan':100") ",'e':" NET("'service_vlan':302,"
-								     "'trunk':[5]") ",'f':{}"));
+	struct tp_config *config = accepted(FILE_WITH(
+		"", "'a':" NET("'vlan':100") ",'b':" NET("'trunk':[1,'200-209',4094]") ",'c':" NET(
+			    "'se"
+			    "rvi"
+			    "ce_"
+			    "vla"
+			    "n':"
+			    "30"
+			    "0") ",'d':" NET("'service_vlan':301,'vlan':100") ",'e':" NET("'service"
+											  "_vlan':"
+											  "302,"
+											  "'trunk':"
+											  "[5]") ","
+												 "'"
+												 "f"
+												 "'"
+												 ":"
+												 "{"
+												 "}"));
 	const uint64_t *trunk = config->tenants[1].network.trunk;
 	unsigned allowed = 0;
 
