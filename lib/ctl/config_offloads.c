@@ -36,7 +36,7 @@ int tp_config_read_offloads(
 	uint32_t *offloads = field;
 
 	(void)key;
-	*offloads = word != NULL && strcmp(word, "auto") == 0 ? TP_OFFLOAD_ALL : TP_OFFLOAD_NONE;
+	*offloads = word != NULL && strcmp(word, "auto") == 0 ? TP_OFFLOAD_AUTO : TP_OFFLOAD_NONE;
 	if (word != NULL && (strcmp(word, "auto") == 0 || strcmp(word, "none") == 0))
 		return 0;
 	if (!json_is_array(value->json))

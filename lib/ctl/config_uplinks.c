@@ -108,7 +108,7 @@ static int read_uplink(const struct tp_json_value *value, const struct tp_config
 			value, EINVAL, "found this name; accepted: " TP_CONFIG_NAME_ACCEPTED);
 	uplink->rx_descriptors = uplink->tx_descriptors = DEFAULT_DESCRIPTORS;
 	uplink->mtu = DEFAULT_MTU;
-	uplink->offloads = TP_OFFLOAD_ALL;
+	uplink->offloads = TP_OFFLOAD_AUTO;
 	result = tp_json_read_object(value, keys, sizeof(keys) / sizeof(keys[0]), uplink);
 	return result < 0 ? result : check_device(value, config, uplink);
 }

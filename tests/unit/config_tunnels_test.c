@@ -34,7 +34,7 @@ static void test_a_tunnel(void **state)
 	assert_int_equal(network->remotes[1].address.bytes[3], 8);
 	assert_int_equal(config->uplinks[0].underlay.port, 4789);
 	assert_int_equal(config->uplinks[0].underlay.prefix, 24);
-	assert_int_equal(config->uplinks[0].offloads, TP_OFFLOAD_ALL);
+	assert_int_equal(config->uplinks[0].offloads, TP_OFFLOAD_AUTO);
 	assert_int_equal(tp_config_network_mtu(config, &config->tenants[0]), 1450);
 	tp_config_free(config);
 }

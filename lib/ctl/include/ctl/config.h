@@ -76,7 +76,10 @@ enum tp_offload {
 #define X(NAME, name) TP_OFFLOAD_##NAME = 1 << TP_OFFLOAD_NUMBER_##NAME,
 	TP_OFFLOADS(X)
 #undef X
-		TP_OFFLOAD_ALL = (1 << TP_OFFLOAD_COUNT) - 1
+		TP_OFFLOAD_ALL = (1 << TP_OFFLOAD_COUNT) - 1,
+	/* What costs a worker less than asking for it is not asked for, unless the file names it.
+	 */
+	TP_OFFLOAD_AUTO = TP_OFFLOAD_ALL & ~TP_OFFLOAD_IPV4_CHECKSUM
 };
 
 /** What the appliance is on the network below an uplink, for tunnels (VXLAN). */
