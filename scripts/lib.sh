@@ -150,6 +150,7 @@ packages_test=(
 	gnuplot-nox         # the comparison's plots
 	qemu-system-x86     # Linux guests
 	busybox-static      # their programs
+	iproute2            # network namespaces, veth and VLAN interfaces to reach by uplinks
 	cpio                # their file system
 	libc6-dev           # their static programs
 	spin                # checks the model of many workers on one ring

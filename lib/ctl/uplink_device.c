@@ -21,6 +21,12 @@ static bool driver_is(const char *device, const char *driver)
 	return strncmp(device, driver, strlen(driver)) == 0;
 }
 
+/* Is it an interface of the kernel, reached through a socket? */
+static bool is_socket(const char *device)
+{
+	return driver_is(device, "net_af_packet") || driver_is(device, "net_af_xdp");
+}
+
 static void list_interfaces(char *list, size_t size)
 {
 	struct if_nameindex *all = if_nameindex();
@@ -42,7 +48,7 @@ static int check_interface(const char *device, struct tp_error *error)
 	char name[IFNAMSIZ + 1];
 	char list[160];
 
-	if (!driver_is(device, "net_af_packet") && !driver_is(device, "net_af_xdp"))
+	if (!is_socket(device))
 		return 0;
 	if (argument == NULL)
 		return tp_error_set(error, EINVAL,
@@ -122,7 +128,8 @@ static void describe(struct tp_device *device, const struct rte_eth_dev_info *in
 
 	snprintf(device->driver, sizeof(device->driver), "%s",
 		info->driver_name == NULL ? "" : info->driver_name);
-	device->kernel_index = info->if_index;
+	if (is_socket(device->driver))
+		device->kernel_index = info->if_index;
 	device->socket = rte_eth_dev_socket_id(device->port);
 	device->can = tp_device_capabilities(device->port, info);
 	if (rte_eth_macaddr_get(device->port, &mac) == 0)
@@ -237,8 +244,12 @@ int tp_device_start(struct tp_device *device, const struct tp_uplink_config *con
 		result = rte_eth_promiscuous_enable(device->port);
 	}
 	if (result < 0 && result != -ENOTSUP)
-		return tp_error_set(
-			error, -result, "device cannot be %s: %s", what, strerror(-result));
+		return tp_error_set(error, -result,
+			"device cannot be %s: %s; accepted: one that nothing else uses, with room "
+			"for %u queues of %u and %u descriptors (\"queues\", \"rx_descriptors\", "
+			"\"tx_descriptors\")",
+			what, strerror(-result), device->queues, config->rx_descriptors,
+			config->tx_descriptors);
 	rte_eth_dev_callback_register(device->port, RTE_ETH_EVENT_INTR_RMV, on_removal, device);
 	tp_device_look(device);
 	return 0;
@@ -246,7 +257,7 @@ int tp_device_start(struct tp_device *device, const struct tp_uplink_config *con
 
 /* --- Watching --- */
 
-/* Packet sockets tell their drivers nothing: the kernel is asked. @return false: no such interface
+/* Sockets tell their drivers nothing: the kernel is asked. @return false: no such interface
  * any more. */
 static bool look_at_kernel(struct tp_device *device)
 {

@@ -22,6 +22,12 @@
 #define TP_MACS        12                /* bytes of the two addresses */
 #define TP_WIRE_HEADER TP_TUNNEL_LONGEST /* bytes before a frame at most: more than two tags */
 
+/** The longest frame of a guest of a network, with its header and tags of its own. */
+static inline int64_t tp_longest(const struct tp_uplink *uplink, const struct tp_network *network)
+{
+	return (int64_t)uplink->mtu + TP_FRAME_MIN + network->extra;
+}
+
 /* --- Out --- */
 
 static inline void tp_mbuf_grow(struct rte_mbuf *mbuf, uint32_t bytes)

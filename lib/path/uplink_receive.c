@@ -80,8 +80,12 @@ static inline void peek(struct tp_worker *worker, const struct tp_uplink_table *
 	view->first_length = mbuf->data_len;
 	view->first_piece = burst->views.pieces_used;
 	view->pieces = 0;
-	if (TP_UNLIKELY(view->length > TP_FRAME_MAX))
-		view->drop = TP_DROP_TOO_LONG;
+	/* Drivers join what came in pieces; guests have not agreed to that. */
+	if (TP_LIKELY(view->drop == TP_DROP_NONE) &&
+		TP_UNLIKELY((int64_t)view->length >
+			    tp_longest(table->uplink,
+				    &burst->snapshot->tenants[burst->origin[i].tenant].network)))
+		view->drop = TP_DROP_OVER_MTU;
 	if (TP_UNLIKELY(mbuf->next != NULL) && view->drop == TP_DROP_NONE)
 		view->drop = (uint8_t)add_segments(&burst->views, view, mbuf);
 	if (TP_UNLIKELY(view->drop == TP_DROP_FOR_CONTROL))

@@ -56,8 +56,7 @@ static inline enum tp_drop tp_uplink_admission(
 
 	if (TP_UNLIKELY(!tp_uplink_carries(way->uplink)))
 		return TP_DROP_UPLINK_DOWN;
-	if (TP_UNLIKELY((int64_t)view->length >
-			(int64_t)way->uplink->mtu + TP_FRAME_MIN + way->network->extra))
+	if (TP_UNLIKELY((int64_t)view->length > tp_longest(way->uplink, way->network)))
 		return TP_DROP_OVER_MTU;
 	if (TP_UNLIKELY(way->tunnel != NULL && way->next_hop == 0))
 		return TP_DROP_TUNNEL_UNRESOLVED;

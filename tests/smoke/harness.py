@@ -124,8 +124,10 @@ class Interface:
 class Appliance:
     """turnpiked on a configuration made of `interfaces`, or what stands in for it."""
 
-    def __init__(self, scenario, interfaces):
+    def __init__(self, scenario, interfaces, uplinks=None, networks=None):
+        """uplinks: as in the configuration; networks: by tenant."""
         self.scenario, self.interfaces = scenario, interfaces
+        self.uplinks, self.networks = uplinks or {}, networks or {}
         self.control = scenario.directory / "control.sock"
         self.config = scenario.directory / "config.json"
         self.config.write_text(json.dumps(self.configuration(), indent=4))
@@ -138,7 +140,10 @@ class Appliance:
             tenant["interfaces"][interface.name] = interface.as_json()
         cores = self.scenario.worker_cores or [max(os.sched_getaffinity(0))]
         # A long hold: guests that share a core with others take frames late, and lose none.
+        for name, network in self.networks.items():
+            tenants.setdefault(name, {})["network"] = network
         return {"dataplane": {"worker_cores": cores, "control_socket": str(self.control)},
+                "uplinks": self.uplinks,
                 "classes": {"gold": {"bid": 16, "weight": 8, "on_full": {"hold": "1s"}}},
                 "tenants": tenants}
 
@@ -256,8 +261,8 @@ class Scenario(unittest.TestCase):
         self.processes.append(process)
         return process
 
-    def appliance(self, interfaces):
-        self.switches.append(Appliance(self, interfaces))
+    def appliance(self, interfaces, **beyond):
+        self.switches.append(Appliance(self, interfaces, **beyond))
         return self.switches[-1].start()
 
     def interface(self, tenant, name, number, mode="server", **more):

@@ -62,6 +62,8 @@ static void what_cannot_be_is_refused(void **state)
 		{NET("'wan 0':{'device':'net_tap0'}", "'a':{}"), "[\"wan 0\"]: found this name"},
 		{NET(WAN0 ",'wan1':{'device':'net_tap0'}", "'a':{}"),
 			"$.uplinks.wan1.device: found net_tap0, which uplink wan0 has too"},
+		{NET(WAN0 ",'wan1':{'device':'net_af_packet0,qpairs=1,iface=w'}", "'a':{}"),
+			"$.uplinks.wan1.device: found interface w, which uplink wan0 has too"},
 		{NET("'a':{'device':'03:00.A'}", "'a':{}"), "$.uplinks.a.device: found"},
 		{NET("'a':{'device':'0A:00.0'},'b':{'device':'0000:0a:00.0,x=1'}", "'a':{}"),
 			"$.uplinks.b.device: found 0000:0a:00.0, which uplink a has too"},

@@ -1,0 +1,300 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Guests reach hosts behind an uplink, a veth whose far end is in a namespace of the test's own:
+untagged and in VLANs of the kernel's own driver, each tenant its own and nothing else; the link
+goes down and comes back, the device goes away and comes back."""
+
+import json
+import os
+import subprocess
+import time
+import unittest
+
+import harness
+from linux_guest import LinuxGuest, build_image
+from network import Namespace, TapGuest, Veth, transfer
+
+HOST = "10.0.0.100"
+NETWORK = harness.ROOT / "tests/smoke/network.py"
+MIB = 1 << 20
+
+
+def setUpModule():
+    build_image()
+
+
+class Uplinks(harness.Scenario):
+    def wire(self, **networks):
+        """A wire, its far end's namespace, and what the configuration says of them."""
+        self.outside = Namespace(self, "outside")
+        self.veth = Veth(self, self.outside)
+        return {"uplinks": {"wan0": {"device": f"net_af_packet0,iface={self.veth.here}"}},
+                "networks": networks}
+
+    def uplink(self):
+        return self.switches[-1].show("uplinks")[0]
+
+    def check_sums(self):
+        """Every frame of the wire and of the guests is delivered or dropped by a name."""
+        uplink = self.uplink()
+        counted = uplink["counters"]
+        drops = {row["name"] for row in self.switches[-1].show("drops")}
+        self.assertEqual(counted["received"],
+                         counted["delivered"] + sum(counted[name] for name in drops))
+        self.assertEqual(counted["accepted"], counted["sent"] + counted["waiting"]
+                         + counted["lost_link_down"] + counted["lost_device_gone"])
+        for one in self.switches[-1].show():
+            self.assertEqual(one["tx_frames"], one["counters"]["delivered"] + one["drops"])
+        return counted
+
+    def check_reach(self, beyond, host):
+        """Two kinds of guests and a host: ping, full frames, TCP both ways."""
+        alice, tap = self.interface("acme", "alice", 1), self.interface("acme", "tap", 2)
+        self.appliance([alice, tap], **beyond)
+        linux = LinuxGuest(self, "alice", alice, "10.0.0.1", {"event_idx": "on"})
+        guest = TapGuest(self, "tap", tap, "10.0.0.2")
+        harness.wait_for("an echo", lambda: host.hears("10.0.0.2", count=1))
+        for sender, address in ((host, "10.0.0.2"), (guest, HOST)):
+            self.assertEqual(sender.hears(address), 3, address)
+            self.assertEqual(sender.hears(address, size=1472), 3, f"{address}, full frames")
+        self.assertTrue(transfer(host, guest.namespace, "10.0.0.2", 16 * MIB))
+        self.assertTrue(transfer(guest.namespace, host, HOST, 16 * MIB))
+        linux.ready()
+        self.assertIn("3 packets received", linux.run(f"ping -c 3 -i 0.2 -W 5 {HOST}"))
+        self.assertIn("3 packets received", linux.run(f"ping -c 3 -i 0.2 -W 5 -s 1472 {HOST}"))
+        self.assertEqual(guest.hears("10.0.0.1"), 3, "between guests")
+        self.check_linux_tcp(linux, host)
+        # What does not fit the uplink is dropped by its name.
+        guest.ip("link", "set", "eth0", "mtu", 1600)
+        self.assertEqual(guest.hears(HOST, size=1500, count=2), 0)
+        self.assertGreater(self.switches[-1].counters()["acme/tap"]["counters"]["over_mtu"], 0)
+        counted = self.check_sums()
+        self.assertGreater(counted["received_bytes"], 16 * MIB)
+        self.assertGreater(counted["sent_bytes"], 16 * MIB)
+
+    def check_linux_tcp(self, linux, host):
+        """An unmodified Linux guest sends 4 MiB: every checksum is right at the far end."""
+        server = host.start("linux-serve", "/usr/bin/python3", NETWORK, "serve", 5001, 4 * MIB)
+        server.wait_text("listening")
+        linux.run("dd if=/dev/urandom of=/tmp/data bs=1M count=4 2>/dev/null")
+        linux.run(f"nc -w 10 {HOST} 5001 </tmp/data", 120)
+        server.wait()
+        self.assertEqual(linux.run("sha256sum /tmp/data").split()[0], server.text().split()[-1])
+
+    def test_untagged(self):
+        beyond = self.wire(acme={"uplink": "wan0"})
+        self.outside.up(self.veth.there, HOST)
+        self.check_reach(beyond, self.outside)
+
+    def test_a_load_generator_answers(self):
+        """turnpike-guest in the mode icmpecho, for any address."""
+        beyond = self.wire(acme={"uplink": "wan0"})
+        self.outside.up(self.veth.there, HOST)
+        echo = self.interface("acme", "echo", 1)
+        self.appliance([echo], **beyond)
+        self.start("echo", [harness.BUILD / "app/turnpike-guest/turnpike-guest", "--socket",
+                            echo.socket, "--mac", echo.mac, "--", "--forward-mode=icmpecho"])
+        harness.wait_for("an echo", lambda: self.outside.hears("10.0.0.3", count=1))
+        self.assertEqual(self.outside.hears("10.0.0.77"), 3)
+        self.assertEqual(self.outside.hears("10.0.0.77", size=1472), 3)
+        # The packet socket's driver has the kernel join fragments: they are too long then.
+        self.assertEqual(self.outside.hears("10.0.0.77", size=2000, count=1), 0)
+        self.assertEqual(self.check_sums()["over_mtu"], 1)
+
+    def test_vlan(self):
+        beyond = self.wire(acme={"uplink": "wan0", "vlan": 100})
+        self.outside.up(self.veth.vlan(100), HOST)
+        self.check_reach(beyond, self.outside)
+
+    # --- isolation ---
+
+    def two_tenants(self):
+        """Two tenants with the same MAC and address in two VLANs, each with a host; and what
+        has no tag is a third's."""
+        beyond = self.wire(acme={"uplink": "wan0", "vlan": 100},
+                           umbra={"uplink": "wan0", "vlan": 200},
+                           plain={"uplink": "wan0"})
+        tenants = {}
+        interfaces = [self.interface(name, "vm", 1) for name in ("acme", "umbra", "plain")]
+        self.appliance(interfaces, **beyond)
+        for interface, vlan in zip(interfaces, (100, 200, None)):
+            name = interface.tenant
+            host = Namespace(self, f"{name}-host") if vlan else self.outside
+            device = self.veth.vlan(vlan, host) if vlan else self.veth.there
+            host.up(device, HOST)
+            tenants[name] = (TapGuest(self, name, interface, "10.0.0.1"), host, device)
+        return tenants
+
+    def sniffers(self, tenants, mark):
+        """Everybody who may see frames with this mark."""
+        found = {}
+        for name, (guest, host, device) in tenants.items():
+            for who, namespace, interface in ((f"{name} guest", guest.namespace, "eth0"),
+                                              (f"{name} host", host, device)):
+                found[who] = namespace.start(f"sniff {who}", "/usr/bin/python3", NETWORK, "sniff", interface, mark)
+        for sniffer in found.values():
+            sniffer.wait_text("listening")
+        return found
+
+    def test_tenants_with_equal_addresses(self):
+        tenants = self.two_tenants()
+        for name, (guest, host, _) in tenants.items():
+            self.assertEqual(guest.hears(HOST), 3, name)
+            self.assertEqual(host.hears("10.0.0.1"), 3, name)
+        # Each has its own host: a frame from one guest is seen by one host alone.
+        guest_mac, mark = "020000000001", "c0ffee00c0ffee00"
+        seen = self.sniffers(tenants, mark)
+        tenants["umbra"][0].python("frame", "eth0", "ff" * 6 + guest_mac + "88b5" + mark + "00" * 46)
+        seen["umbra host"].wait_text("seen")
+        for name, (_, host, device) in tenants.items():
+            if name != "umbra":
+                host.python("frame", device, guest_mac + "020000000100" + "88b5" + mark + "00" * 46)
+                seen[f"{name} guest"].wait_text("seen")
+        time.sleep(0.2)
+        self.assertEqual(seen["umbra guest"].text().count("seen"), 1)  # its own, as it left
+        self.assertEqual(seen["umbra host"].text().count("seen"), 1)
+        self.check_sums()
+
+    def test_forged_tags(self):
+        tenants = self.two_tenants()
+        guest_mac, host_mac, mark = "020000000001", "020000000100", "deadbeef1badcafe"
+        for _, (guest, _, _) in tenants.items():
+            guest.hears(HOST, count=1)
+        before = self.check_sums()
+        seen = self.sniffers(tenants, mark)
+        tags = ("810000c8", "81000064", "8100000081000064", "88a800c881000064", "810000c881000064",
+                "910000c8")
+        for tag in tags:
+            for to in (host_mac, "ff" * 6):
+                tenants["acme"][0].python(
+                    "frame", "eth0", to + guest_mac + tag + "88b5" + mark + "00" * 46)
+        # From the wire: a second tag, a VLAN that is nobody's, a guest's MAC as the source.
+        for frame in (guest_mac + host_mac + "81000064810000c8" + "88b5",
+                      "ff" * 6 + host_mac + "8100006488a800c888b5",
+                      guest_mac + host_mac + "8100012c88b5",
+                      "ff" * 6 + guest_mac + "8100006488b5"):
+            self.outside.python("frame", self.veth.there, frame + mark + "00" * 46)
+        wanted = {"tagged": 2, "unknown_vlan": 1, "source_mac": 1}
+        harness.wait_for("the wire's frames are dropped by name", lambda: all(
+            self.uplink()["counters"][name] - before[name] >= count
+            for name, count in wanted.items()), 10)
+        self.check_sums()
+        time.sleep(0.2)
+        for who, sniffer in seen.items():
+            # The senders see what they send: one guest, and the wire's untagged end.
+            if who not in ("acme guest", "plain host"):
+                self.assertNotIn("seen", sniffer.text(), who)
+        drops = self.switches[-1].counters()["acme/vm"]["counters"]
+        self.assertEqual(drops["tagged"], len(tags))
+        self.assertEqual(drops["flood_nobody"], len(tags))
+
+    # --- trouble ---
+
+    def one_tenant(self):
+        beyond = self.wire(acme={"uplink": "wan0"})
+        self.outside.up(self.veth.there, HOST)
+        first, second = self.interface("acme", "one", 1), self.interface("acme", "two", 2)
+        self.appliance([first, second], **beyond)
+        guests = TapGuest(self, "one", first, "10.0.0.1"), TapGuest(self, "two", second, "10.0.0.2")
+        self.assertGreater(guests[0].hears(HOST), 0)
+        return guests
+
+    def wait_state(self, state):
+        harness.wait_for(f"the uplink is {state}", lambda: self.uplink()["state"] == state, 15)
+
+    def test_link_down_and_up(self):
+        one, _ = self.one_tenant()
+        self.outside.ip("link", "set", self.veth.there, "down")
+        self.wait_state("link down")
+        self.assertEqual(one.hears(HOST, count=2), 0)
+        self.assertEqual(one.hears("10.0.0.2"), 3)
+        counters = self.switches[-1].counters()["acme/one"]["counters"]
+        self.assertGreater(counters["uplink_down"] + counters["copies_refused"], 0)
+        self.outside.ip("link", "set", self.veth.there, "up")
+        self.wait_state("up")
+        harness.wait_for("echoes come again", lambda: one.hears(HOST, count=1), 20)
+        self.check_sums()
+
+    def test_device_goes_away_under_traffic(self):
+        one, _ = self.one_tenant()
+        flood = self.outside.start("flood", "busybox", "ping", "-i", "0.002", "-s", "1000",
+                                   "10.0.0.1")
+        busy = one.start("busy", "busybox", "ping", "-i", "0.002", "-s", "1000", HOST)
+        received = self.uplink()["rx_frames"]
+        harness.wait_for("traffic", lambda: self.uplink()["rx_frames"] > received + 200)
+        self.veth.delete()
+        self.wait_state("away")
+        self.assertEqual(one.hears("10.0.0.2"), 3, "between guests nothing has changed")
+        counters = self.switches[-1].counters()["acme/one"]["counters"]
+        self.assertGreater(counters["uplink_down"] + counters["copies_refused"], 0)
+        flood.stop()
+        busy.stop()
+        self.veth.make()
+        self.outside.up(self.veth.there, HOST)
+        self.wait_state("up")
+        harness.wait_for("echoes come again", lambda: one.hears(HOST, count=1), 20)
+        self.check_sums()
+
+    # --- configurations ---
+
+    def refused(self, uplinks):
+        """What turnpiked says of a configuration that it does not take."""
+        directory = self.directory / "refused"
+        directory.mkdir(exist_ok=True)
+        config = directory / "config.json"
+        config.write_text(json.dumps({
+            "dataplane": {"worker_cores": [max(os.sched_getaffinity(0))],
+                          "control_socket": f"{directory}/control.sock"},
+            "classes": {"gold": {"bid": 16}}, "uplinks": uplinks,
+            "tenants": {"acme": {"network": {"uplink": next(iter(uplinks))}}}}))
+        ran = subprocess.run([harness.BUILD / "app/turnpiked/turnpiked", "--no-shconf",
+                              "--no-telemetry", f"--file-prefix=refused{os.getpid()}", "--",
+                              "--config", config], capture_output=True, text=True, timeout=60,
+                             check=False)
+        self.assertEqual(ran.returncode, 1, ran.stderr)
+        return ran.stderr
+
+    def test_devices_that_cannot_be(self):
+        said = self.refused({"wan0": {"device": "net_af_packet0,iface=nowhere0"}})
+        self.assertIn('$.uplinks.wan0.device: found "net_af_packet0,iface=nowhere0"', said)
+        self.assertIn("found interface nowhere0, which the kernel does not have; accepted: one of "
+                      "lo", said)
+        said = self.refused({"wan0": {"device": "net_af_packet0"}})
+        self.assertIn("found no iface=NAME in it", said)
+        said = self.refused({"wan0": {"device": "0000:fe:1f.7"}})
+        self.assertIn("which is not on this machine's PCI bus", said)
+        said = self.refused({"wan0": {"device": "net_nothing0"}})
+        self.assertIn("DPDK cannot open it: ", said)
+        # Another process has the interface's queue.
+        self.wire()
+        device = {"device": f"net_af_xdp0,iface={self.veth.here}"}
+        self.appliance([self.interface("other", "vm", 2)], uplinks={"wan0": device})
+        said = self.refused({"wan0": device})
+        self.assertIn("device cannot be given its queues", said)
+        self.assertIn("accepted: one that nothing else uses, with room for 1 queues", said)
+
+    def test_several_uplinks(self):
+        """Each tenant by its own, of other kinds as well: XDP, a TAP of the kernel, nothing."""
+        beyond = self.wire(acme={"uplink": "wan0"}, umbra={"uplink": "tap"}, none={"uplink": "nil"})
+        tap = f"{self.veth.here}t"
+        beyond["uplinks"] = {"wan0": {"device": f"net_af_xdp0,iface={self.veth.here}"},
+                             "tap": {"device": f"net_tap0,iface={tap}"},
+                             "nil": {"device": "net_null0,no-rx=1"}}
+        self.outside.up(self.veth.there, HOST)
+        interfaces = [self.interface(name, "vm", 1) for name in ("acme", "umbra", "none")]
+        self.appliance(interfaces, **beyond)
+        acme, umbra = (TapGuest(self, one.tenant, one, "10.0.0.1") for one in interfaces[:2])
+        # What XDP is given at last it may hand on with the next frame only: again and again.
+        harness.wait_for("an echo", lambda: acme.hears(HOST, count=1))
+        sniffer = self.start("sniff tap", ["/usr/bin/python3", NETWORK, "sniff", tap, "0a000077"])
+        sniffer.wait_text("listening")
+        self.assertEqual(umbra.hears("10.0.0.119", count=1), 0)
+        sniffer.wait_text("seen")
+        shown = {one["name"]: one for one in self.switches[-1].show("uplinks")}
+        self.assertEqual([shown[name]["driver"] for name in ("wan0", "tap", "nil")],
+                         ["net_af_xdp", "net_tap", "net_null"])
+        self.assertEqual(shown["nil"]["tx_frames"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
