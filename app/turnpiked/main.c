@@ -180,7 +180,7 @@ static int fail(const struct tp_error *error)
 /* For `turnpike plan`: a process of its own, which disturbs none that serves. */
 static int tell_capabilities(const struct tp_config *config, char *program, struct tp_error *error)
 {
-	static char words[][24] = {"--no-huge", "--in-memory", "--no-telemetry", "-m64", "-l0",
+	static char words[][24] = {"--no-huge", "--no-shconf", "--no-telemetry", "-m64", "-l0",
 		"--log-level=*:critical"};
 	char *args[1 + sizeof(words) / sizeof(words[0])] = {program};
 	json_t *told;
