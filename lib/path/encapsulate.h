@@ -126,13 +126,22 @@ static inline void tp_take_out(struct rte_mbuf *mbuf, uint32_t bytes)
 	mbuf->pkt_len -= bytes;
 }
 
+/* Has the device verified the outer UDP checksum? Where it has looked into the tunnel, its word on
+ * the L4 checksum is of the packet inside. */
+static inline bool tp_udp_verified(const struct tp_uplink *uplink, const struct rte_mbuf *mbuf)
+{
+	if (!(uplink->offloads & TP_NIC_UDP_CHECKSUM))
+		return false;
+	return (mbuf->packet_type & RTE_PTYPE_TUNNEL_MASK) == 0 &&
+	       (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+}
+
 /* The frame in a tunnel, whose outer headers begin the mbuf. */
 static inline enum tp_drop tp_take_tunnel(const struct tp_snapshot *snapshot,
 	const struct tp_uplink_table *table, struct rte_mbuf *mbuf, struct tp_origin *origin)
 {
 	const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
-	bool verified =
-		(mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	bool verified = tp_udp_verified(table->uplink, mbuf);
 	const struct tp_network *network;
 	struct tp_packet packet;
 	struct tp_inner inner;
