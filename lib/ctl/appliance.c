@@ -19,7 +19,6 @@
 #include "billing.h"
 #include "budget.h"
 #include "ctl/control_socket.h"
-#include "spread.h"
 #include "underlay.h"
 #include "uplinks.h"
 
@@ -224,7 +223,6 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 		return -EINVAL;
 	if (make_store(appliance, nodes, error) < 0)
 		return -ENOMEM;
-	tp_spread_begin(appliance);
 	settings.rings = tp_config_count_rings(config, &settings.pinned_rings);
 	appliance->dataplane = tp_dataplane_new(&settings, error);
 	if (appliance->dataplane == NULL)

@@ -51,7 +51,6 @@ struct tp_balance {
 	struct tp_tenant_place {
 		unsigned worker; /* of all its rings; where it is spread, of those not moved */
 		bool spread;     /* several workers serve its rings */
-		bool wired;      /* it stays spread: any worker may bring frames of its uplink */
 		unsigned calm;   /* looks in a row at which one worker would have been enough */
 	} * tenant;
 	struct tp_worker_place {

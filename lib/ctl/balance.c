@@ -207,7 +207,7 @@ static void gather_calm(struct tp_appliance *appliance, const struct look *look)
 	for (uint32_t t = 0; t < appliance->config->tenant_count; t++) {
 		struct tp_tenant_place *place = &appliance->balance.tenant[t];
 
-		if (!place->spread || place->wired)
+		if (!place->spread)
 			continue;
 		place->calm = look->tenant[t].busy < CALM ? place->calm + 1 : 0;
 		if (place->calm < CALM_ENOUGH || look->worker[place->worker] > BUSY)

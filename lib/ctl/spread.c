@@ -135,24 +135,6 @@ static int share(struct tp_appliance *appliance, uint32_t tenant)
 	return 0;
 }
 
-void tp_spread_begin(struct tp_appliance *appliance)
-{
-	const struct tp_config *config = appliance->config;
-
-	if (config->worker_count == 1)
-		return;
-	for (uint32_t t = 0; t < config->tenant_count; t++) {
-		const struct tp_tenant_config *tenant = &config->tenants[t];
-		struct tp_tenant_place *place = &appliance->balance.tenant[t];
-
-		if (tenant->network.kind == TP_NETWORK_NONE)
-			continue;
-		place->wired = place->spread = true;
-		for (uint32_t i = 0; i < tenant->interface_count; i++)
-			tp_context_at(appliance->store, tenant->first_interface + i)->spread = true;
-	}
-}
-
 /* --- Moves --- */
 
 int tp_spread_gather(struct tp_appliance *appliance, uint32_t tenant, unsigned worker)
@@ -162,7 +144,7 @@ int tp_spread_gather(struct tp_appliance *appliance, uint32_t tenant, unsigned w
 	if (!place->spread && place->worker == worker)
 		return -EALREADY;
 	take_all(appliance, tenant);
-	if (place->spread && !place->wired)
+	if (place->spread)
 		share_no_more(appliance, tenant);
 	place->worker = worker;
 	give_all(appliance, tenant, worker);

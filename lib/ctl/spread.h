@@ -38,12 +38,5 @@ int tp_spread_ring_prepare(const struct tp_port *port, uint16_t size, uint16_t *
 /** A receive ring has stopped, no worker uses it. */
 void tp_spread_ring_stopped(struct tp_vring *ring);
 
-/**
- * Tenants with a network are spread from the start, where there are several workers: a frame of an
- * uplink is delivered by the worker that receives it, whoever serves the tenant's rings. Before any
- * ring starts.
- */
-void tp_spread_begin(struct tp_appliance *appliance);
-
 /** Is the tenant spread? */
 bool tp_spread_is(const struct tp_appliance *appliance, uint32_t tenant);
