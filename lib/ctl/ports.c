@@ -182,6 +182,7 @@ int tp_ports_open(struct tp_appliance *appliance, struct tp_error *error)
 		port->memory_node = TP_NO_NODE;
 		port->context = tp_context_at(appliance->store, i);
 		port->kick = kick;
+		port->context->spread = tp_spread_shared(appliance, config_of(port)->tenant_index);
 		for (uint32_t pair = 0; pair < port->context->pair_count; pair++) {
 			(kick++)->fd = -1;
 			port->context->pair[pair].worker = worker_at_first(port);

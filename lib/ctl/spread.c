@@ -4,6 +4,7 @@
 #include <rte_malloc.h>
 
 #include "spread.h"
+#include "uplinks.h"
 
 static struct tp_port *first_port(const struct tp_appliance *appliance, uint32_t tenant)
 {
@@ -23,6 +24,13 @@ static uint32_t tenant_of(const struct tp_port *port)
 bool tp_spread_is(const struct tp_appliance *appliance, uint32_t tenant)
 {
 	return appliance->balance.tenant[tenant].spread;
+}
+
+bool tp_spread_shared(const struct tp_appliance *appliance, uint32_t tenant)
+{
+	const struct tp_config *config = appliance->config;
+
+	return config->worker_count > 1 && config->tenants[tenant].network.kind != TP_NETWORK_NONE;
 }
 
 /* --- Taking rings from their workers, and giving them --- */
@@ -61,10 +69,12 @@ static void take_all(struct tp_appliance *appliance, uint32_t tenant)
 			take(&port[i], pair);
 	if (!tp_spread_is(appliance, tenant)) {
 		tp_dataplane_leave(dataplane, appliance->balance.tenant[tenant].worker);
+		tp_uplinks_settle(appliance);
 		return;
 	}
 	for (unsigned w = 0; w < dataplane->worker_count; w++)
 		tp_dataplane_leave(dataplane, w);
+	tp_uplinks_settle(appliance);
 }
 
 static void give_all(struct tp_appliance *appliance, uint32_t tenant, unsigned worker)
@@ -102,12 +112,14 @@ static void share_no_more(struct tp_appliance *appliance, uint32_t tenant)
 {
 	struct tp_port *port = first_port(appliance, tenant);
 
+	appliance->balance.tenant[tenant].spread = false;
+	if (tp_spread_shared(appliance, tenant))
+		return;
 	for (uint32_t i = 0; i < port_count(appliance, tenant); i++) {
 		for (uint32_t pair = 0; pair < port[i].context->pair_count; pair++)
 			tp_spread_ring_stopped(&port[i].context->pair[pair].rx);
 		port[i].context->spread = false;
 	}
-	appliance->balance.tenant[tenant].spread = false;
 }
 
 /* @return 0, or -ENOMEM with nothing shared. */
@@ -121,7 +133,7 @@ static int share(struct tp_appliance *appliance, uint32_t tenant)
 			struct tp_vring *ring = &port[i].context->pair[pair].rx;
 			uint16_t *baton;
 
-			if (!tp_vring_running(ring))
+			if (!tp_vring_running(ring) || ring->baton != NULL)
 				continue;
 			baton = new_baton(ring->size);
 			if (baton == NULL) {
@@ -169,6 +181,7 @@ static void hand_over(struct tp_port *port, uint32_t first, uint32_t count, unsi
 	for (uint32_t i = 0; i < count; i++)
 		take(port, first + i);
 	tp_dataplane_leave(port->appliance->dataplane, from);
+	tp_uplinks_settle(port->appliance);
 	for (uint32_t i = 0; i < count; i++)
 		give(port, first + i, worker);
 }

@@ -38,5 +38,11 @@ int tp_spread_ring_prepare(const struct tp_port *port, uint16_t size, uint16_t *
 /** A receive ring has stopped, no worker uses it. */
 void tp_spread_ring_stopped(struct tp_vring *ring);
 
+/**
+ * Do several workers write to its destinations even if one serves all its rings? Frames of an
+ * uplink come in at the workers that own the uplink's queues.
+ */
+bool tp_spread_shared(const struct tp_appliance *appliance, uint32_t tenant);
+
 /** Is the tenant spread? */
 bool tp_spread_is(const struct tp_appliance *appliance, uint32_t tenant);

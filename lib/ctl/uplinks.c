@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "ctl/plan.h"
 #include "uplinks.h"
 
+#define SETTLE_MS    10   /* that a move of rings waits for the wires */
 #define LOOK_MS      100  /* between two looks at devices and links */
 #define TRY_AGAIN_MS 2000 /* between two searches for a device that is away */
 
@@ -166,6 +168,35 @@ void tp_uplinks_look(struct tp_appliance *appliance)
 	uplinks->looked_ms = now;
 	for (uint32_t i = 0; i < uplinks->count; i++)
 		look_at(appliance, &uplinks->port[i]);
+}
+
+/* --- Settling --- */
+
+static bool has_left(const struct tp_uplink_queue *queue, uint64_t accepted)
+{
+	return tp_counter_read(&queue->sent.sent) + tp_counter_read(&queue->sent.lost_link_down) +
+		       tp_counter_read(&queue->sent.lost_device_gone) >=
+	       accepted;
+}
+
+static void settle(const struct tp_uplink *uplink, uint64_t until_ms)
+{
+	for (uint16_t q = 0; q < uplink->queue_count; q++) {
+		uint64_t accepted = tp_uplink_accepted(uplink->queue[q]);
+
+		while (!has_left(uplink->queue[q], accepted) && tp_loop_now_ms() < until_ms)
+			sched_yield(); /* its owner may need this very CPU */
+	}
+}
+
+void tp_uplinks_settle(struct tp_appliance *appliance)
+{
+	const struct tp_uplinks_control *uplinks = appliance->uplinks;
+	uint64_t until_ms = tp_loop_now_ms() + SETTLE_MS;
+
+	for (uint32_t i = 0; uplinks != NULL && i < uplinks->count; i++)
+		if (tp_uplink_running(uplinks->uplink[i]))
+			settle(uplinks->uplink[i], until_ms);
 }
 
 /* --- All of them --- */

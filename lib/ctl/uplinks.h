@@ -38,6 +38,12 @@ void tp_uplinks_close(struct tp_appliance *appliance);
 /** Look whether devices and links are there, and act on it. */
 void tp_uplinks_look(struct tp_appliance *appliance);
 
+/**
+ * Wait until what has been accepted so far is sent, so that what follows by another worker's queue
+ * does not overtake it; not for long: a wire that takes nothing is not waited for.
+ */
+void tp_uplinks_settle(struct tp_appliance *appliance);
+
 /** Learn a MAC behind an uplink. @return true if the table of learned ones changed. learning.c. */
 bool tp_learn_beyond(struct tp_appliance *appliance, const struct tp_sighting *sighting);
 

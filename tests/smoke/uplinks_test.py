@@ -106,6 +106,30 @@ class Uplinks(harness.Scenario):
         self.outside.up(self.veth.vlan(100), HOST)
         self.check_reach(beyond, self.outside)
 
+    def test_two_workers(self):
+        """Frames come in at one worker for guests of another; rings move while TCP runs."""
+        self.worker_cores = sorted(os.sched_getaffinity(0))[:2]
+        beyond = self.wire(acme={"uplink": "wan0", "vlan": 100}, umbra={"uplink": "wan0"})
+        inside = Namespace(self, "inside")
+        inside.up(self.veth.vlan(100, inside), HOST)
+        self.outside.up(self.veth.there, HOST)
+        interfaces = [self.interface(name, "vm", 1) for name in ("acme", "umbra")]
+        switch = self.appliance(interfaces, **beyond)
+        self.assertEqual({one["worker"] for one in switch.show()}, {0, 1})
+        acme, umbra = (TapGuest(self, one.tenant, one, "10.0.0.1") for one in interfaces)
+        for guest, host in ((acme, inside), (umbra, self.outside)):
+            harness.wait_for("an echo", lambda guest=guest: guest.hears(HOST, count=1))
+            flood = host.start(f"flood-{guest.name}", "busybox", "ping", "-i", "0.001", "-s", "1000",
+                               "10.0.0.1")
+            for number in range(6):
+                for tenant in ("acme", "umbra"):
+                    switch.ask(command="move", tenant=tenant, worker=number % 2)
+                self.assertEqual(guest.hears(HOST, count=1), 1)
+            self.assertTrue(transfer(guest.namespace, host, HOST, 8 * MIB))
+            self.assertTrue(transfer(host, guest.namespace, "10.0.0.1", 8 * MIB))
+            flood.stop()
+        self.check_sums()
+
     # --- isolation ---
 
     def two_tenants(self):
