@@ -396,8 +396,10 @@ uint32_t tp_message_echo(const struct tp_station *us, uint8_t *frame, uint32_t l
 	bool ipv6 = us->address.length == 16;
 	uint8_t *icmp = ip + (ipv6 ? IPV6 : IPV4);
 
-	memcpy(frame, frame + MAC, MAC);
-	put_mac(frame + MAC, us->mac);
+	for (unsigned i = 0; i < MAC; i++) {
+		frame[i] = frame[MAC + i];
+		frame[MAC + i] = (uint8_t)(us->mac >> 8 * i);
+	}
 	length = ipv6 ? IPV6 + (uint32_t)get16(ip + 4) : get16(ip + 2);
 	put16(icmp + 2, 0);
 	if (ipv6) {

@@ -49,13 +49,15 @@ static inline uint32_t tp_flow_hash_ipv4(uint32_t hash, const uint8_t *packet, c
 
 static inline uint32_t tp_flow_hash_ipv6(uint32_t hash, const uint8_t *packet, const uint8_t *end)
 {
-	struct rte_ipv6_hdr header;
+	uint64_t addresses[4];
 
-	if (packet + sizeof(header) > end)
+	if (packet + sizeof(struct rte_ipv6_hdr) > end)
 		return hash;
-	memcpy(&header, packet, sizeof(header));
-	hash = rte_hash_crc(header.src_addr, 2 * sizeof(header.src_addr), hash);
-	return tp_flow_hash_ports(hash, header.proto, packet + sizeof(header), end);
+	memcpy(addresses, packet + offsetof(struct rte_ipv6_hdr, src_addr), sizeof(addresses));
+	for (unsigned i = 0; i < 4; i++)
+		hash = rte_hash_crc_8byte(addresses[i], hash);
+	return tp_flow_hash_ports(hash, packet[offsetof(struct rte_ipv6_hdr, proto)],
+		packet + sizeof(struct rte_ipv6_hdr), end);
 }
 
 /**
@@ -66,9 +68,13 @@ static inline uint32_t tp_flow_hash(const uint8_t *frame, uint32_t length)
 {
 	const uint8_t *end = frame + length;
 	const uint8_t *at = frame + 2 * RTE_ETHER_ADDR_LEN;
-	uint32_t hash = rte_hash_crc(frame, 2 * RTE_ETHER_ADDR_LEN, 0);
+	uint32_t hash, rest;
+	uint64_t macs;
 	uint16_t type;
 
+	memcpy(&macs, frame, sizeof(macs));
+	memcpy(&rest, frame + sizeof(macs), sizeof(rest));
+	hash = rte_hash_crc_4byte(rest, rte_hash_crc_8byte(macs, 0));
 	memcpy(&type, at, sizeof(type));
 	while ((type == rte_cpu_to_be_16(RTE_ETHER_TYPE_VLAN) ||
 		       type == rte_cpu_to_be_16(RTE_ETHER_TYPE_QINQ)) &&

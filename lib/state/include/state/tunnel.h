@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <rte_hash_crc.h>
 
@@ -81,5 +82,8 @@ void tp_tunnels_index(struct tp_tunnels *tunnels);
 /** Where in slot[] an address is looked for first. */
 static inline uint32_t tp_address_hash(const struct tp_address *address)
 {
-	return rte_hash_crc(address->bytes, sizeof(address->bytes), 0);
+	uint64_t words[2];
+
+	memcpy(words, address->bytes, sizeof(words));
+	return rte_hash_crc_8byte(words[1], rte_hash_crc_8byte(words[0], 0));
 }
