@@ -6,6 +6,7 @@ IPv6, and between two appliances. Forged frames of the network below are dropped
 import concurrent.futures
 import json
 import os
+import subprocess
 import time
 import unittest
 
@@ -215,6 +216,65 @@ class Networks(Beyond):
         words = {"source": family["them"], "destination": family["us"], "vni": 6000,
                  "frame": vxlan.inner(mark), "to": self.our_mac, **bent}
         self.outside.python("frame", self.veth.there, vxlan.outer(**words).hex())
+
+    # --- who does the work ---
+
+    def sent_through(self, number, offloads):
+        """What the kernel gets from a TAP whose driver can compute sums, bytes of some frames."""
+        family, name = FAMILIES[number], f"tp{os.getpid()}t"
+        one = self.interface("acme", "one", 1)
+        self.appliance([one], networks={"acme": self.tunnel(family)}, uplinks={"wan0": {
+            **self.uplink(family), "device": f"net_tap0,iface={name},mac=fixed",
+            "offloads": offloads}})
+        network.ip("link", "set", name, "netns", self.outside.name)
+        self.outside.ip("link", "set", name, "address", "02:00:00:00:01:00", "mtu", 1500, "up")
+        self.outside.ip("addr", "add", f'{family["them"]}/{family["prefix"]}', "dev", name, "nodad")
+        self.outside.ip("link", "add", "vx0", "type", "vxlan", "id", VNI, "dstport", 4789, "local",
+                        family["them"], "remote", family["us"], "dev", name)
+        self.outside.up("vx0", HOST, mtu=1500 - family["overhead"])
+        guest = TapGuest(self, "one", one, GUEST)
+        self.known()
+        self.assertEqual(guest.hears(HOST), 3, "the kernel takes our checksums")
+        mark = "0ffbeef00ffbeef0"
+        listener = self.outside.start(f"capture-{offloads}", network.PYTHON, vxlan.__file__,
+                                      "capture", name, mark, 4)
+        listener.wait_text("listening")
+        for more in (0, 1, 500, 1301):
+            guest.python("frame", "eth0", vxlan.inner(mark, "020000000001").hex() + "5a" * more)
+        listener.wait()
+        guest.process.kill()
+        self.switches[-1].stop()
+        return listener.text().splitlines()[-4:]
+
+    def test_the_wire_is_the_same_whoever_does_the_work(self):
+        for number, lists in ((4, ("none", "auto", ["ipv4_checksum"])),
+                              (6, ("none", "auto", ["udp_checksum"]))):
+            software, *others = [self.sent_through(number, offloads) for offloads in lists]
+            self.assertEqual(len(software), 4)
+            for other in others:
+                self.assertEqual(other, software)
+
+    def test_plan(self):
+        """What the devices of this machine can, and what is a worker's."""
+        family = FAMILIES[6]
+        config = self.directory / "plan.json"
+        config.write_text(json.dumps({
+            "dataplane": {"worker_cores": [0]}, "classes": {"gold": {"bid": 16}},
+            "uplinks": {"wan0": self.uplink(family),
+                        "tap": {**self.uplink(family), "device": f"net_tap0,iface=tp{os.getpid()}t"},
+                        "away": {"device": "net_af_packet9,iface=nowhere"}},
+            "tenants": {"acme": {"network": {**self.tunnel(family), "uplink": "tap"}},
+                        "umbra": {"network": {"uplink": "wan0", "vlan": 5}}}}))
+        ran = subprocess.run([harness.BUILD / "app/turnpike/turnpike", "plan", config, "-j"],
+                             capture_output=True, text=True, timeout=60, check=True)
+        rows = json.loads(ran.stdout)
+        done = {(row["uplink"], row["wish"]): row["done_by"] for row in rows if "wish" in row}
+        self.assertEqual(done["tap", "outer UDP checksum"], "hardware")
+        self.assertEqual(done["tap", "segmentation (TSO)"], "refused")
+        self.assertEqual(done["wan0", "frames to several workers"], "software")
+        self.assertEqual(done["away", "what the device can"], "unknown")
+        mtu = {row["tenant"]: row["guest_mtu"] for row in rows if "guest_mtu" in row}
+        self.assertEqual(mtu, {"acme": 1430, "umbra": 1500})
 
     # --- two of us ---
 

@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Frames of a network below, written by hand as RFC 7348 draws them, sound or bent."""
+"""Frames of a network below, written by hand as RFC 7348 draws them, sound or bent.
+
+As a program, inside a namespace:
+
+  capture INTERFACE MARK COUNT   print COUNT received frames that have these bytes, all in hex
+"""
 
 import ipaddress
+import socket
 import struct
+import sys
 
 
 def internet_sum(data):
@@ -31,3 +38,20 @@ def outer(source, destination, vni, frame, to, **bent):
                          ipaddress.ip_address(destination).packed)
     header = header[:10] + struct.pack("!H", internet_sum(header)) + header[12:]
     return bytes.fromhex(to + bent.get("mac", "0200000000ee") + "0800") + header + udp
+
+
+def capture(interface, mark, count):
+    """Print so many frames that have the mark, as hex."""
+    opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    opened.bind((interface, 3))
+    print("listening", flush=True)
+    left = int(count)
+    while left > 0:
+        frame, address = opened.recvfrom(65536)
+        if bytes.fromhex(mark) in frame and address[2] != socket.PACKET_OUTGOING:
+            print(frame.hex(), flush=True)
+            left -= 1
+
+
+if __name__ == "__main__":  # inside a namespace
+    capture(*sys.argv[2:])
