@@ -41,7 +41,8 @@ class FarAppliance(harness.Appliance):
     def start(self):
         arguments = [f"{word}far" if str(word).startswith("--file-prefix") else word
                      for word in self._turnpiked()]
-        self.process = self.scenario.start("far", self.scenario.outside.within(*arguments))
+        self.process = self.scenario.start(
+            f"far{len(self.scenario.switches)}", self.scenario.outside.within(*arguments))
         self.process.wait_text("ready")
         return self
 
@@ -223,20 +224,21 @@ class Networks(Beyond):
         """What the kernel gets from a TAP whose driver can compute sums, bytes of some frames."""
         family, name = FAMILIES[number], f"tp{os.getpid()}t"
         one = self.interface("acme", "one", 1)
-        self.appliance([one], networks={"acme": self.tunnel(family)}, uplinks={"wan0": {
-            **self.uplink(family), "device": f"net_tap0,iface={name},mac=fixed",
-            "offloads": offloads}})
-        network.ip("link", "set", name, "netns", self.outside.name)
-        self.outside.ip("link", "set", name, "address", "02:00:00:00:01:00", "mtu", 1500, "up")
+        # Its driver asks the kernel for the interface, which must be where the appliance is.
+        self.switches.append(FarAppliance(
+            self, [one], networks={"acme": self.tunnel(family)}, uplinks={"wan0": {
+                **self.uplink(family), "device": f"net_tap0,iface={name},mac=fixed",
+                "offloads": offloads}}).start())
+        self.outside.ip("link", "set", name, "address", "02:00:00:00:01:01", "up")
         self.outside.ip("addr", "add", f'{family["them"]}/{family["prefix"]}', "dev", name, "nodad")
         self.outside.ip("link", "add", "vx0", "type", "vxlan", "id", VNI, "dstport", 4789, "local",
                         family["them"], "remote", family["us"], "dev", name)
         self.outside.up("vx0", HOST, mtu=1500 - family["overhead"])
-        guest = TapGuest(self, "one", one, GUEST)
+        guest = TapGuest(self, f"guest{len(self.switches)}", one, GUEST)
         self.known()
         self.assertEqual(guest.hears(HOST), 3, "the kernel takes our checksums")
         mark = "0ffbeef00ffbeef0"
-        listener = self.outside.start(f"capture-{offloads}", network.PYTHON, vxlan.__file__,
+        listener = self.outside.start(f"capture{len(self.switches)}", network.PYTHON, vxlan.__file__,
                                       "capture", name, mark, 4)
         listener.wait_text("listening")
         for more in (0, 1, 500, 1301):
