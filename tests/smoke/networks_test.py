@@ -237,6 +237,10 @@ class Networks(Beyond):
         guest = TapGuest(self, f"guest{len(self.switches)}", one, GUEST)
         self.known()
         self.assertEqual(guest.hears(HOST), 3, "the kernel takes our checksums")
+        done = self.switches[-1].show("uplinks")[0]["offloads"]
+        wanted = ("ipv4_checksum" if number == 4 else "udp_checksum") if offloads != "none" else None
+        if (number, offloads) != (4, "auto"):
+            self.assertEqual(wanted in done, wanted is not None, done)
         mark = "0ffbeef00ffbeef0"
         listener = self.outside.start(f"capture{len(self.switches)}", network.PYTHON, vxlan.__file__,
                                       "capture", name, mark, 4)
