@@ -253,6 +253,7 @@ class Turnpike(Candidate):
 
 class OpenVSwitch(Candidate):
     name, title, load_options = "ovs", "OVS-DPDK, one flow a direction", ("--server",)
+    flow_options = ()
     settle_seconds = 1  # it configures ports anew when guests come, beside the load
 
     def start_switch(self):
@@ -288,7 +289,8 @@ class OpenVSwitch(Candidate):
 
     def add_bridge(self):
         self.vsctl("--timeout=30", "add-br", "br0", "--", "set", "bridge", "br0",
-                   "datapath_type=netdev", "fail_mode=secure")
+                   "datapath_type=netdev", "fail_mode=secure",
+                   "protocols=OpenFlow10,OpenFlow13")
         ports = []
         for number, (name, settings) in enumerate(self.ports()):
             ports += ["--", "add-port", "br0", name, "--", "set", "Interface", name,
@@ -298,10 +300,14 @@ class OpenVSwitch(Candidate):
         if errors:
             raise Failure(f"OVS: {' '.join(errors)}")
         flows = self.directory / "flows"
-        flows.write_text("".join(f"in_port={guest + 1},actions=output:{self.partner(guest) + 1}\n"
-                                 for guest in range(self.guests)))
-        run_tool(["ovs-ofctl", "add-flows", f"unix:{self.directory}/br0.mgmt", str(flows)],
+        flows.write_text(self.flows())
+        run_tool(["ovs-ofctl", *self.flow_options, "add-flows", f"unix:{self.directory}/br0.mgmt", str(flows)],
                  env=self.environment)
+
+    def flows(self):
+        """A line each."""
+        return "".join(f"in_port={guest + 1},actions=output:{self.partner(guest) + 1}\n"
+                       for guest in range(self.guests))
 
     def partner(self, guest):
         """To whom its frames go."""

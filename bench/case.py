@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the cases of bench/classes share: candidates in turn, rows, tables."""
+import pathlib
 import shlex
 import sys
 
@@ -103,5 +104,5 @@ class Case:
             f"{machine['memory']}; {machine['date']}; {options.rounds} interleaved round"
             f"{'s' if options.rounds > 1 else ''} of {self.seconds:g} s, {scheduling}: medians, with "
             "the least and the greatest.", "",
-            f"    {shlex.join(['bench/classes', *sys.argv[1:]])}", "",
+            f"    {shlex.join([f'bench/{pathlib.Path(sys.argv[0]).name}', *sys.argv[1:]])}", "",
             *self.about, "", *self.tables(), "", *self.disturbed()]).rstrip() + "\n"

@@ -133,6 +133,12 @@ packages_build=(
 	libcmocka-dev   # unit tests
 )
 # shellcheck disable=SC2034
+packages_fuzz=(
+	clang               # compiles the fuzzers
+	libclang-rt-14-dev  # libFuzzer, and the sanitizers that notice what it finds
+	llvm-14             # names in their reports; which lines the fuzzers reach
+)
+# shellcheck disable=SC2034
 packages_test=(
 	util-linux          # setsid, setpriv
 	dpdk                # what testpmd needs at run time

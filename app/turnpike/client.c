@@ -12,7 +12,7 @@
 
 /* 65,536 interfaces take some 40 MB. */
 #define ANSWER_MAX       ((size_t)512 << 20)
-#define CONNECT_AGAIN_MS 20
+#define CONNECT_AGAIN_MS 5
 
 struct conversation {
 	const char *path;

@@ -11,7 +11,8 @@
 
 struct tp_options {
 	const char *socket; /* of the appliance's control socket */
-	bool json;          /* show, plan, bill: the answer as JSON */
+	bool json;          /* the answer as JSON */
+	bool dry_run;       /* change nothing */
 	unsigned tables;    /* top: tables to show, 0: until interrupted */
 	double delay;       /* top: seconds between two tables */
 	bool csv;           /* bill: the answer as CSV */
@@ -26,11 +27,28 @@ int tp_command_check(const char *path);
 /** What a configuration needs of this machine, and whether it is there. Without the appliance. */
 int tp_command_plan(const struct tp_options *options, const char *path);
 
+/** Have the appliance serve what a file says. */
+int tp_command_apply(const struct tp_options *options, const char *path);
+
+/** Have it go back to what it served before. */
+int tp_command_rollback(const struct tp_options *options);
+
+/** Write what it serves into a file, NULL: to the standard output. */
+int tp_command_save(const struct tp_options *options, const char *path);
+
+/**
+ * Change one thing of what it serves.
+ * @param kind   "interface", "tenant", "class" or "tariff"
+ * @param words  add, remove or set; a name, but for "tariff"; KEY=VALUE or --key VALUE
+ */
+int tp_command_edit(
+	const struct tp_options *options, const char *kind, char *const *words, unsigned count);
+
 /** Is it something that the appliance can show? */
 bool tp_command_can_show(const char *what);
 
 /** Show what the appliance knows of `what`: interfaces, tenants, classes, drops, workers, cache,
- * latency, summary.
+ * macs, latency, summary.
  */
 int tp_command_show(const struct tp_options *options, const char *what);
 
@@ -42,6 +60,9 @@ bool tp_command_can_bill(const char *by);
 
 /** Show what was charged. */
 int tp_command_bill(const struct tp_options *options);
+
+/** Have it forget the learned MACs of TENANT, TENANT/INTERFACE, or all (NULL). */
+int tp_command_flush(const struct tp_options *options, const char *whose);
 
 /** Ask the appliance to end. */
 int tp_command_stop(const struct tp_options *options);

@@ -11,27 +11,48 @@
 
 #define DELAY_MIN 0.1
 #define DELAY_MAX 3600
-#define COMMANDS  "check, plan, show, top, bill, stop"
+#define COMMANDS                                                                                   \
+	"check, plan, apply, rollback, save, interface, tenant, class, tariff, show, top, bill, "  \
+	"flush, stop"
 
-enum { OPTION_FROM = 0x100, OPTION_TO, OPTION_BY, OPTION_CSV };
+enum { OPTION_FROM = 0x100, OPTION_TO, OPTION_BY, OPTION_CSV, OPTION_DRY_RUN };
 
 const char *argp_program_version = "turnpike " TP_VERSION;
 
-static const char usage[] = "check FILE\n"
-			    "plan FILE\n"
-			    "show interfaces|tenants|classes|drops|workers|cache|latency|uplinks|"
-			    "neighbours|summary\n"
-			    "top\n"
-			    "bill\n"
-			    "stop";
+static const char usage[] =
+	"check FILE\n"
+	"plan FILE\n"
+	"apply FILE\n"
+	"rollback\n"
+	"save [FILE]\n"
+	"interface|tenant|class add|remove|set NAME [KEY=VALUE...]\n"
+	"tariff set KEY=VALUE...\n"
+	"show "
+	"interfaces|tenants|classes|drops|workers|cache|macs|latency|uplinks|neighbours|summary\n"
+	"top\n"
+	"bill\n"
+	"flush [TENANT[/INTERFACE]]\n"
+	"stop";
 
 static const char help[] =
-	"Check configurations of the appliance, and see and stop the one that runs.\v"
+	"Check configurations of the appliance; change, see and stop the one that runs.\v"
 	"check FILE  read and check a configuration; needs no appliance\n"
 	"plan FILE   tell what it needs of this machine, and whether that is there\n"
+	"apply FILE  have the appliance serve this configuration; tells what changes\n"
+	"rollback    go back to the configuration before the present one\n"
+	"save [FILE] give the configuration in force back\n"
+	"interface, tenant, class, tariff: change one thing of the configuration in force, for "
+	"example\n"
+	"            interface add acme/vm9 --mac 02:00:00:00:00:09 --class gold --socket "
+	"/run/vm9.sock\n"
+	"            interface set acme/vm9 class=bronze rate=1Gbit/s\n"
+	"            A value null takes a key away. Options stand before the command, or after it "
+	"as -j,\n"
+	"            --dry-run and -s.\n"
 	"show WHAT   show what the appliance serves and has counted\n"
 	"top         show rates, again and again; Ctrl-C ends it\n"
 	"bill        show what was charged\n"
+	"flush       have it forget learned MACs: all, a tenant's or an interface's\n"
 	"stop        end the appliance\n"
 	"\n"
 	"A TIME is a date or a date and time in UTC, 2026-11-03 or 2026-11-03T14:30:00, or a time "
@@ -42,7 +63,8 @@ static const char help[] =
 static const struct argp_option option_list[] = {
 	{"socket", 's', "PATH", 0,
 		"Control socket of the appliance (default /run/turnpike/control.sock)", 0},
-	{"json", 'j', NULL, 0, "show, plan, bill: as JSON", 0},
+	{"json", 'j', NULL, 0, "show, plan, bill, and what changes the configuration: as JSON", 0},
+	{"dry-run", OPTION_DRY_RUN, NULL, 0, "Tell what would change, and change nothing", 0},
 	{"count", 'n', "COUNT", 0, "top: end after this many tables", 0},
 	{"delay", 'd', "SECONDS", 0, "top: seconds between two tables (default 1)", 0},
 	{"from", OPTION_FROM, "TIME", 0, "bill: count from this time on (default: all there is)",
@@ -58,6 +80,8 @@ struct command_line {
 	struct tp_options options;
 	const char *command;
 	const char *argument;
+	char **words; /* of a command that edits: all that follows it */
+	unsigned word_count;
 	bool top_only;  /* an option that only top takes was given */
 	bool bill_only; /* the same for bill */
 };
@@ -128,48 +152,117 @@ static void check_order(struct argp_state *state, const struct tp_options *optio
 			options->to, options->from);
 }
 
+/* What may follow a command. */
+enum argument {
+	ARGUMENT_NONE,
+	ARGUMENT_FILE,
+	ARGUMENT_IF_ANY,
+	ARGUMENT_WHAT,
+	ARGUMENT_WORDS,
+};
+
+static const struct command {
+	const char *name;
+	enum argument argument;
+	bool json;    /* -j is for it */
+	bool dry_run; /* --dry-run is */
+} commands[] = {
+	{"check", ARGUMENT_FILE, false, false},
+	{"plan", ARGUMENT_FILE, true, false},
+	{"apply", ARGUMENT_FILE, true, true},
+	{"rollback", ARGUMENT_NONE, true, true},
+	{"save", ARGUMENT_IF_ANY, false, false},
+	{"interface", ARGUMENT_WORDS, true, true},
+	{"tenant", ARGUMENT_WORDS, true, true},
+	{"class", ARGUMENT_WORDS, true, true},
+	{"tariff", ARGUMENT_WORDS, true, true},
+	{"show", ARGUMENT_WHAT, true, false},
+	{"top", ARGUMENT_NONE, false, false},
+	{"bill", ARGUMENT_NONE, true, false},
+	{"flush", ARGUMENT_IF_ANY, false, false},
+	{"stop", ARGUMENT_NONE, false, false},
+};
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+/* Its words are its own, however they look, but for three options. */
+static void take_words(struct argp_state *state, struct command_line *line)
+{
+	line->words = &state->argv[state->next];
+	for (int i = state->next; i < state->argc; i++) {
+		char *word = state->argv[i];
+
+		if (strcmp(word, "-j") == 0 || strcmp(word, "--json") == 0)
+			line->options.json = true;
+		else if (strcmp(word, "--dry-run") == 0)
+			line->options.dry_run = true;
+		else if (strcmp(word, "-s") == 0 && i + 1 < state->argc)
+			line->options.socket = state->argv[++i];
+		else
+			line->words[line->word_count++] = word;
+	}
+	state->next = state->argc;
+}
+
 static void read_word(struct argp_state *state, struct command_line *line, const char *word)
 {
+	const struct command *command = line->command == NULL ? find_command(word) : NULL;
+
 	if (line->command == NULL)
 		line->command = word;
 	else if (line->argument == NULL)
 		line->argument = word;
 	else
 		argp_error(state, "found one word too many: \"%s\"", word);
+	if (command != NULL && command->argument == ARGUMENT_WORDS)
+		take_words(state, line);
+}
+
+static void check_argument(
+	struct argp_state *state, const struct command *command, const char *argument)
+{
+	if (command->argument == ARGUMENT_FILE && argument == NULL)
+		argp_error(state, "%s: found no file; accepted: %s FILE", command->name,
+			command->name);
+	else if (command->argument == ARGUMENT_WHAT &&
+		 (argument == NULL || !tp_command_can_show(argument)))
+		argp_error(state,
+			"show: found \"%s\"; accepted: interfaces, tenants, classes, drops, "
+			"workers, cache, macs, latency, uplinks, summary",
+			argument != NULL ? argument : "");
+	else if (command->argument == ARGUMENT_NONE && argument != NULL)
+		argp_error(state, "%s: found one word too many: \"%s\"", command->name, argument);
 }
 
 static void check_command(struct argp_state *state, const struct command_line *line)
 {
-	const char *command = line->command;
-	bool show = command != NULL && strcmp(command, "show") == 0;
-	bool check = command != NULL && strcmp(command, "check") == 0;
-	bool plan = command != NULL && strcmp(command, "plan") == 0;
-	bool top = command != NULL && strcmp(command, "top") == 0;
-	bool bill = command != NULL && strcmp(command, "bill") == 0;
+	const struct command *command = line->command == NULL ? NULL : find_command(line->command);
 
-	if (command == NULL)
+	if (line->command == NULL)
 		argp_error(state, "found no command; accepted: " COMMANDS);
-	else if (!show && !check && !plan && !top && !bill && strcmp(command, "stop") != 0)
-		argp_error(state, "found command \"%s\"; accepted: " COMMANDS, command);
-	else if ((check || plan) && line->argument == NULL)
-		argp_error(state, "%s: found no file; accepted: %s FILE", command, command);
-	else if (show && (line->argument == NULL || !tp_command_can_show(line->argument)))
-		argp_error(state,
-			"show: found \"%s\"; accepted: interfaces, tenants, classes, drops, "
-			"workers, cache, latency, uplinks, neighbours, summary",
-			line->argument != NULL ? line->argument : "");
-	else if (!show && !check && !plan && line->argument != NULL)
-		argp_error(state, "%s: found one word too many: \"%s\"", command, line->argument);
-	else if (line->options.json && !show && !plan && !bill)
-		argp_error(state, "-j is for show, plan and bill only");
-	else if (line->top_only && !top)
+	if (command == NULL) {
+		argp_error(state, "found command \"%s\"; accepted: " COMMANDS, line->command);
+		return;
+	}
+	check_argument(state, command, line->argument);
+	if (line->options.json && !command->json)
+		argp_error(state, "-j is for show, plan, bill and what changes the configuration "
+				  "only");
+	if (line->options.dry_run && !command->dry_run)
+		argp_error(state, "--dry-run is for what changes the configuration only");
+	if (line->top_only && strcmp(command->name, "top") != 0)
 		argp_error(state, "-n and -d are for top only");
-	else if (line->bill_only && !bill)
+	if (line->bill_only && strcmp(command->name, "bill") != 0)
 		argp_error(state, "--from, --to, --by and --csv are for bill only");
-	else if (line->options.json && line->options.csv)
+	if (line->options.json && line->options.csv)
 		argp_error(state, "found -j and --csv; accepted: one of them");
-	else
-		check_order(state, &line->options);
+	check_order(state, &line->options);
 }
 
 static error_t read_option(int key, char *text, struct argp_state *state)
@@ -190,6 +283,9 @@ static error_t read_option(int key, char *text, struct argp_state *state)
 	case 'd':
 		read_delay(state, text, &line->options.delay);
 		line->top_only = true;
+		break;
+	case OPTION_DRY_RUN:
+		line->options.dry_run = true;
 		break;
 	case OPTION_FROM:
 	case OPTION_TO:
@@ -215,12 +311,23 @@ static int run(const struct command_line *line)
 		return tp_command_check(line->argument);
 	if (strcmp(line->command, "plan") == 0)
 		return tp_command_plan(&line->options, line->argument);
+	if (strcmp(line->command, "apply") == 0)
+		return tp_command_apply(&line->options, line->argument);
+	if (strcmp(line->command, "rollback") == 0)
+		return tp_command_rollback(&line->options);
+	if (strcmp(line->command, "save") == 0)
+		return tp_command_save(&line->options, line->argument);
+	if (line->words != NULL)
+		return tp_command_edit(
+			&line->options, line->command, line->words, line->word_count);
 	if (strcmp(line->command, "show") == 0)
 		return tp_command_show(&line->options, line->argument);
 	if (strcmp(line->command, "top") == 0)
 		return tp_command_top(&line->options);
 	if (strcmp(line->command, "bill") == 0)
 		return tp_command_bill(&line->options);
+	if (strcmp(line->command, "flush") == 0)
+		return tp_command_flush(&line->options, line->argument);
 	return tp_command_stop(&line->options);
 }
 
@@ -232,7 +339,7 @@ int main(int argc, char **argv)
 	int result;
 
 	argp_err_exit_status = TP_EXIT_USAGE;
-	argp_parse(&parser, argc, argv, 0, NULL, &line);
+	argp_parse(&parser, argc, argv, ARGP_IN_ORDER, NULL, &line);
 	result = run(&line);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		fprintf(stderr, "turnpike: the output cannot be written: %s\n", strerror(errno));

@@ -96,6 +96,15 @@ static const struct tp_column cache[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct tp_column macs[] = {
+	{"TENANT", "tenant", tp_format_text},
+	{"MAC", "mac", tp_format_text},
+	{"INTERFACE", "interface", tp_format_text},
+	{"KIND", "kind", tp_format_text},
+	{"AGE-SECONDS", "age_seconds", tp_format_number},
+	{NULL, NULL, NULL},
+};
+
 static const struct tp_column latency[] = {
 	{"OF", "what", tp_format_text},
 	{"NAME", "name", tp_format_text},
@@ -142,6 +151,7 @@ static const struct view {
 	{"drops", drops},
 	{"workers", workers},
 	{"cache", cache},
+	{"macs", macs},
 	{"latency", latency},
 	{"uplinks", uplinks},
 	{"neighbours", neighbours},
@@ -199,6 +209,30 @@ int tp_command_show(const struct tp_options *options, const char *what)
 	} else {
 		write_object(result);
 	}
+	json_decref(result);
+	return TP_EXIT_OK;
+}
+
+int tp_command_flush(const struct tp_options *options, const char *whose)
+{
+	const char *slash = whose == NULL ? NULL : strchr(whose, '/');
+	struct tp_error error = {""};
+	json_t *request = json_pack("{s:s}", "command", "flush");
+	json_t *result;
+
+	if (whose != NULL)
+		json_object_set_new(request, "tenant",
+			slash == NULL ? json_string(whose)
+				      : json_stringn(whose, (size_t)(slash - whose)));
+	if (slash != NULL)
+		json_object_set_new(request, "interface", json_string(slash + 1));
+	result = tp_ask_request(options->socket, request, TP_ANSWER_LIMIT, &error);
+	if (result == NULL) {
+		fprintf(stderr, "turnpike: %s\n", error.text);
+		return TP_EXIT_FAILED;
+	}
+	printf("forgotten: %" JSON_INTEGER_FORMAT " learned MACs\n",
+		json_integer_value(json_object_get(result, "forgotten")));
 	json_decref(result);
 	return TP_EXIT_OK;
 }

@@ -11,9 +11,11 @@
 #include <rte_launch.h>
 
 #include "base/log.h"
+#include "base/unix_socket.h"
 #include "ctl/appliance.h"
 #include "ctl/capabilities_probe.h"
 #include "ctl/eal_args.h"
+#include "ctl/eal_failure.h"
 #include "path/worker.h"
 #include "state/dataplane.h"
 
@@ -117,8 +119,7 @@ static int start_eal(const struct tp_config *config, int argc, char **argv, stru
 	atexit(remove_runtime_directory); /* before the EAL's own, so that it runs after them */
 	/* The EAL keeps pointers into its arguments: they stay until the process ends. */
 	if (rte_eal_init(args.count, shuffled) < 0)
-		return tp_error_set(error, rte_errno, "EAL: %s (its own messages stand above)",
-			rte_strerror(rte_errno));
+		return tp_eal_explain(rte_errno, error);
 	snprintf(runtime_directory, sizeof(runtime_directory), "%s", rte_eal_get_runtime_dir());
 	return 0;
 }
@@ -164,9 +165,15 @@ static struct tp_config *read_config(const char *path, struct tp_error *error)
 {
 	struct tp_config *config = tp_config_read(path, error);
 
-	if (config == NULL || tp_config_check_machine(config, error) == 0)
+	if (config == NULL)
+		return NULL;
+	if (tp_config_check_machine(config, error) < 0)
+		tp_error_prefix(error, "%s", path);
+	/* Before anything is touched that an appliance with the same configuration uses. */
+	else if (tp_unix_check_free(config->control_socket, error) < 0)
+		tp_error_prefix(error, "control socket");
+	else
 		return config;
-	tp_error_prefix(error, "%s", path);
 	tp_config_free(config);
 	return NULL;
 }

@@ -10,17 +10,17 @@
 
 #include "base/fault_guard.h"
 #include "base/guest_memory.h"
+#include "base/guest_share.h"
 
 struct tp_guest_mapping {
-	void *base;            /* as mmap returned it */
-	size_t length;         /* of the whole mapping */
-	uint8_t *first;        /* where the region begins in it */
-	uint32_t tables;       /* that name this mapping; control: rw */
-	int guard;             /* slot of the fault guard */
+	void *base;      /* as mmap returned it */
+	size_t length;   /* of the whole mapping */
+	uint8_t *first;  /* where the region begins in it */
+	uint32_t tables; /* that name this mapping; control: rw */
+	int guard;       /* slot of the fault guard */
+	struct tp_guest_charge charge;
 	atomic_bool condemned; /* fault guard: w, control: ro */
 };
-
-static uint64_t mapped_bytes; /* in all mappings; control: rw */
 
 static void mapping_release(struct tp_guest_mapping *mapping)
 {
@@ -28,7 +28,7 @@ static void mapping_release(struct tp_guest_mapping *mapping)
 		return;
 	tp_fault_guard_remove(mapping->guard);
 	munmap(mapping->base, mapping->length);
-	mapped_bytes -= mapping->length;
+	tp_guest_share_give(&mapping->charge);
 	free(mapping);
 }
 
@@ -91,14 +91,14 @@ static struct tp_guest_mapping *mapping_new(
 	mapping->base = mmap(NULL, mapping->length, PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_NORESERVE, fd, (off_t)first);
 	if (mapping->base == MAP_FAILED) {
-		tp_error_set(error, errno, "memory region: %zu bytes cannot be mapped: %s",
-			mapping->length, strerror(errno));
+		tp_error_set(error, errno, "memory region: %zu bytes cannot be mapped: %s%s",
+			mapping->length, strerror(errno),
+			errno == ENOMEM ? " (limits: vm.max_map_count, LimitAS=)" : "");
 		free(mapping);
 		return NULL;
 	}
 	mapping->first = (uint8_t *)mapping->base + (request->mmap_offset - first);
 	mapping->tables = 1;
-	mapped_bytes += mapping->length;
 	mapping->guard = tp_fault_guard_add(mapping->base, mapping->length, &mapping->condemned);
 	if (mapping->guard < 0) {
 		tp_error_set(
@@ -116,22 +116,24 @@ static bool overlap(uint64_t a, uint64_t b, uint64_t a_size, uint64_t b_size)
 	return a - b < b_size || b - a < a_size;
 }
 
+static uint64_t bytes_of(const struct tp_guest_memory *memory)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; memory != NULL && i < memory->count; i++)
+		bytes += memory->region[i].size;
+	return bytes;
+}
+
 static int check_amount(const struct tp_guest_memory *old, uint64_t size, struct tp_error *error)
 {
-	uint64_t before = 0;
+	uint64_t before = bytes_of(old);
 
-	for (uint32_t i = 0; old != NULL && i < old->count; i++)
-		before += old->region[i].size;
 	if (size > TP_GUEST_MEMORY_MAX || before + size > TP_GUEST_MEMORY_MAX)
 		return tp_error_set(error, EFBIG,
 			"memory region: %" PRIu64 " bytes beside %" PRIu64
 			" in other regions; a guest may have 1 TiB",
 			size, before);
-	if (mapped_bytes + size > TP_ALL_GUESTS_MEMORY_MAX)
-		return tp_error_set(error, ENOMEM,
-			"memory region: %" PRIu64 " bytes beside %" PRIu64
-			" of all guests; together they may have 64 TiB",
-			size, mapped_bytes);
 	return 0;
 }
 
@@ -195,12 +197,17 @@ struct tp_guest_memory *tp_guest_memory_add(const struct tp_guest_memory *old,
 	uint32_t old_count = old == NULL ? 0 : old->count;
 	struct tp_guest_memory *memory;
 	struct tp_guest_mapping *mapping;
+	struct tp_guest_charge charge;
 
-	if (check_request(old, request, error) < 0)
+	if (check_request(old, request, error) < 0 ||
+		tp_guest_share_take(bytes_of(old), old_count, request->size, &charge, error) < 0)
 		return NULL;
 	mapping = mapping_new(request, fd, error);
-	if (mapping == NULL)
+	if (mapping == NULL) {
+		tp_guest_share_give(&charge);
 		return NULL;
+	}
+	mapping->charge = charge;
 	memory = table_new(old_count + 1, error);
 	if (memory == NULL) {
 		mapping_release(mapping);

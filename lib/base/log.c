@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -10,6 +13,13 @@
 #define LIMIT_BURST    10
 
 static enum tp_log_level highest_level = TP_LOG_INFO;
+
+/* Lines that could not be written since the last one that was. */
+static struct {
+	unsigned count;
+	int because; /* errno of the first */
+	bool torn;   /* a part of the last one was */
+} lost;
 
 void tp_log_set_level(enum tp_log_level level)
 {
@@ -35,6 +45,44 @@ static size_t put_prefix(char *line, size_t size, enum tp_log_level level)
 				".%03ldZ %s: ", now.tv_nsec / 1000000, names[level]);
 }
 
+/* A pipe that nobody reads must not stop the control plane: what finds no room is lost. */
+static bool put(const char *line, size_t length)
+{
+	struct pollfd output = {.fd = STDERR_FILENO, .events = POLLOUT};
+	int ready = poll(&output, 1, 0);
+	ssize_t written = ready == 0 ? 0 : write(STDERR_FILENO, line, length);
+
+	if (written == (ssize_t)length)
+		return true;
+	if (lost.count++ == 0)
+		lost.because = written < 0 ? errno : ready == 0 ? EAGAIN : ENOSPC;
+	lost.torn |= written > 0;
+	return false;
+}
+
+/* @return false if there is no room even for that. */
+static bool tell_of_lost_lines(void)
+{
+	char line[LINE_MAX_BYTES];
+	size_t length = 0;
+
+	if (lost.count == 0)
+		return true;
+	if (lost.torn)
+		line[length++] = '\n';
+	length += put_prefix(line + length, sizeof(line) - length, TP_LOG_WARNING);
+	length += (size_t)snprintf(line + length, sizeof(line) - length,
+		"log: lines missing here: %u: %s\n", lost.count,
+		lost.because == EAGAIN ? "nobody read what was written" : strerror(lost.because));
+	if (!put(line, length)) {
+		lost.count--; /* it was none of them */
+		return false;
+	}
+	lost.count = 0;
+	lost.torn = false;
+	return true;
+}
+
 /* One write a line, so that lines of several processes on one stream do not mix. */
 __attribute__((format(printf, 3, 0))) static void write_line(
 	enum tp_log_level level, uint32_t suppressed, const char *format, va_list arguments)
@@ -50,8 +98,10 @@ __attribute__((format(printf, 3, 0))) static void write_line(
 	if (suppressed > 0)
 		snprintf(note, sizeof(note), " (%u similar lines suppressed)", suppressed);
 	length += (size_t)snprintf(line + length, sizeof(line) - length, "%s\n", note);
-	if (write(STDERR_FILENO, line, length) < 0)
-		return; /* there is nowhere left to say so */
+	if (tell_of_lost_lines())
+		put(line, length);
+	else
+		lost.count++;
 }
 
 void tp_log(enum tp_log_level level, const char *format, ...)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -51,11 +54,52 @@ static int bind_to(int fd, const char *path)
 	return bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : -errno;
 }
 
-/* Nobody accepts there: the file was left by a process that is gone. */
-static int remove_stale(const char *path, struct tp_error *error)
+/* Who listens at the other end of a connection, for people. */
+static int refuse_served(const char *path, int fd, struct tp_error *error)
+{
+	int pid = tp_unix_peer_pid(fd);
+	char file_name[32], program[32] = "";
+	FILE *file;
+
+	if (pid <= 0)
+		return tp_error_set(error, EADDRINUSE,
+			"%s is served by another process; stop it or choose another path", path);
+	snprintf(file_name, sizeof(file_name), "/proc/%d/comm", pid);
+	file = fopen(file_name, "re");
+	if (file != NULL) {
+		if (fgets(program, sizeof(program), file) != NULL)
+			program[strcspn(program, "\n")] = '\0';
+		fclose(file);
+	}
+	return tp_error_set(error, EADDRINUSE,
+		"%s is served by process %d (%s); stop it or choose another path", path, pid,
+		program[0] == '\0' ? "its name cannot be read" : program);
+}
+
+int tp_unix_check_free(const char *path, struct tp_error *error)
 {
 	struct stat file;
 	int fd, result;
+
+	if (lstat(path, &file) < 0 || !S_ISSOCK(file.st_mode))
+		return 0; /* whatever it is, nobody serves it */
+	fd = new_socket(error);
+	if (fd < 0)
+		return fd;
+	result = connect_to(fd, path);
+	if (result == -ECONNREFUSED || result == -ENOENT)
+		result = 0;
+	else
+		result = refuse_served(path, fd, error);
+	close(fd);
+	return result;
+}
+
+/* The file may have been left by a process that is gone: then nobody accepts there. */
+static int remove_stale(const char *path, struct tp_error *error)
+{
+	struct stat file;
+	int result;
 
 	if (lstat(path, &file) < 0)
 		return errno == ENOENT
@@ -64,14 +108,9 @@ static int remove_stale(const char *path, struct tp_error *error)
 	if (!S_ISSOCK(file.st_mode))
 		return tp_error_set(error, EEXIST,
 			"%s exists and is not a socket; remove it or choose another path", path);
-	fd = new_socket(error);
-	if (fd < 0)
-		return fd;
-	result = connect_to(fd, path);
-	close(fd);
-	if (result != -ECONNREFUSED && result != -ENOENT)
-		return tp_error_set(error, EADDRINUSE,
-			"%s is served by another process; stop it or choose another path", path);
+	result = tp_unix_check_free(path, error);
+	if (result < 0)
+		return result;
 	if (unlink(path) < 0 && errno != ENOENT)
 		return tp_error_set(error, errno, "stale socket %s cannot be removed: %s", path,
 			strerror(errno));
@@ -126,6 +165,53 @@ int tp_unix_listen(const char *path, const struct tp_unix_listen *how, struct st
 		return fd;
 	close(fd);
 	return result;
+}
+
+/* Bound by way of the directory, since the name may be longer than the path. */
+static int listen_in(const char *directory, const char *name, const struct tp_unix_listen *how,
+	struct stat *identity, struct tp_error *error)
+{
+	int parent = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char address[96];
+	int fd;
+
+	if (parent < 0)
+		return tp_error_set(error, errno, "%s: %s", directory, strerror(errno));
+	snprintf(address, sizeof(address), "/proc/self/fd/%d/%s", parent, name);
+	fd = tp_unix_listen(address, how, identity, error);
+	close(parent);
+	return fd;
+}
+
+int tp_unix_listen_beside(const char *path, const struct tp_unix_listen *how, char **beside,
+	struct stat *identity, struct tp_error *error)
+{
+	static unsigned serial;
+	const char *slash = strrchr(path, '/');
+	int length = slash == NULL ? 1 : (int)(slash - path) + 1;
+	char *directory = NULL;
+	char name[48];
+	int fd;
+
+	snprintf(name, sizeof(name), ".turnpike.%d.%u", (int)getpid(), serial++);
+	if (asprintf(&directory, "%.*s", length, slash == NULL ? "." : path) < 0 ||
+		asprintf(beside, "%s/%s", directory, name) < 0) {
+		free(directory);
+		*beside = NULL;
+		return tp_error_set(error, ENOMEM, "socket %s: no memory", path);
+	}
+	fd = listen_in(directory, name, how, identity, error);
+	free(directory);
+	if (fd < 0) {
+		free(*beside);
+		*beside = NULL;
+	}
+	return fd;
+}
+
+int tp_unix_take(const char *beside, const char *path)
+{
+	return rename(beside, path) < 0 ? -errno : 0;
 }
 
 int tp_unix_connect(const char *path, struct tp_error *error)

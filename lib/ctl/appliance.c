@@ -14,11 +14,14 @@
 
 #include "appliance_private.h"
 #include "balance.h"
+#include "base/descriptors.h"
 #include "base/fault_guard.h"
 #include "base/log.h"
 #include "billing.h"
 #include "budget.h"
 #include "ctl/control_socket.h"
+#include "ctl/plan.h"
+#include "figures.h"
 #include "underlay.h"
 #include "uplinks.h"
 
@@ -46,6 +49,10 @@ static void on_signal(struct tp_watch *watch, uint32_t events)
 	(void)events;
 	if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
 		return;
+	if (info.ssi_signo == SIGHUP) {
+		tp_apply_file_again(appliance);
+		return;
+	}
 	tp_log(TP_LOG_INFO, "%s: stopping", strsignal((int)info.ssi_signo));
 	tp_loop_stop(appliance->loop);
 }
@@ -66,6 +73,7 @@ static sigset_t handled_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
 	return set;
 }
 
@@ -101,16 +109,34 @@ static int watch_faults(struct tp_appliance *appliance, struct tp_error *error)
 	return 0;
 }
 
+#define MORE_DESCRIPTORS "raise it with LimitNOFILE= or ulimit -Hn"
+
 /* Thousands of interfaces need thousands of descriptors: take what the machine lets a process have.
  */
-static void raise_descriptor_limit(void)
+static int raise_descriptor_limit(const struct tp_config *config, struct tp_error *error)
 {
+	unsigned long long first = tp_plan_first_descriptors(config);
+	unsigned long long all = tp_plan_descriptors(config);
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0;
+	if (limit.rlim_cur < limit.rlim_max) {
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
+	tp_descriptors_keep(TP_PLAN_KEPT_DESCRIPTORS);
+	if (limit.rlim_cur < first)
+		return tp_error_set(error, EMFILE,
+			"descriptors: this configuration needs %llu before any guest comes, this "
+			"process may open %llu; " MORE_DESCRIPTORS,
+			first, (unsigned long long)limit.rlim_cur);
+	if (limit.rlim_cur < all)
+		tp_log(TP_LOG_WARNING,
+			"descriptors: up to %llu are needed when all guests are there, this "
+			"process may open %llu: the last guests will be refused; " MORE_DESCRIPTORS,
+			all, (unsigned long long)limit.rlim_cur);
+	return 0;
 }
 
 /* Where the workers are to run: the lcores beside the main one, in order; and their nodes. */
@@ -204,7 +230,7 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 	int nodes[TP_CONFIG_WORKERS_MAX];
 	struct tp_dataplane_settings settings = {
 		.workers = config->worker_count,
-		.tenants = config->tenant_count,
+		.tenants = TP_CONFIG_TENANTS_MAX, /* as many as may come */
 		.learned_macs = tp_learned_limit(config),
 		.hot_contexts = config->hot_contexts,
 		.stay_hot_ns = config->stay_hot_ns,
@@ -217,13 +243,14 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 		.underlays = has_underlay(config),
 	};
 	struct tp_snapshot *snapshot;
+	uint32_t pinned;
 	int result;
 
 	if (find_lcores(config->worker_count, lcores, nodes, error) < 0)
 		return -EINVAL;
 	if (make_store(appliance, nodes, error) < 0)
 		return -ENOMEM;
-	settings.rings = tp_config_count_rings(config, &settings.pinned_rings);
+	settings.rings = tp_config_count_rings(config, &pinned) + TP_PLAN_SPARE_RINGS;
 	appliance->dataplane = tp_dataplane_new(&settings, error);
 	if (appliance->dataplane == NULL)
 		return -ENOMEM;
@@ -257,7 +284,9 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 		return -ENOMEM;
 	appliance->tick.expired = on_tick;
 	appliance->started_ms = tp_loop_now_ms();
-	result = watch_signals(appliance, error);
+	result = raise_descriptor_limit(appliance->config, error);
+	if (result == 0)
+		result = watch_signals(appliance, error);
 	if (result == 0)
 		result = watch_faults(appliance, error);
 	if (result == 0 && tp_balance_open(appliance) < 0)
@@ -268,6 +297,8 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 		result = tp_error_set(error, ENOMEM, "no memory");
 	if (result == 0)
 		result = tp_ports_open(appliance, error);
+	if (result == 0)
+		tp_learning_change(appliance);
 	if (result == 0)
 		result = tp_billing_open(appliance, error);
 	if (result < 0)
@@ -283,23 +314,19 @@ struct tp_appliance *tp_appliance_new(
 	struct tp_config *config, const char *source, const char *vector, struct tp_error *error)
 {
 	struct tp_appliance *appliance = calloc(1, sizeof(*appliance));
-	uint32_t pinned;
 
 	if (appliance == NULL) {
 		tp_error_set(error, ENOMEM, "no memory");
 		tp_config_free(config);
 		return NULL;
 	}
-	raise_descriptor_limit();
 	appliance->config = config;
 	appliance->vector = vector;
 	appliance->signals.fd = -1;
 	appliance->faults.fd = -1;
 	appliance->source = strdup(source);
-	appliance->ports = calloc(config->interface_count + 1, sizeof(appliance->ports[0]));
-	appliance->kicks =
-		calloc(tp_config_count_rings(config, &pinned) + 1, sizeof(appliance->kicks[0]));
-	if (appliance->source == NULL || appliance->ports == NULL || appliance->kicks == NULL)
+	appliance->file = strdup(source);
+	if (appliance->source == NULL || appliance->file == NULL || tp_carried_open(appliance) < 0)
 		tp_error_set(error, ENOMEM, "no memory");
 	else if (build(appliance, error) == 0)
 		return appliance;
@@ -344,8 +371,7 @@ void tp_appliance_free(struct tp_appliance *appliance)
 	tp_telemetry_stop();
 	tp_billing_close(appliance);
 	tp_control_close(appliance->control);
-	if (appliance->ports != NULL)
-		tp_ports_close(appliance);
+	tp_ports_close(appliance);
 	tp_budgets_close(appliance);
 	tp_dataplane_free(appliance->dataplane);
 	tp_underlays_close(appliance);
@@ -357,8 +383,9 @@ void tp_appliance_free(struct tp_appliance *appliance)
 	tp_loop_free(appliance->loop);
 	tp_config_free(appliance->config);
 	tp_balance_close(appliance);
-	free(appliance->kicks);
-	free(appliance->ports);
+	tp_carried_close(appliance);
 	free(appliance->source);
+	free(appliance->file);
+	free(appliance->previous);
 	free(appliance);
 }

@@ -126,7 +126,7 @@ static void count_frames(struct tp_appliance *appliance, const struct look *look
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < appliance->config->interface_count; i++) {
-		struct tp_port *port = &appliance->ports[i];
+		struct tp_port *port = appliance->ports[i];
 
 		for (uint32_t pair = 0; pair < port->context->pair_count; pair++, n++) {
 			const struct tp_ring_pair *ring = &port->context->pair[pair];

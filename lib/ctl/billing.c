@@ -9,10 +9,10 @@
 
 #define MS_NS 1000000
 
-static void read_interface(void *owner, uint32_t index, struct tp_amounts *amounts)
+static void read_interface(void *owner, uint32_t place, struct tp_amounts *amounts)
 {
 	const struct tp_appliance *appliance = owner;
-	const struct tp_counters *counters = &appliance->ports[index].context->counters;
+	const struct tp_counters *counters = &appliance->at_place[place]->context->counters;
 
 	amounts->sixteenths = tp_counter_read(&counters->bill);
 	amounts->frames = tp_counter_read(&counters->value[TP_COUNTER_TX_FRAMES]);
@@ -51,6 +51,11 @@ int tp_billing_open(struct tp_appliance *appliance, struct tp_error *error)
 
 	appliance->ledger = tp_ledger_open(&settings, error);
 	return appliance->ledger == NULL ? -EINVAL : 0;
+}
+
+void tp_billing_change(struct tp_appliance *appliance)
+{
+	tp_ledger_set_interval(appliance->ledger, appliance->config->billing_interval_ns / MS_NS);
 }
 
 void tp_billing_close(struct tp_appliance *appliance)

@@ -14,6 +14,9 @@ int tp_billing_open(struct tp_appliance *appliance, struct tp_error *error);
  * it is not open. */
 void tp_billing_close(struct tp_appliance *appliance);
 
+/** The configuration, which is in force, may say something else of billing. */
+void tp_billing_change(struct tp_appliance *appliance);
+
 /**
  * Do the command {"command":"bill","from":TIME,"to":TIME}, where both times (ctl/moment.h) may be
  * missing. The answer is promised; it is tp_ledger_ask's.

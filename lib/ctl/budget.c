@@ -15,7 +15,8 @@
 struct tp_budgets {
 	struct tp_appliance *appliance;
 	struct tp_timer timer;
-	struct tp_budget tenant[]; /* one a tenant of the configuration */
+	bool armed;
+	struct tp_budget tenant[TP_CONFIG_TENANTS_MAX]; /* by place */
 };
 
 void tp_budget_begin(struct tp_budget *budget, uint64_t credits_per_second, uint64_t burst,
@@ -52,6 +53,13 @@ static void set_credit(struct tp_budget *budget, __int128 credit)
 		credit = -most_owed;
 	}
 	budget->credit = (int64_t)credit;
+}
+
+void tp_budget_adjust(struct tp_budget *budget, uint64_t credits_per_second, uint64_t burst)
+{
+	budget->income = credits_per_second * SIXTEENTHS;
+	budget->burst = (int64_t)(burst * SIXTEENTHS);
+	set_credit(budget, budget->credit);
 }
 
 bool tp_budget_look(struct tp_budget *budget, uint64_t now_ns, uint64_t bill)
@@ -91,28 +99,17 @@ static uint64_t bill_of(const struct tp_dataplane *dataplane, uint32_t tenant)
 	return bill;
 }
 
-static void look_at(struct tp_budgets *budgets, uint32_t tenant, uint64_t now)
+static void look_at(struct tp_budgets *budgets, const struct tp_tenant_config *tenant, uint64_t now)
 {
 	struct tp_dataplane *dataplane = budgets->appliance->dataplane;
-	struct tp_budget *budget = &budgets->tenant[tenant];
+	struct tp_budget *budget = &budgets->tenant[tenant->place];
 	bool before = budget->out_of_credit;
 
-	if (tp_budget_look(budget, now, bill_of(dataplane, tenant)) == before)
+	if (tp_budget_look(budget, now, bill_of(dataplane, tenant->place)) == before)
 		return;
-	__atomic_store_n(&dataplane->out_of_credit[tenant], !before, __ATOMIC_RELAXED);
-	tp_log(TP_LOG_DEBUG, "tenant %s: %s", budgets->appliance->config->tenants[tenant].name,
+	__atomic_store_n(&dataplane->out_of_credit[tenant->place], !before, __ATOMIC_RELAXED);
+	tp_log(TP_LOG_DEBUG, "tenant %s: %s", tenant->name,
 		before ? "has credit again" : "out of credit, served as the lowest class");
-}
-
-static void look(struct tp_timer *timer)
-{
-	struct tp_budgets *budgets = tp_container_of(timer, struct tp_budgets, timer);
-	uint64_t now = now_ns();
-
-	for (uint32_t t = 0; t < budgets->appliance->config->tenant_count; t++)
-		if (budgets->tenant[t].income > 0)
-			look_at(budgets, t, now);
-	tp_loop_arm(budgets->appliance->loop, timer, LOOK_MS);
 }
 
 static bool wanted(const struct tp_config *config)
@@ -123,25 +120,78 @@ static bool wanted(const struct tp_config *config)
 	return false;
 }
 
+static void look(struct tp_timer *timer)
+{
+	struct tp_budgets *budgets = tp_container_of(timer, struct tp_budgets, timer);
+	uint64_t now = now_ns();
+
+	const struct tp_config *config = budgets->appliance->config;
+
+	budgets->armed = wanted(config);
+	for (uint32_t t = 0; t < config->tenant_count; t++)
+		if (config->tenants[t].has_budget)
+			look_at(budgets, &config->tenants[t], now);
+	if (budgets->armed)
+		tp_loop_arm(budgets->appliance->loop, timer, LOOK_MS);
+}
+
+static void begin(struct tp_budgets *budgets, const struct tp_tenant_config *tenant)
+{
+	tp_budget_begin(&budgets->tenant[tenant->place], tenant->credits_per_second, tenant->burst,
+		now_ns(), bill_of(budgets->appliance->dataplane, tenant->place));
+}
+
+static int start_looking(struct tp_budgets *budgets)
+{
+	if (budgets->armed || !wanted(budgets->appliance->config))
+		return 0;
+	budgets->armed = true;
+	return tp_loop_arm(budgets->appliance->loop, &budgets->timer, LOOK_MS);
+}
+
 int tp_budgets_open(struct tp_appliance *appliance)
 {
 	const struct tp_config *config = appliance->config;
-	struct tp_budgets *budgets;
+	struct tp_budgets *budgets = calloc(1, sizeof(*budgets));
 
-	if (!wanted(config))
-		return 0;
-	budgets = calloc(1, sizeof(*budgets) + config->tenant_count * sizeof(budgets->tenant[0]));
 	if (budgets == NULL)
 		return -ENOMEM;
 	budgets->appliance = appliance;
 	budgets->timer.expired = look;
 	for (uint32_t t = 0; t < config->tenant_count; t++)
 		if (config->tenants[t].has_budget)
-			tp_budget_begin(&budgets->tenant[t], config->tenants[t].credits_per_second,
-				config->tenants[t].burst, now_ns(),
-				bill_of(appliance->dataplane, t));
+			begin(budgets, &config->tenants[t]);
 	appliance->budgets = budgets;
-	return tp_loop_arm(appliance->loop, &budgets->timer, LOOK_MS);
+	return start_looking(budgets);
+}
+
+/* The tenant is served as its class again. */
+static void forget(struct tp_budgets *budgets, uint32_t place)
+{
+	budgets->tenant[place] = (struct tp_budget){0};
+	__atomic_store_n(&budgets->appliance->dataplane->out_of_credit[place], 0, __ATOMIC_RELAXED);
+}
+
+void tp_budget_go(struct tp_appliance *appliance, uint32_t place)
+{
+	forget(appliance->budgets, place);
+}
+
+void tp_budget_change(struct tp_appliance *appliance, const struct tp_tenant_config *tenant)
+{
+	struct tp_budgets *budgets = appliance->budgets;
+	struct tp_budget *budget = &budgets->tenant[tenant->place];
+
+	if (!tenant->has_budget) {
+		forget(budgets, tenant->place);
+	} else if (budget->income == 0) {
+		begin(budgets, tenant);
+	} else {
+		look_at(budgets, tenant, now_ns());
+		tp_budget_adjust(budget, tenant->credits_per_second, tenant->burst);
+	}
+	if (start_looking(budgets) < 0)
+		tp_log(TP_LOG_ERROR, "budgets are not looked at: no memory for a timer");
 }
 
 void tp_budgets_close(struct tp_appliance *appliance)
@@ -155,8 +205,7 @@ void tp_budgets_close(struct tp_appliance *appliance)
 
 const struct tp_budget *tp_budget_of(const struct tp_appliance *appliance, uint32_t tenant)
 {
-	const struct tp_budgets *budgets = appliance->budgets;
+	const struct tp_tenant_config *config = &appliance->config->tenants[tenant];
 
-	return budgets != NULL && budgets->tenant[tenant].income > 0 ? &budgets->tenant[tenant]
-								     : NULL;
+	return config->has_budget ? &appliance->budgets->tenant[config->place] : NULL;
 }

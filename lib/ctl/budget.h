@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 struct tp_appliance;
+struct tp_tenant_config;
 
 /*
  * Budgets: a token bucket a tenant. What the workers charge a tenant is taken from its credit; out
@@ -55,6 +56,12 @@ void tp_budget_begin(struct tp_budget *budget, uint64_t credits_per_second, uint
  */
 bool tp_budget_look(struct tp_budget *budget, uint64_t now_ns, uint64_t bill);
 
+/**
+ * Go on with another income and burst: what it has, and owes, stays, as far as these allow. Time
+ * and charges up to now have been accounted for.
+ */
+void tp_budget_adjust(struct tp_budget *budget, uint64_t credits_per_second, uint64_t burst);
+
 /* The budgets of an appliance. */
 struct tp_budgets;
 
@@ -67,6 +74,12 @@ int tp_budgets_open(struct tp_appliance *appliance);
 
 /** End it. Nothing happens if tp_budgets_open was not called or failed. */
 void tp_budgets_close(struct tp_appliance *appliance);
+
+/** What the configuration, which is in force, says of a tenant's budget may be new. */
+void tp_budget_change(struct tp_appliance *appliance, const struct tp_tenant_config *tenant);
+
+/** The tenant at a place is gone. */
+void tp_budget_go(struct tp_appliance *appliance, uint32_t place);
 
 /** The budget of a tenant, or NULL if it has none. */
 const struct tp_budget *tp_budget_of(const struct tp_appliance *appliance, uint32_t tenant);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <string.h>
 
 #include <rte_cycles.h>
 #include <rte_memory.h>
@@ -9,7 +10,8 @@
 #include "ctl/plan.h"
 #include "vring/price.h"
 
-#define LEARNED_MOST (1u << 20)
+#define LEARNED_MOST   (1u << 20)
+#define FLOOD_BURST_NS 100000000 /* of the rate of flooded frames that may come together */
 
 /* What turnpike plan promises. */
 static_assert(sizeof(struct tp_context) + sizeof(void *) <= TP_PLAN_CONTEXT_BYTES, "a context");
@@ -24,11 +26,7 @@ uint32_t tp_learned_limit(const struct tp_config *config)
 
 	for (uint32_t i = 0; i < config->tenant_count; i++)
 		if (config->tenants[i].mac_learning)
-			limit += (uint64_t)config->tenants[i].interface_count *
-					 TP_LEARNED_PER_INTERFACE +
-				 (config->tenants[i].network.kind == TP_NETWORK_NONE
-						 ? 0
-						 : TP_LEARNED_PER_NETWORK);
+			limit += config->tenants[i].macs_per_tenant;
 	return limit < LEARNED_MOST ? (uint32_t)limit : LEARNED_MOST;
 }
 
@@ -40,26 +38,30 @@ static void compile_class(struct tp_class *class, const struct tp_class_config *
 	class->threshold = tp_price_threshold(class->bid);
 	class->weight = config->weight;
 	class->pinned = config->pinned;
+	class->flood = tp_shape_make(&(struct tp_rate){.frames_per_second = config->flood_rate,
+					     .burst_ns = FLOOD_BURST_NS},
+		rte_get_tsc_hz());
 	class->drop_when_full = config->on_full == TP_ON_FULL_DROP;
 }
 
-/* With strict comparisons, so that the first of equals stays. */
-static uint16_t find_lowest_class(const struct tp_class *classes, uint32_t count)
+/* With strict comparisons, so that the first of equals stays, in the order of the file. */
+static uint16_t find_lowest_class(const struct tp_class *classes, const struct tp_config *config)
 {
-	uint32_t lowest = 0;
+	uint32_t lowest = config->classes[0].place;
 
-	for (uint32_t i = 1; i < count; i++)
-		if (classes[i].bid < classes[lowest].bid ||
-			(classes[i].bid == classes[lowest].bid &&
-				classes[i].weight < classes[lowest].weight))
-			lowest = i;
+	for (uint32_t i = 1; i < config->class_count; i++) {
+		uint32_t place = config->classes[i].place;
+
+		if (classes[place].bid < classes[lowest].bid ||
+			(classes[place].bid == classes[lowest].bid &&
+				classes[place].weight < classes[lowest].weight))
+			lowest = place;
+	}
 	return (uint16_t)lowest;
 }
 
 static void compile_tenant(struct tp_tenant *tenant, const struct tp_tenant_config *config)
 {
-	tenant->first_interface = config->first_interface;
-	tenant->interface_count = config->interface_count;
 	tenant->flood_unknown = config->unknown_unicast == TP_UNKNOWN_UNICAST_FLOOD;
 	tenant->learning = config->mac_learning;
 }
@@ -77,41 +79,82 @@ static struct tp_shape compile_rate(const struct tp_rate_config *config)
 	return tp_shape_make(&rate, rte_get_tsc_hz());
 }
 
+static uint64_t load_mac(const uint8_t from[6])
+{
+	uint8_t mac[8] = {0};
+
+	memcpy(mac, from, 6);
+	return tp_mac_load(mac);
+}
+
 static void compile_interface(struct tp_interface *interface, const struct tp_config *config,
 	uint32_t index, const struct tp_context_store *store)
 {
 	const struct tp_interface_config *from = &config->interfaces[index];
-	uint8_t mac[8] = {0};
 
-	memcpy(mac, from->mac, sizeof(from->mac));
-	interface->mac = tp_mac_load(mac);
-	interface->context = tp_context_at(store, index);
-	interface->tenant = from->tenant_index;
-	interface->class = (uint16_t)from->class_index;
+	interface->mac = load_mac(from->mac);
+	interface->context = tp_context_at(store, from->place);
+	interface->tenant = config->tenants[from->tenant_index].place;
+	interface->class = (uint16_t)config->classes[from->class_index].place;
 	interface->source_mac_check = from->source_mac_check;
 	interface->shape = compile_rate(&from->rate);
+}
+
+struct tp_places tp_count_places(const struct tp_config *config)
+{
+	struct tp_places places = {0};
+
+	for (uint32_t i = 0; i < config->class_count; i++)
+		places.classes = RTE_MAX(places.classes, config->classes[i].place + 1);
+	for (uint32_t i = 0; i < config->tenant_count; i++)
+		places.tenants = RTE_MAX(places.tenants, config->tenants[i].place + 1);
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		places.interfaces = RTE_MAX(places.interfaces, config->interfaces[i].place + 1);
+	return places;
+}
+
+static int compile_static_macs(
+	struct tp_snapshot *snapshot, const struct tp_config *config, struct tp_error *error)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		count += config->interfaces[i].mac_count;
+	if (tp_snapshot_make_static_macs(snapshot, count, SOCKET_ID_ANY, error) < 0)
+		return -ENOMEM;
+	count = 0;
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		for (uint32_t n = 0; n < config->interfaces[i].mac_count; n++)
+			snapshot->static_macs[count++] = (struct tp_static_mac){
+				.mac = load_mac(config->interfaces[i].macs[n]),
+				.interface = config->interfaces[i].place,
+			};
+	return 0;
 }
 
 struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_context_store *store,
 	struct tp_uplink *const *uplinks, struct tp_underlays *underlays, struct tp_error *error)
 {
-	struct tp_snapshot *snapshot = tp_snapshot_new(config->class_count, config->tenant_count,
-		config->interface_count, SOCKET_ID_ANY, error);
+	struct tp_places places = tp_count_places(config);
+	struct tp_snapshot *snapshot = tp_snapshot_new(
+		places.classes, places.tenants, places.interfaces, SOCKET_ID_ANY, error);
 
 	if (snapshot == NULL)
 		return NULL;
 	for (uint32_t i = 0; i < config->class_count; i++)
-		compile_class(&snapshot->classes[i], &config->classes[i]);
-	snapshot->lowest_class = find_lowest_class(snapshot->classes, config->class_count);
+		compile_class(&snapshot->classes[config->classes[i].place], &config->classes[i]);
+	snapshot->lowest_class = find_lowest_class(snapshot->classes, config);
 	snapshot->tariff = (struct tp_tariff){
 		.per_frame = (uint32_t)config->tariff_per_frame,
 		.per_64_bytes = (uint32_t)config->tariff_per_64_bytes,
 	};
 	for (uint32_t i = 0; i < config->tenant_count; i++)
-		compile_tenant(&snapshot->tenants[i], &config->tenants[i]);
+		compile_tenant(&snapshot->tenants[config->tenants[i].place], &config->tenants[i]);
 	for (uint32_t i = 0; i < config->interface_count; i++)
-		compile_interface(&snapshot->interfaces[i], config, i, store);
-	if (tp_compile_networks(snapshot, config, uplinks, underlays, error) < 0 ||
+		compile_interface(
+			&snapshot->interfaces[config->interfaces[i].place], config, i, store);
+	if (compile_static_macs(snapshot, config, error) < 0 ||
+		tp_compile_networks(snapshot, config, uplinks, underlays, error) < 0 ||
 		tp_snapshot_seal(snapshot, SOCKET_ID_ANY, error) < 0) {
 		tp_snapshot_free(snapshot);
 		return NULL;

@@ -122,7 +122,8 @@ static int compile_far_macs(
 
 			for (uint32_t m = 0; m < remote->mac_count; m++)
 				*next++ = (struct tp_far_mac){
-					.key = tp_mac_key(t, mac_of(remote->macs[m])),
+					.key = tp_mac_key(
+						config->tenants[t].place, mac_of(remote->macs[m])),
 					.tunnel = r,
 				};
 		}
@@ -186,6 +187,7 @@ int tp_compile_networks(struct tp_snapshot *snapshot, const struct tp_config *co
 
 	if (config->uplink_count == 0)
 		return 0;
+	tp_underlays_begin(underlays);
 	result = tp_snapshot_add_uplinks(snapshot, config->uplink_count, SOCKET_ID_ANY, error);
 	for (uint32_t i = 0; i < config->uplink_count && result == 0; i++) {
 		snapshot->uplinks[i].uplink = uplinks[i];
@@ -193,7 +195,7 @@ int tp_compile_networks(struct tp_snapshot *snapshot, const struct tp_config *co
 			compile_uplink(snapshot, i, &config->uplinks[i].underlay, underlays, error);
 	}
 	for (uint32_t t = 0; t < config->tenant_count && result == 0; t++)
-		result = compile_network(&snapshot->tenants[t].network, config, &config->tenants[t],
-			underlays, error);
+		result = compile_network(&snapshot->tenants[config->tenants[t].place].network,
+			config, &config->tenants[t], underlays, error);
 	return result == 0 ? compile_far_macs(snapshot, config, error) : result;
 }

@@ -23,15 +23,6 @@ static int compare_names(const void *left, const void *right)
 	return tenants != 0 ? tenants : strcmp(a->name, b->name);
 }
 
-static int compare_macs(const void *left, const void *right)
-{
-	interface_pointer a = *(const interface_pointer *)left;
-	interface_pointer b = *(const interface_pointer *)right;
-	int tenants = compare_numbers(a->tenant_index, b->tenant_index);
-
-	return tenants != 0 ? tenants : memcmp(a->mac, b->mac, sizeof(a->mac));
-}
-
 static int compare_sockets(const void *left, const void *right)
 {
 	interface_pointer a = *(const interface_pointer *)left;
@@ -85,17 +76,71 @@ static int refuse_name(const struct tp_config *config, struct tp_json_reader *re
 		"tenant");
 }
 
-static int refuse_mac(const struct tp_config *config, struct tp_json_reader *reader,
-	const interface_pointer pair[2])
+/* A MAC, and whose it is. */
+struct owned_mac {
+	interface_pointer interface;
+	const uint8_t *mac;
+};
+
+static int compare_macs(const void *left, const void *right)
 {
-	const uint8_t *mac = pair[1]->mac;
+	const struct owned_mac *a = left;
+	const struct owned_mac *b = right;
+	int tenants = compare_numbers(a->interface->tenant_index, b->interface->tenant_index);
+
+	return tenants != 0 ? tenants : memcmp(a->mac, b->mac, 6);
+}
+
+static int refuse_mac(const struct tp_config *config, struct tp_json_reader *reader,
+	const struct owned_mac *a, const struct owned_mac *b)
+{
+	const struct owned_mac *second = a->interface < b->interface ? b : a;
+	const struct owned_mac *first = second == a ? b : a;
+	const uint8_t *mac = second->mac;
 	struct tp_error text;
 
+	if (first->interface == second->interface && second->mac == second->interface->mac)
+		mac = first->mac;
 	tp_error_set(&text, EINVAL,
 		"found %02x:%02x:%02x:%02x:%02x:%02x, which interface %s has too; "
 		"accepted: each MAC once in a tenant",
-		mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], pair[0]->name);
-	return refuse_at(config, reader, pair[1], "mac", text.text);
+		mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], first->interface->name);
+	return refuse_at(config, reader, second->interface,
+		mac == second->interface->mac ? "mac" : "macs", text.text);
+}
+
+static uint64_t list_macs(const struct tp_config *config, struct owned_mac *list)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < config->interface_count; i++) {
+		interface_pointer interface = &config->interfaces[i];
+
+		if (list != NULL)
+			list[count] = (struct owned_mac){interface, interface->mac};
+		count++;
+		for (uint32_t n = 0; n < interface->mac_count; n++, count++)
+			if (list != NULL)
+				list[count] = (struct owned_mac){interface, interface->macs[n]};
+	}
+	return count;
+}
+
+static int check_macs(const struct tp_config *config, struct tp_json_reader *reader)
+{
+	uint64_t count = list_macs(config, NULL);
+	struct owned_mac *list = calloc(count + 1, sizeof(*list));
+	int result = 0;
+
+	if (list == NULL)
+		return tp_error_set(reader->error, ENOMEM, "%s: no memory", reader->file);
+	list_macs(config, list);
+	qsort(list, count, sizeof(*list), compare_macs);
+	for (uint64_t i = 1; i < count && result == 0; i++)
+		if (compare_macs(&list[i - 1], &list[i]) == 0)
+			result = refuse_mac(config, reader, &list[i - 1], &list[i]);
+	free(list);
+	return result;
 }
 
 static int refuse_socket(const struct tp_config *config, struct tp_json_reader *reader,
@@ -119,7 +164,6 @@ static int check_unique(
 			const interface_pointer[2]);
 	} checks[] = {
 		{compare_names, refuse_name},
-		{compare_macs, refuse_mac},
 		{compare_sockets, refuse_socket},
 	};
 	interface_pointer pair[2];
@@ -199,6 +243,8 @@ int tp_config_check(const struct tp_config *config, struct tp_json_reader *reade
 		return tp_error_set(reader->error, ENOMEM, "%s: no memory", reader->file);
 	result = check_unique(config, reader, order);
 	free(order);
+	if (result == 0)
+		result = check_macs(config, reader);
 	if (result == 0)
 		result = check_control_socket(config, reader);
 	if (result == 0)

@@ -9,6 +9,7 @@
 #define WEIGHT_MAX      1000
 #define DEFAULT_HOLD_NS 1000000
 #define HOLD_MAX_NS     10000000000
+#define FLOOD_RATE_MAX  UINT64_C(1000000000)
 
 static int read_bid(const struct tp_json_value *value, const struct tp_json_key *key, void *field)
 {
@@ -44,6 +45,16 @@ static int read_on_full(
 	return tp_json_read_object(value, keys, sizeof(keys) / sizeof(keys[0]), class);
 }
 
+static int read_flood_rate(
+	const struct tp_json_value *value, const struct tp_json_key *key, void *field)
+{
+	int result = tp_json_read_quantity(value, key, &tp_units_frame_rate, field);
+
+	return result == 0 && *(uint64_t *)field == 0
+		       ? tp_json_refuse(value, "1pps to 1000Mpps; without the key all are flooded")
+		       : result;
+}
+
 static int read_class(const struct tp_json_value *value, struct tp_class_config *class)
 {
 	static const struct tp_json_key keys[] = {
@@ -58,6 +69,8 @@ static int read_class(const struct tp_json_value *value, struct tp_class_config 
 		{"rate_layer", tp_config_read_rate_layer, offsetof(struct tp_class_config, rate), 0,
 			0, false},
 		{"on_full", read_on_full, 0, 0, 0, false},
+		{"flood_rate", read_flood_rate, offsetof(struct tp_class_config, flood_rate), 1,
+			FLOOD_RATE_MAX, false},
 	};
 	int result;
 
@@ -84,7 +97,7 @@ static int read_each(const struct tp_json_value *value, struct tp_config *config
 
 		if (result < 0)
 			return result;
-		config->class_count++;
+		class->place = config->class_count++;
 		result = read_class(&member, class);
 		if (result < 0)
 			return result;

@@ -20,50 +20,9 @@ struct interface_draft {
 	uint16_t queue_pairs;
 	bool client;
 	bool source_mac_check;
+	const json_t *macs;
 	struct tp_rate_config rate;
 };
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool parse_mac(const char *text, uint64_t *mac)
-{
-	*mac = 0;
-	for (unsigned i = 0; i < 17; i++) {
-		if (i % 3 == 2 && text[i] != ':')
-			return false;
-		if (i % 3 == 2)
-			continue;
-		if (hex_digit(text[i]) < 0)
-			return false;
-		*mac = *mac << 4 | (uint64_t)hex_digit(text[i]);
-	}
-	return text[17] == '\0';
-}
-
-/* IEEE 802: the lowest bit of the first byte marks a group address. */
-static bool is_unicast(uint64_t mac)
-{
-	return mac != 0 && mac >> 48 == 0 && (mac >> 40 & 1) == 0;
-}
-
-int tp_config_read_mac(
-	const struct tp_json_value *value, const struct tp_json_key *key, void *field)
-{
-	const char *text = json_string_value(value->json);
-	uint64_t *mac = field;
-
-	(void)key;
-	if (text == NULL || !parse_mac(text, mac) || !is_unicast(*mac))
-		return tp_json_refuse(
-			value, "a unicast MAC that is not zero, for example \"02:00:00:00:00:01\"");
-	return 0;
-}
 
 static int refuse_class(const struct tp_json_value *value, const struct tp_config *config)
 {
@@ -116,6 +75,14 @@ static int read_mode(const struct tp_json_value *value, const struct tp_json_key
 	return 0;
 }
 
+/* What needs the interface itself. */
+static int read_later(const struct tp_json_value *value, const struct tp_json_key *key, void *field)
+{
+	(void)key;
+	*(const json_t **)field = value->json;
+	return 0;
+}
+
 static int read_draft(const struct tp_json_value *value, struct interface_draft *draft)
 {
 	static const struct tp_json_key keys[] = {
@@ -128,6 +95,7 @@ static int read_draft(const struct tp_json_value *value, struct interface_draft 
 			QUEUE_PAIRS_MAX, false},
 		{"source_mac_check", tp_json_read_bool,
 			offsetof(struct interface_draft, source_mac_check), 0, 0, false},
+		{"macs", read_later, offsetof(struct interface_draft, macs), 0, 0, false},
 		{"rate", tp_config_read_rate, offsetof(struct interface_draft, rate), 0, 0, false},
 		{"burst", tp_config_read_burst, offsetof(struct interface_draft, rate), 0, 0,
 			false},
@@ -168,8 +136,11 @@ static int check_counted(const struct tp_json_value *value, const struct interfa
 {
 	struct tp_json_value socket = member_of(value, "socket");
 	struct tp_json_value count = member_of(value, "count");
+	struct tp_json_value macs = member_of(value, "macs");
 	unsigned digits = decimal_digits(draft->count - 1);
 
+	if (draft->macs != NULL)
+		return tp_json_refuse(&macs, "further MACs only of an interface without a count");
 	if (places_for_number(draft->socket) != 1)
 		return tp_json_refuse(&socket,
 			"a path with %%d once, for the number of each of the %" PRIu32
@@ -184,7 +155,7 @@ static int check_counted(const struct tp_json_value *value, const struct interfa
 			"found a name of %zu characters; accepted: at most %d with the number "
 			"%" PRIu32 " behind it",
 			strlen(value->key), TP_CONFIG_NAME_MAX, draft->count - 1);
-	if (!is_unicast(draft->mac + draft->count - 1))
+	if (!tp_config_is_unicast(draft->mac + draft->count - 1))
 		return tp_json_refuse(
 			&count, "a count that keeps the last MAC a unicast one of 48 bits");
 	return 0;
@@ -227,12 +198,6 @@ static int make_room(const struct tp_json_value *value, uint32_t count)
 	return 0;
 }
 
-void tp_config_write_mac(uint64_t mac, uint8_t bytes[6])
-{
-	for (unsigned i = 0; i < 6; i++)
-		bytes[i] = (uint8_t)(mac >> (40 - 8 * i));
-}
-
 static char *numbered_name(const char *name, uint32_t number)
 {
 	char *numbered;
@@ -255,12 +220,14 @@ static int append(const struct tp_json_value *value, const struct interface_draf
 	uint32_t tenant_index, uint32_t number)
 {
 	struct tp_config *config = tp_config_draft_of(value)->config;
-	struct tp_interface_config *interface = &config->interfaces[config->interface_count++];
+	uint32_t index = config->interface_count++;
+	struct tp_interface_config *interface = &config->interfaces[index];
 	bool counted = draft->count > 0;
 
 	*interface = (struct tp_interface_config){
 		.name = counted ? numbered_name(value->key, number) : strdup(value->key),
 		.socket = counted ? numbered_socket(draft->socket, number) : strdup(draft->socket),
+		.place = index,
 		.client = draft->client,
 		.source_mac_check = draft->source_mac_check,
 		.queue_pairs = draft->queue_pairs,
@@ -272,6 +239,11 @@ static int append(const struct tp_json_value *value, const struct interface_draf
 	config->tenants[tenant_index].interface_count++;
 	if (interface->name == NULL || interface->socket == NULL)
 		return tp_json_fail(value, ENOMEM, "no memory");
+	if (draft->macs != NULL) {
+		struct tp_json_value macs = member_of(value, "macs");
+
+		return tp_config_read_macs(&macs, interface);
+	}
 	return 0;
 }
 

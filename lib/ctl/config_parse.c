@@ -148,6 +148,17 @@ struct tp_config *tp_config_parse(
 	}
 	config = read_json(json, name, error);
 	json_decref(json);
+	if (config == NULL)
+		return NULL;
+	config->text = malloc(length + 1);
+	if (config->text == NULL) {
+		tp_error_set(error, ENOMEM, "%s: no memory", name);
+		tp_config_free(config);
+		return NULL;
+	}
+	memcpy(config->text, text, length);
+	config->text[length] = '\0';
+	config->text_length = length;
 	return config;
 }
 
@@ -175,6 +186,7 @@ void tp_config_free(struct tp_config *config)
 	for (uint32_t i = 0; i < config->interface_count; i++) {
 		free(config->interfaces[i].name);
 		free(config->interfaces[i].socket);
+		free(config->interfaces[i].macs);
 	}
 	free(config->classes);
 	free(config->uplinks);
@@ -182,5 +194,6 @@ void tp_config_free(struct tp_config *config)
 	free(config->interfaces);
 	free(config->billing_directory);
 	free(config->control_socket);
+	free(config->text);
 	free(config);
 }

@@ -25,8 +25,8 @@ static int read_macs(const struct tp_json_value *value, const struct tp_json_key
 	struct tp_remote_config *remote = field;
 	size_t count = json_array_size(value->json);
 
-	if (!json_is_array(value->json) || count > TP_CONFIG_MACS_MAX)
-		return tp_json_refuse(value, "an array of at most %d MACs", TP_CONFIG_MACS_MAX);
+	if (!json_is_array(value->json) || count > TP_CONFIG_FAR_MACS_MAX)
+		return tp_json_refuse(value, "an array of at most %d MACs", TP_CONFIG_FAR_MACS_MAX);
 	remote->macs = calloc(count + 1, sizeof(*remote->macs));
 	if (remote->macs == NULL)
 		return tp_json_fail(value, ENOMEM, "no memory");
@@ -153,20 +153,30 @@ static int compare_owned(const void *left, const void *right)
 	return macs != 0 ? macs : (a->remote > b->remote) - (a->remote < b->remote);
 }
 
+static uint32_t add_owned(
+	struct owned_mac *owned, uint32_t count, const uint8_t mac[6], uint32_t remote)
+{
+	memcpy(owned[count].mac, mac, 6);
+	owned[count].remote = remote;
+	return count + 1;
+}
+
 static uint32_t collect_macs(const struct tp_config *config, const struct tp_tenant_config *tenant,
 	struct owned_mac *owned)
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < tenant->interface_count; i++, count++) {
-		memcpy(owned[count].mac, config->interfaces[tenant->first_interface + i].mac, 6);
-		owned[count].remote = UINT32_MAX;
+	for (uint32_t i = 0; i < tenant->interface_count; i++) {
+		const struct tp_interface_config *interface =
+			&config->interfaces[tenant->first_interface + i];
+
+		count = add_owned(owned, count, interface->mac, UINT32_MAX);
+		for (uint32_t n = 0; n < interface->mac_count; n++)
+			count = add_owned(owned, count, interface->macs[n], UINT32_MAX);
 	}
 	for (uint32_t r = 0; r < tenant->network.remote_count; r++)
-		for (uint32_t i = 0; i < tenant->network.remotes[r].mac_count; i++, count++) {
-			memcpy(owned[count].mac, tenant->network.remotes[r].macs[i], 6);
-			owned[count].remote = r;
-		}
+		for (uint32_t i = 0; i < tenant->network.remotes[r].mac_count; i++)
+			count = add_owned(owned, count, tenant->network.remotes[r].macs[i], r);
 	return count;
 }
 
@@ -192,6 +202,8 @@ static int check_macs(const struct tp_config *config, struct tp_json_reader *rea
 	uint32_t count;
 	int result = 0;
 
+	for (uint32_t i = 0; i < tenant->interface_count; i++)
+		most += config->interfaces[tenant->first_interface + i].mac_count;
 	for (uint32_t r = 0; r < tenant->network.remote_count; r++)
 		most += tenant->network.remotes[r].mac_count;
 	owned = calloc(most + 1, sizeof(*owned));
@@ -200,7 +212,8 @@ static int check_macs(const struct tp_config *config, struct tp_json_reader *rea
 	count = collect_macs(config, tenant, owned);
 	qsort(owned, count, sizeof(*owned), compare_owned);
 	for (uint32_t i = 1; i < count && result == 0; i++)
-		if (memcmp(owned[i - 1].mac, owned[i].mac, 6) == 0)
+		if (memcmp(owned[i - 1].mac, owned[i].mac, 6) == 0 &&
+			owned[i - 1].remote != UINT32_MAX)
 			result = refuse_mac(
 				reader, tenant, &owned[i - 1], owned[i].remote == UINT32_MAX);
 	free(owned);

@@ -82,6 +82,21 @@ int tp_config_check_remotes(const struct tp_config *config, struct tp_json_reade
  * with the error set. */
 int tp_config_check_networks(const struct tp_config *config, struct tp_json_reader *reader);
 
+/* config_macs.c: a MAC into a uint64_t, the first byte on the wire its highest of six; the further
+ * ones of an interface into its struct tp_interface_config; a tenant's "mac_learning". */
+int tp_config_read_mac(const struct tp_json_value *, const struct tp_json_key *, void *);
+int tp_config_read_macs(const struct tp_json_value *, struct tp_interface_config *interface);
+int tp_config_read_mac_learning(const struct tp_json_value *, const struct tp_json_key *, void *);
+
+/** Is it a MAC of one station, and not zero? */
+bool tp_config_is_unicast(uint64_t mac);
+
+/** A MAC as tp_config_read_mac gives it into the order on the wire. */
+void tp_config_write_mac(uint64_t mac, uint8_t bytes[6]);
+
+/** Once all interfaces of a tenant are known: bounds that depend on them. */
+void tp_config_settle_learning(struct tp_tenant_config *tenant);
+
 /** Read the "interfaces" of the tenant with this index. */
 int tp_config_read_interfaces(const struct tp_json_value *value, uint32_t tenant_index);
 

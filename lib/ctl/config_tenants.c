@@ -77,18 +77,20 @@ static int read_tenant(const struct tp_json_value *value, struct tp_tenant_confi
 		{"budget", read_budget, 0, 0, 0, false},
 		{"network", tp_config_read_network, offsetof(struct tp_tenant_config, network), 0,
 			0, false},
-		{"mac_learning", tp_json_read_bool, offsetof(struct tp_tenant_config, mac_learning),
-			0, 0, false},
+		{"mac_learning", tp_config_read_mac_learning, 0, 0, 0, false},
 		{"unknown_unicast", read_unknown_unicast,
 			offsetof(struct tp_tenant_config, unknown_unicast), 0, 0, false},
 		{"interfaces", read_interfaces, 0, 0, 0, false},
 	};
+	int result;
 
 	if (!tp_config_is_name(value->key))
 		return tp_json_fail(
 			value, EINVAL, "found this name; accepted: " TP_CONFIG_NAME_ACCEPTED);
 	tenant->first_interface = tp_config_draft_of(value)->config->interface_count;
-	return tp_json_read_object(value, keys, sizeof(keys) / sizeof(keys[0]), tenant);
+	result = tp_json_read_object(value, keys, sizeof(keys) / sizeof(keys[0]), tenant);
+	tp_config_settle_learning(tenant);
+	return result;
 }
 
 static int read_each(const struct tp_json_value *value, struct tp_config *config)
@@ -104,7 +106,7 @@ static int read_each(const struct tp_json_value *value, struct tp_config *config
 
 		if (result < 0)
 			return result;
-		config->tenant_count++;
+		tenant->place = config->tenant_count++;
 		result = read_tenant(&member, tenant);
 		if (result < 0)
 			return result;

@@ -9,6 +9,18 @@
 #include "base/unix_socket.h"
 #include "control_request.h"
 
+/* Where all places are taken, a new client gets that of one who has had no use for it so long: who
+ * asks nothing, and who does not take its answer. */
+#define IDLE_MS  50
+#define STUCK_MS 500
+
+/* Until there is one, new clients wait in the order in which they came, so long at most. */
+#define FULL_MS       2000
+#define FULL_AGAIN_MS 10
+
+/* More would be a long queue of clients that may have left; fewer, a matter of luck to get in. */
+#define BACKLOG 64
+
 /* How long to leave new clients waiting when the process has no descriptor for them. */
 #define PAUSE_MS 200
 
@@ -23,9 +35,11 @@ struct client {
 	struct tp_watch watch;
 	struct tp_timer patience;
 	struct tp_control_socket *control;
-	char *request; /* TP_CONTROL_REQUEST_MAX bytes */
+	char *request;
+	size_t request_size; /* TP_CONTROL_SMALL, or more */
 	size_t request_length;
-	char *answer; /* NULL: none waits */
+	size_t looked_at; /* bytes of it in which there is no line's end */
+	char *answer;     /* NULL: none waits */
 	size_t answer_length;
 	size_t answer_sent;
 	uint64_t promise; /* of an answer; 0: none */
@@ -39,6 +53,7 @@ struct tp_control_socket {
 	struct stat socket_file; /* that is ours */
 	struct tp_watch watch;
 	struct tp_timer pause;
+	uint64_t full_ms; /* since when new clients have waited for a place; 0: they do not */
 	struct client *clients[TP_CONTROL_CLIENTS_MAX]; /* NULL: free */
 	struct client *handled; /* whose request is being handled, NULL: none */
 	uint64_t promises;      /* given so far */
@@ -72,10 +87,13 @@ static int be_patient(struct client *client)
 	return tp_loop_arm(control->loop, &client->patience, control->settings.patience_ms);
 }
 
-static size_t line_length(const struct client *client)
+static size_t line_length(struct client *client)
 {
-	const char *end = memchr(client->request, '\n', client->request_length);
+	const char *end = memchr(client->request + client->looked_at, '\n',
+		client->request_length - client->looked_at);
 
+	if (end == NULL)
+		client->looked_at = client->request_length;
 	return end != NULL ? (size_t)(end - client->request) + 1 : 0;
 }
 
@@ -116,13 +134,59 @@ static int give_answer(struct client *client, char *answer)
 	return send_answer(client);
 }
 
-static int refuse_length(struct client *client)
+static int refuse_length(struct client *client, const char *reason)
 {
 	client->last = true;
-	client->request_length = 0;
-	return give_answer(client,
-		tp_control_refusal("request: found a line of more than 65536 bytes; accepted: "
-				   "shorter ones"));
+	client->request_length = client->looked_at = 0;
+	return give_answer(client, tp_control_refusal(reason));
+}
+
+static unsigned count_large(const struct tp_control_socket *control)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < TP_CONTROL_CLIENTS_MAX; i++)
+		count += control->clients[i] != NULL &&
+			 control->clients[i]->request_size > TP_CONTROL_SMALL;
+	return count;
+}
+
+/* The request is longer than there is room. */
+static int grow(struct client *client)
+{
+	char *request;
+
+	if (client->request_size >= TP_CONTROL_REQUEST_MAX)
+		return refuse_length(client,
+			"request: found a line of more than 32 MiB; accepted: shorter ones");
+	if (client->request_size == TP_CONTROL_SMALL &&
+		count_large(client->control) >= TP_CONTROL_LARGE_MAX)
+		return refuse_length(client,
+			"request: found a line of more than 65536 bytes, as two clients are "
+			"sending already; accepted: two at a time, try again");
+	request = realloc(client->request, 2 * client->request_size);
+	if (request == NULL)
+		return refuse_length(client, "request: no memory for a line of this length");
+	client->request = request;
+	client->request_size *= 2;
+	return 0;
+}
+
+/* A line is done: what follows it stands first, and nothing is kept that it needed. */
+static void shrink(struct client *client, size_t length)
+{
+	char *request;
+
+	client->request_length -= length;
+	client->looked_at = 0;
+	memmove(client->request, client->request + length, client->request_length);
+	if (client->request_length > TP_CONTROL_SMALL || client->request_size == TP_CONTROL_SMALL)
+		return;
+	request = realloc(client->request, TP_CONTROL_SMALL);
+	if (request == NULL)
+		return;
+	client->request = request;
+	client->request_size = TP_CONTROL_SMALL;
 }
 
 /* What a handler returned beside its promise is no answer. The promise may be kept already. */
@@ -142,12 +206,11 @@ static int do_line(struct client *client)
 	char *answer;
 
 	if (length == 0)
-		return client->request_length == TP_CONTROL_REQUEST_MAX ? refuse_length(client) : 0;
+		return client->request_length == client->request_size ? grow(client) : 0;
 	client->control->handled = client;
 	answer = tp_control_answer(&client->control->settings, client->request, length - 1);
 	client->control->handled = NULL;
-	client->request_length -= length;
-	memmove(client->request, client->request + length, client->request_length);
+	shrink(client, length);
 	if (client->control->promises != promises)
 		return wait_for_promise(client, answer);
 	return give_answer(client, answer);
@@ -156,7 +219,7 @@ static int do_line(struct client *client)
 static int read_more(struct client *client)
 {
 	ssize_t got = read(client->watch.fd, client->request + client->request_length,
-		TP_CONTROL_REQUEST_MAX - client->request_length);
+		client->request_size - client->request_length);
 
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
@@ -247,6 +310,39 @@ static struct client **free_place(struct tp_control_socket *control)
 	return NULL;
 }
 
+/* Its patience began when it came, or when its last answer was made or taken. */
+static bool has_no_use(struct client *client, uint64_t now)
+{
+	uint64_t patience = client->control->settings.patience_ms;
+	uint64_t idle = now + patience - client->patience.deadline_ms;
+
+	if (client->promise != 0)
+		return false;
+	if (client->answer != NULL)
+		return idle >= STUCK_MS;
+	return line_length(client) == 0 && idle >= IDLE_MS;
+}
+
+/* @return the place of the one that has waited longest, free now; NULL: all have a use for theirs.
+ */
+static struct client **make_place(struct tp_control_socket *control)
+{
+	struct client **found = NULL;
+	uint64_t now = tp_loop_now_ms();
+
+	for (unsigned i = 0; i < TP_CONTROL_CLIENTS_MAX; i++) {
+		struct client **place = &control->clients[i];
+
+		if (has_no_use(*place, now) &&
+			(found == NULL ||
+				(*place)->patience.deadline_ms < (*found)->patience.deadline_ms))
+			found = place;
+	}
+	if (found != NULL)
+		end_client(*found);
+	return found;
+}
+
 static int start_client(struct tp_control_socket *control, struct client **place, int fd)
 {
 	struct client *client = calloc(1, sizeof(*client));
@@ -257,7 +353,8 @@ static int start_client(struct tp_control_socket *control, struct client **place
 	client->watch = (struct tp_watch){.fd = fd, .ready = client_ready};
 	client->patience.expired = patience_is_over;
 	client->events = EPOLLIN;
-	client->request = malloc(TP_CONTROL_REQUEST_MAX);
+	client->request_size = TP_CONTROL_SMALL;
+	client->request = malloc(TP_CONTROL_SMALL);
 	if (client->request == NULL || be_patient(client) < 0 ||
 		tp_loop_watch(control->loop, &client->watch, EPOLLIN) < 0) {
 		tp_loop_disarm(control->loop, &client->patience);
@@ -280,9 +377,9 @@ static void turn_away(int fd, const char *reason)
 	close(fd);
 }
 
-static void pause_listening(struct tp_control_socket *control)
+static void pause_listening(struct tp_control_socket *control, uint64_t ms)
 {
-	if (tp_loop_arm(control->loop, &control->pause, PAUSE_MS) == 0)
+	if (tp_loop_arm(control->loop, &control->pause, ms) == 0)
 		tp_loop_unwatch(control->loop, &control->watch);
 }
 
@@ -294,16 +391,36 @@ static void pause_is_over(struct tp_timer *timer)
 		tp_loop_arm(control->loop, &control->pause, PAUSE_MS);
 }
 
+/* @return false: they have waited long enough. */
+static bool wait_for_place(struct tp_control_socket *control)
+{
+	uint64_t now = tp_loop_now_ms();
+
+	if (control->full_ms == 0)
+		control->full_ms = now;
+	if (now - control->full_ms >= FULL_MS)
+		return false;
+	pause_listening(control, FULL_AGAIN_MS);
+	return true;
+}
+
 /* One a step: the loop comes again while more wait. */
 static void listener_ready(struct tp_watch *watch, uint32_t events)
 {
 	struct tp_control_socket *control = tp_container_of(watch, struct tp_control_socket, watch);
 	struct client **place = free_place(control);
-	int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd;
 
 	(void)events;
+	if (place == NULL)
+		place = make_place(control);
+	if (place == NULL && wait_for_place(control))
+		return;
+	if (place != NULL)
+		control->full_ms = 0;
+	fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
-		pause_listening(control);
+		pause_listening(control, PAUSE_MS);
 	if (fd < 0)
 		return;
 	if (place == NULL)
@@ -321,7 +438,7 @@ static void stop_listening(struct tp_control_socket *control)
 static int start(struct tp_control_socket *control, struct tp_error *error)
 {
 	const char *path = control->settings.path;
-	const struct tp_unix_listen how = {.backlog = TP_CONTROL_CLIENTS_MAX, .mode = 0600};
+	const struct tp_unix_listen how = {.backlog = BACKLOG, .mode = 0600};
 	int fd = tp_unix_listen(path, &how, &control->socket_file, error);
 	int result;
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+
 #include <rte_cycles.h>
 
 #include "figures.h"
 
-void tp_sum_interface(struct tp_counters *sum, const struct tp_port *port)
+static void add(struct tp_counters *sum, const struct tp_counters *counters)
 {
-	const struct tp_counters *counters = &port->context->counters;
-
 	for (unsigned i = 0; i < TP_COUNTER_COUNT; i++)
 		sum->value[i] += tp_counter_read(&counters->value[i]);
 	for (unsigned i = 0; i < TP_DROP_COUNT; i++)
@@ -14,25 +15,89 @@ void tp_sum_interface(struct tp_counters *sum, const struct tp_port *port)
 	sum->bill += tp_counter_read(&counters->bill);
 }
 
+/* Unsigned, so that what is taken off before it is there comes out right. */
+static void take_off(struct tp_counters *sum, const struct tp_counters *counters)
+{
+	for (unsigned i = 0; i < TP_COUNTER_COUNT; i++)
+		sum->value[i] -= counters->value[i];
+	for (unsigned i = 0; i < TP_DROP_COUNT; i++)
+		sum->drop[i] -= counters->drop[i];
+	sum->bill -= counters->bill;
+}
+
+int tp_carried_open(struct tp_appliance *appliance)
+{
+	struct tp_carried *carried = &appliance->carried;
+
+	carried->tenant = calloc(TP_CONFIG_TENANTS_MAX, sizeof(carried->tenant[0]));
+	carried->class = calloc(TP_CLASSES_MAX, sizeof(carried->class[0]));
+	return carried->tenant == NULL || carried->class == NULL ? -ENOMEM : 0;
+}
+
+void tp_carried_close(struct tp_appliance *appliance)
+{
+	free(appliance->carried.tenant);
+	free(appliance->carried.class);
+}
+
+void tp_carry_class(
+	struct tp_appliance *appliance, const struct tp_port *port, uint32_t from, uint32_t to)
+{
+	struct tp_counters sum = {0};
+
+	tp_sum_interface(&sum, port);
+	add(&appliance->carried.class[from], &sum);
+	take_off(&appliance->carried.class[to], &sum);
+}
+
+void tp_carry_gone(
+	struct tp_appliance *appliance, const struct tp_port *port, uint32_t tenant, uint32_t class)
+{
+	struct tp_counters sum = {0};
+
+	tp_sum_interface(&sum, port);
+	add(&appliance->carried.class[class], &sum);
+	add(&appliance->carried.tenant[tenant], &sum);
+	add(&appliance->carried.all, &sum);
+}
+
+void tp_carried_clear_class(struct tp_appliance *appliance, uint32_t place)
+{
+	appliance->carried.class[place] = (struct tp_counters){0};
+}
+
+void tp_carried_clear_tenant(struct tp_appliance *appliance, uint32_t place)
+{
+	appliance->carried.tenant[place] = (struct tp_counters){0};
+}
+
+void tp_sum_interface(struct tp_counters *sum, const struct tp_port *port)
+{
+	add(sum, &port->context->counters);
+}
+
 void tp_sum_tenant(struct tp_counters *sum, const struct tp_appliance *appliance, uint32_t tenant)
 {
 	const struct tp_tenant_config *config = &appliance->config->tenants[tenant];
 
+	add(sum, &appliance->carried.tenant[config->place]);
 	for (uint32_t i = 0; i < config->interface_count; i++)
-		tp_sum_interface(sum, &appliance->ports[config->first_interface + i]);
+		tp_sum_interface(sum, appliance->ports[config->first_interface + i]);
 }
 
 void tp_sum_class(struct tp_counters *sum, const struct tp_appliance *appliance, uint32_t class)
 {
+	add(sum, &appliance->carried.class[appliance->config->classes[class].place]);
 	for (uint32_t i = 0; i < appliance->config->interface_count; i++)
 		if (appliance->config->interfaces[i].class_index == class)
-			tp_sum_interface(sum, &appliance->ports[i]);
+			tp_sum_interface(sum, appliance->ports[i]);
 }
 
 void tp_sum_all(struct tp_counters *sum, const struct tp_appliance *appliance)
 {
+	add(sum, &appliance->carried.all);
 	for (uint32_t i = 0; i < appliance->config->interface_count; i++)
-		tp_sum_interface(sum, &appliance->ports[i]);
+		tp_sum_interface(sum, appliance->ports[i]);
 }
 
 uint64_t tp_total_drops(const struct tp_counters *sum)
@@ -57,9 +122,11 @@ uint64_t tp_busy_ns(const struct tp_worker_share *share)
 void tp_sum_cache(
 	struct tp_cache_counters *sum, const struct tp_appliance *appliance, uint32_t class)
 {
+	uint32_t place = appliance->config->classes[class].place;
+
 	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++) {
 		const struct tp_cache_counters *cache =
-			&appliance->dataplane->worker[w]->cache[class];
+			&appliance->dataplane->worker[w]->cache[place];
 
 #define X(name, help) sum->name += tp_counter_read(&cache->name);
 		TP_CACHE_COUNTERS(X)
@@ -83,8 +150,10 @@ void tp_times_sum(struct tp_times *sum, const struct tp_times *times)
 
 void tp_sum_latency(struct tp_times *sum, const struct tp_appliance *appliance, uint32_t class)
 {
+	uint32_t place = appliance->config->classes[class].place;
+
 	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++)
-		tp_times_sum(sum, &appliance->dataplane->worker[w]->latency[class]);
+		tp_times_sum(sum, &appliance->dataplane->worker[w]->latency[place]);
 }
 
 uint64_t tp_times_count(const struct tp_times *sum)

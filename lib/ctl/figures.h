@@ -8,10 +8,32 @@
  * each figure is right for some moment, their sum need not be for the same one.
  */
 
+/**
+ * Begin to keep what interfaces counted that are gone, or that were of another class then: sums of
+ * tenants and of all never fall when the configuration changes, and a class has what its interfaces
+ * counted while they were of it.
+ * @return 0, or -ENOMEM. Threading of these six: control, telemetry being held off.
+ */
+int tp_carried_open(struct tp_appliance *appliance);
+void tp_carried_close(struct tp_appliance *appliance);
+
+/** An interface goes from one class to another; these are places. */
+void tp_carry_class(
+	struct tp_appliance *appliance, const struct tp_port *port, uint32_t from, uint32_t to);
+
+/** An interface goes; its tenant and class are places. */
+void tp_carry_gone(struct tp_appliance *appliance, const struct tp_port *port, uint32_t tenant,
+	uint32_t class);
+
+/** A place is another one's from now on. */
+void tp_carried_clear_class(struct tp_appliance *appliance, uint32_t place);
+void tp_carried_clear_tenant(struct tp_appliance *appliance, uint32_t place);
+
 /** Add the counters of one interface to a sum. */
 void tp_sum_interface(struct tp_counters *sum, const struct tp_port *port);
 
-/** Add those of all interfaces of a tenant, of a class, or of the appliance. */
+/** Add those of all interfaces of a tenant, of a class, or of the appliance, gone ones among them;
+ * these are indices in the configuration, as below. */
 void tp_sum_tenant(struct tp_counters *sum, const struct tp_appliance *appliance, uint32_t tenant);
 void tp_sum_class(struct tp_counters *sum, const struct tp_appliance *appliance, uint32_t class);
 void tp_sum_all(struct tp_counters *sum, const struct tp_appliance *appliance);

@@ -16,7 +16,7 @@
 static struct tp_ring_id id_of(const struct tp_port *port, uint32_t pair, enum tp_bell bell)
 {
 	return (struct tp_ring_id){
-		.interface = port->index,
+		.interface = port->place,
 		.pair = (uint8_t)pair,
 		.generation = port->context->pair[pair].generation,
 		.bell = (uint8_t)bell,
@@ -26,7 +26,7 @@ static struct tp_ring_id id_of(const struct tp_port *port, uint32_t pair, enum t
 /* Rings that are always polled need no doorbell. */
 static bool needs_bell(const struct tp_port *port)
 {
-	const struct tp_config *config = port->appliance->config;
+	const struct tp_config *config = port->config;
 	uint32_t class = config->interfaces[port->index].class_index;
 
 	return config->hot_cache && !config->classes[class].pinned;
@@ -38,7 +38,7 @@ static void give_up(struct tp_port *port, uint32_t pair, int reason)
 	tp_log_limited(&port->announcements, TP_LOG_WARNING,
 		"%s: kicks of queue pair %" PRIu32
 		" cannot be heard, its ring is looked at every millisecond: %s",
-		port->appliance->config->interfaces[port->index].name, pair, strerror(-reason));
+		port->config->interfaces[port->index].name, pair, strerror(-reason));
 	atomic_store_explicit(&port->context->pair[pair].silent, true, memory_order_relaxed);
 }
 
@@ -120,11 +120,13 @@ void tp_kick_stop(struct tp_port *port, uint32_t pair)
 
 static void arm_wanted(struct tp_appliance *appliance, const struct tp_ring_id *id)
 {
-	struct tp_port *port = &appliance->ports[id->interface];
-	struct tp_ring_pair *ring = &port->context->pair[id->pair];
+	struct tp_port *port = tp_port_at(appliance, id->interface);
 
-	/* It may have stopped since. */
-	if (port->kick[id->pair].fd >= 0 && ring->generation == id->generation)
+	/* It may have stopped since, or be another one's place. */
+	if (port == NULL || id->pair >= port->context->pair_count)
+		return;
+	if (port->kick[id->pair].fd >= 0 &&
+		port->context->pair[id->pair].generation == id->generation)
 		arm(port, id->pair);
 }
 
@@ -133,7 +135,7 @@ static void try_again(struct tp_appliance *appliance)
 {
 	appliance->kick_again = false;
 	for (uint32_t i = 0; i < appliance->config->interface_count; i++) {
-		struct tp_port *port = &appliance->ports[i];
+		struct tp_port *port = appliance->ports[i];
 
 		for (uint32_t pair = 0; pair < port->context->pair_count; pair++) {
 			if (port->kick[pair].arm_again)

@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+
 #include <rte_ring_elem.h>
 
 #include "base/log.h"
 #include "uplinks.h"
 
+/*
+ * Learned MACs: taken from what workers sight, within the bounds of the interface and the tenant;
+ * forgotten when they have been silent for too long, when their guest goes, or when an operator
+ * says so. One guest's addresses never push out another's: who has reached its bound learns no
+ * more.
+ */
+
 #define SIGHTINGS_A_LOOK 1024 /* bounds what one look costs, whatever guests send */
+#define LOOKS_A_ROUND    50   /* each place is looked at once a second: looks are 20 ms apart */
 
 /* Workers forget their look-ups when the generation moves. */
 static void announce_change(struct tp_dataplane *dataplane)
@@ -13,34 +22,83 @@ static void announce_change(struct tp_dataplane *dataplane)
 	atomic_fetch_add_explicit(&dataplane->learned_generation, 1, memory_order_release);
 }
 
-static void count_learned(struct tp_port *port, uint32_t learned)
+static const struct tp_interface_config *config_of(const struct tp_port *port)
 {
-	port->learned = learned;
-	atomic_store_explicit(&port->context->learned_enough, learned >= TP_LEARNED_PER_INTERFACE,
-		memory_order_relaxed);
+	return &port->config->interfaces[port->index];
 }
 
-/* A MAC is no more where it was. */
-static void count_left(struct tp_appliance *appliance, uint64_t key, uint32_t before)
+static const struct tp_tenant_config *tenant_of(const struct tp_port *port)
 {
-	if (before < TP_FIRST_UPLINK)
-		count_learned(&appliance->ports[before], appliance->ports[before].learned - 1);
-	else if (before != TP_NO_INTERFACE)
-		appliance->uplinks->learned[tp_mac_key_tenant(key)]--;
+	return &port->config->tenants[config_of(port)->tenant_index];
 }
 
-bool tp_learn_beyond(struct tp_appliance *appliance, const struct tp_sighting *sighting)
+/* @return NULL: there is no tenant at that place. */
+static const struct tp_tenant_config *tenant_at(const struct tp_appliance *appliance, uint64_t key)
 {
-	struct tp_dataplane *dataplane = appliance->dataplane;
-	uint32_t *learned = &appliance->uplinks->learned[tp_mac_key_tenant(sighting->key)];
-	uint32_t before = tp_mac_table_find(dataplane->learned, sighting->key);
+	uint32_t place = tp_mac_key_tenant(key);
+	uint32_t index =
+		place < TP_CONFIG_TENANTS_MAX ? appliance->tenant_at[place] : TP_NO_INTERFACE;
 
-	if (before == sighting->interface || *learned >= TP_LEARNED_PER_NETWORK ||
-		tp_mac_table_set(dataplane->learned, sighting->key, sighting->interface) < 0)
+	return index == TP_NO_INTERFACE ? NULL : &appliance->config->tenants[index];
+}
+
+static uint32_t *learned_in(struct tp_appliance *appliance, uint64_t key)
+{
+	return &appliance->learned_by_tenant[tp_mac_key_tenant(key)];
+}
+
+/* Tell workers whether sightings at a port are of use. */
+static void tell_enough(struct tp_port *port)
+{
+	atomic_store_explicit(&port->context->learned_enough,
+		port->learned >= tenant_of(port)->macs_per_interface, memory_order_relaxed);
+}
+
+/* One more at an interface or behind an uplink, or one less. */
+static void count_learned(struct tp_appliance *appliance, uint64_t key, uint32_t owner, int more)
+{
+	struct tp_port *port;
+
+	*learned_in(appliance, key) += (uint32_t)more;
+	if (owner >= TP_FIRST_UPLINK)
+		return;
+	port = tp_port_at(appliance, owner);
+	port->learned += (uint32_t)more;
+	tell_enough(port);
+}
+
+static bool may_learn_at_port(
+	const struct tp_appliance *appliance, const struct tp_sighting *sighting)
+{
+	const struct tp_port *port = tp_port_at(appliance, sighting->interface);
+
+	/* What was sighted before it went, or was told not to learn, may come after. */
+	return port != NULL && !config_of(port)->source_mac_check &&
+	       port->learned < tenant_of(port)->macs_per_interface && port->rings_running > 0;
+}
+
+static bool is_behind(const struct tp_tenant_config *tenant, uint32_t owner)
+{
+	if (tenant->network.kind == TP_NETWORK_TUNNEL)
+		return owner >= TP_FIRST_TUNNEL &&
+		       TP_TUNNEL_OF(owner) < tenant->network.remote_count;
+	return tenant->network.kind != TP_NETWORK_NONE &&
+	       owner == TP_TO_UPLINK(tenant->network.uplink_index);
+}
+
+/* What workers have sighted may be of another configuration: it is checked. */
+static bool may_learn(
+	struct tp_appliance *appliance, const struct tp_sighting *sighting, uint32_t before)
+{
+	const struct tp_tenant_config *tenant = tenant_at(appliance, sighting->key);
+
+	if (tenant == NULL || !tenant->mac_learning || before == sighting->interface)
 		return false;
-	(*learned)++;
-	count_left(appliance, sighting->key, before);
-	return true;
+	if (before == TP_NO_INTERFACE &&
+		*learned_in(appliance, sighting->key) >= tenant->macs_per_tenant)
+		return false;
+	return sighting->interface >= TP_FIRST_UPLINK ? is_behind(tenant, sighting->interface)
+						      : may_learn_at_port(appliance, sighting);
 }
 
 /* @return true if the table changed. */
@@ -48,94 +106,189 @@ static bool learn(struct tp_appliance *appliance, const struct tp_sighting *sigh
 {
 	struct tp_dataplane *dataplane = appliance->dataplane;
 	const struct tp_snapshot *snapshot = atomic_load(&dataplane->snapshot);
-	struct tp_port *port = &appliance->ports[sighting->interface];
-	uint32_t before;
+	uint32_t before, place;
 
 	/* A configured address stays where it is configured. */
 	if (tp_mac_table_find(snapshot->macs, sighting->key) != TP_NO_INTERFACE)
 		return false;
-	before = tp_mac_table_find(dataplane->learned, sighting->key);
-	if (before == sighting->interface || port->learned >= TP_LEARNED_PER_INTERFACE ||
-		port->rings_running == 0)
+	before = tp_learned_find(dataplane->learned, sighting->key, &place);
+	if (!may_learn(appliance, sighting, before) ||
+		tp_learned_set(dataplane->learned, sighting->key, sighting->interface) < 0)
 		return false;
-	if (tp_mac_table_set(dataplane->learned, sighting->key, sighting->interface) < 0)
-		return false;
-	count_learned(port, port->learned + 1);
-	count_left(appliance, sighting->key, before);
+	count_learned(appliance, sighting->key, sighting->interface, 1);
+	if (before != TP_NO_INTERFACE)
+		count_learned(appliance, sighting->key, before, -1);
 	return true;
+}
+
+static bool take_sightings(struct tp_appliance *appliance, struct rte_ring *ring)
+{
+	struct tp_sighting sighting;
+	bool changed = false;
+
+	for (unsigned i = 0; i < SIGHTINGS_A_LOOK; i++) {
+		if (rte_ring_sc_dequeue_elem(ring, &sighting, sizeof(sighting)) != 0)
+			break;
+		changed |= learn(appliance, &sighting);
+	}
+	return changed;
+}
+
+static void forget(struct tp_appliance *appliance, uint32_t place)
+{
+	struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
+	const struct tp_learned_place *one = &learned->place[place];
+
+	count_learned(appliance, one->key, one->interface, -1);
+	tp_learned_forget(learned, place);
+}
+
+static bool is_too_old(const struct tp_appliance *appliance, uint32_t place)
+{
+	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
+	const struct tp_tenant_config *tenant;
+
+	if (!tp_learned_taken(learned, place))
+		return false;
+	tenant = tenant_at(appliance, learned->place[place].key);
+	return tenant == NULL || tp_learned_age(learned, place) > tenant->mac_age_s;
+}
+
+/* A part of the places in each look. */
+static bool forget_silent(struct tp_appliance *appliance)
+{
+	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
+	uint32_t part = learned->capacity / LOOKS_A_ROUND + 1;
+	bool changed = false;
+
+	for (uint32_t i = 0; i < part; i++) {
+		uint32_t place = appliance->learned_looked_at++ % learned->capacity;
+
+		if (!is_too_old(appliance, place))
+			continue;
+		forget(appliance, place);
+		changed = true;
+	}
+	return changed;
 }
 
 void tp_learn_sightings(struct tp_appliance *appliance)
 {
+	struct tp_dataplane *dataplane = appliance->dataplane;
 	bool changed = false;
 
-	if (appliance->dataplane->learned == NULL)
+	if (dataplane->learned == NULL)
 		return;
-	for (unsigned w = 0; w < appliance->dataplane->worker_count; w++) {
-		struct rte_ring *ring = appliance->dataplane->worker[w]->sightings;
-		struct tp_sighting sighting;
+	__atomic_store_n(&dataplane->learned->second,
+		(uint32_t)((tp_loop_now_ms() - appliance->started_ms) / 1000), __ATOMIC_RELAXED);
+	for (unsigned w = 0; w < dataplane->worker_count; w++)
+		changed |= take_sightings(appliance, dataplane->worker[w]->sightings);
+	changed |= forget_silent(appliance);
+	if (changed)
+		announce_change(dataplane);
+}
 
-		for (unsigned i = 0; i < SIGHTINGS_A_LOOK; i++) {
-			if (rte_ring_sc_dequeue_elem(ring, &sighting, sizeof(sighting)) != 0)
-				break;
-			changed |= sighting.interface < TP_FIRST_UPLINK
-					   ? learn(appliance, &sighting)
-					   : tp_learn_beyond(appliance, &sighting);
-		}
+/* @param tenant, owner  whose, by place; TP_NO_INTERFACE for all */
+static uint32_t forget_those_of(struct tp_appliance *appliance, uint32_t tenant, uint32_t owner)
+{
+	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
+	uint32_t forgotten = 0;
+
+	for (uint32_t i = 0; learned != NULL && i < learned->capacity; i++) {
+		const struct tp_learned_place *one = &learned->place[i];
+
+		if (!tp_learned_taken(learned, i) ||
+			(owner != TP_NO_INTERFACE && one->interface != owner) ||
+			(tenant != TP_NO_INTERFACE && tp_mac_key_tenant(one->key) != tenant))
+			continue;
+		forget(appliance, i);
+		forgotten++;
+	}
+	if (forgotten > 0)
+		announce_change(appliance->dataplane);
+	return forgotten;
+}
+
+void tp_forget_learned(struct tp_port *port)
+{
+	if (port->learned > 0)
+		forget_those_of(port->appliance, TP_NO_INTERFACE, port->place);
+}
+
+void tp_forget_beyond(struct tp_appliance *appliance, uint32_t uplink)
+{
+	const struct tp_config *config = appliance->config;
+
+	forget_those_of(appliance, TP_NO_INTERFACE, TP_TO_UPLINK(uplink));
+	for (uint32_t t = 0; t < config->tenant_count; t++) {
+		const struct tp_network_config *network = &config->tenants[t].network;
+
+		if (network->kind != TP_NETWORK_TUNNEL || network->uplink_index != uplink)
+			continue;
+		for (uint32_t r = 0; r < network->remote_count; r++)
+			forget_those_of(appliance, config->tenants[t].place, TP_TO_TUNNEL(r));
+	}
+}
+
+/* What was learned behind an uplink that is not its tenant's any more. */
+static void forget_strays(struct tp_appliance *appliance)
+{
+	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
+	bool changed = false;
+
+	for (uint32_t i = 0; learned != NULL && i < learned->capacity; i++) {
+		const struct tp_learned_place *one = &learned->place[i];
+		const struct tp_tenant_config *tenant;
+
+		if (!tp_learned_taken(learned, i) || one->interface < TP_FIRST_UPLINK)
+			continue;
+		tenant = tenant_at(appliance, one->key);
+		/* Remotes may have other numbers now: what is behind them is learned anew. */
+		if (tenant != NULL && tenant->mac_learning && one->interface < TP_FIRST_TUNNEL &&
+			is_behind(tenant, one->interface))
+			continue;
+		forget(appliance, i);
+		changed = true;
 	}
 	if (changed)
 		announce_change(appliance->dataplane);
 }
 
-void tp_forget_learned(struct tp_appliance *appliance, uint32_t interface)
+void tp_learning_change(struct tp_appliance *appliance)
 {
-	struct tp_mac_table *learned = appliance->dataplane->learned;
-	uint64_t keys[TP_LEARNED_PER_INTERFACE];
-	uint32_t count = 0;
-	uint32_t next = 0;
-	uint32_t owner;
-	uint64_t key;
+	const struct tp_config *config = appliance->config;
 
-	if (learned == NULL || appliance->ports[interface].learned == 0)
-		return;
-	while (count < TP_LEARNED_PER_INTERFACE && tp_mac_table_next(learned, &next, &key, &owner))
-		if (owner == interface)
-			keys[count++] = key;
-	for (uint32_t i = 0; i < count; i++)
-		tp_mac_table_remove(learned, keys[i]);
-	count_learned(&appliance->ports[interface], 0);
-	announce_change(appliance->dataplane);
+	for (uint32_t i = 0; i < TP_CONFIG_TENANTS_MAX; i++)
+		appliance->tenant_at[i] = TP_NO_INTERFACE;
+	for (uint32_t i = 0; i < config->tenant_count; i++)
+		appliance->tenant_at[config->tenants[i].place] = i;
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		tell_enough(appliance->ports[i]);
+	forget_strays(appliance);
 }
 
-/* Keys are removed after the walk over them, some at a time. */
-static uint32_t find_beyond(const struct tp_appliance *appliance, uint32_t uplink, uint64_t *keys)
+json_t *tp_answer_flush(
+	struct tp_appliance *appliance, const json_t *request, struct tp_error *error)
 {
-	const struct tp_mac_table *learned = appliance->dataplane->learned;
-	const struct tp_tenant_config *tenants = appliance->config->tenants;
-	uint32_t count = 0;
-	uint32_t next = 0;
-	uint32_t owner;
-	uint64_t key;
+	const json_t *tenant_name = json_object_get(request, "tenant");
+	const json_t *interface_name = json_object_get(request, "interface");
+	uint32_t tenant = TP_NO_INTERFACE;
+	uint32_t interface = TP_NO_INTERFACE;
+	uint32_t index = 0;
 
-	while (count < TP_LEARNED_PER_INTERFACE && tp_mac_table_next(learned, &next, &key, &owner))
-		if (owner >= TP_FIRST_UPLINK &&
-			tenants[tp_mac_key_tenant(key)].network.uplink_index == uplink)
-			keys[count++] = key;
-	return count;
-}
+	if (tenant_name != NULL || interface_name != NULL) {
+		if (tp_find_tenant(appliance, "flush", tenant_name, &index, error) < 0)
+			return NULL;
+		tenant = appliance->config->tenants[index].place;
+	}
+	if (interface_name != NULL) {
+		const struct tp_port *port =
+			tp_find_port(appliance, "flush", index, interface_name, error);
 
-void tp_forget_beyond(struct tp_appliance *appliance, uint32_t uplink)
-{
-	struct tp_mac_table *learned = appliance->dataplane->learned;
-	uint64_t keys[TP_LEARNED_PER_INTERFACE];
-	uint32_t count;
-
-	if (learned == NULL)
-		return;
-	while ((count = find_beyond(appliance, uplink, keys)) > 0)
-		for (uint32_t i = 0; i < count; i++) {
-			tp_mac_table_remove(learned, keys[i]);
-			appliance->uplinks->learned[tp_mac_key_tenant(keys[i])]--;
-		}
-	announce_change(appliance->dataplane);
+		if (port == NULL)
+			return NULL;
+		interface = port->place;
+	}
+	return json_pack(
+		"{s:I}", "forgotten", (json_int_t)forget_those_of(appliance, tenant, interface));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,52 +12,43 @@
 #define SLICE         4096  /* accounts read at a time */
 #define SLICE_MS      10    /* between two slices */
 #define TELL_AGAIN_MS 60000 /* trouble that lasts is told again after this */
+#define CALM_MS       2000  /* without trouble for that long, trouble is over */
 #define LATE_MS       1000  /* an interval that ends no later than this ends on time */
 
 /* --- reading accounts ------------------------------------------------------------------------ */
 
-static bool equal(const struct tp_amounts *a, const struct tp_amounts *b)
+static bool is_charged(const struct tp_ledger_account *account)
 {
-	return a->sixteenths == b->sixteenths && a->frames == b->frames && a->bytes == b->bytes;
-}
-
-void tp_ledger_read_account(struct tp_ledger *ledger, uint32_t account)
-{
-	struct tp_amounts amounts;
-
-	ledger->settings.read(ledger->settings.owner, account, &amounts);
-	if (equal(&amounts, &ledger->now[account]))
-		return;
-	ledger->now[account] = amounts;
-	ledger->moved = true;
+	return !tp_amounts_equal(&account->now, &account->base);
 }
 
 static uint32_t count_charged(const struct tp_ledger *ledger)
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < ledger->settings.accounts; i++)
-		count += !equal(&ledger->now[i], &ledger->base[i]);
+	for (uint32_t i = 0; i < ledger->accounts; i++)
+		count += is_charged(ledger->account[i]);
 	return count;
 }
 
-static void set_charge(const struct tp_ledger *ledger, uint32_t account, struct tp_charge *charge)
+static void set_charge(const struct tp_ledger_account *account, struct tp_charge *charge)
 {
-	const struct tp_amounts *now = &ledger->now[account];
-	const struct tp_amounts *base = &ledger->base[account];
-
-	ledger->settings.name(ledger->settings.owner, account, charge);
-	charge->sixteenths = now->sixteenths - base->sixteenths;
-	charge->frames = now->frames - base->frames;
-	charge->bytes = now->bytes - base->bytes;
+	*charge = (struct tp_charge){
+		.tenant = account->tenant,
+		.interface = account->interface,
+		.class = account->class,
+		.sixteenths = account->now.sixteenths - account->base.sixteenths,
+		.frames = account->now.frames - account->base.frames,
+		.bytes = account->now.bytes - account->base.bytes,
+	};
 }
 
-int tp_ledger_make_record(
-	const struct tp_ledger *ledger, int64_t end, struct tp_record *record, uint32_t **accounts)
+int tp_ledger_make_record(const struct tp_ledger *ledger, int64_t end, struct tp_record *record,
+	struct tp_ledger_account ***accounts)
 {
 	uint32_t count = count_charged(ledger);
 	struct tp_charge *charges = calloc(count + 1u, sizeof(*charges));
-	uint32_t *places = calloc(count + 1u, sizeof(*places));
+	struct tp_ledger_account **places = calloc(count + 1u, sizeof(*places));
 
 	if (charges == NULL || places == NULL) {
 		free(charges);
@@ -70,11 +62,11 @@ int tp_ledger_make_record(
 		.charges = charges,
 	};
 	memcpy(record->run, ledger->files.run, sizeof(record->run));
-	for (uint32_t i = 0; i < ledger->settings.accounts && record->count < count; i++) {
-		if (equal(&ledger->now[i], &ledger->base[i]))
+	for (uint32_t i = 0; i < ledger->accounts && record->count < count; i++) {
+		if (!is_charged(ledger->account[i]))
 			continue;
-		places[record->count] = i;
-		set_charge(ledger, i, &charges[record->count++]);
+		places[record->count] = ledger->account[i];
+		set_charge(ledger->account[i], &charges[record->count++]);
 	}
 	if (accounts != NULL)
 		*accounts = places;
@@ -94,17 +86,19 @@ static void write_record(struct tp_errand *errand)
 	if (!writing->whole) {
 		writing->result =
 			tp_ledger_renew_current(writing->files, &writing->record, &writing->error);
+		writing->kept = writing->result == 0;
 		return;
 	}
 	writing->result = tp_ledger_append(writing->files, &writing->record, &writing->error);
-	if (writing->result < 0)
-		tp_ledger_renew_current(writing->files, &writing->record, NULL);
+	writing->kept = writing->result < 0 &&
+			tp_ledger_renew_current(writing->files, &writing->record, NULL) == 0;
 }
 
 static void tell_of_trouble(struct tp_ledger *ledger, const struct tp_error *error)
 {
 	uint64_t now = tp_loop_now_ms();
 
+	ledger->failed_ms = now;
 	if (ledger->told_ms != 0 && now - ledger->told_ms < TELL_AGAIN_MS)
 		return;
 	tp_log(TP_LOG_WARNING,
@@ -113,10 +107,12 @@ static void tell_of_trouble(struct tp_ledger *ledger, const struct tp_error *err
 	ledger->told_ms = now;
 }
 
+/* One file may have room where another has none: what succeeds now may fail the next moment. */
 static void tell_of_success(struct tp_ledger *ledger)
 {
-	if (ledger->told_ms != 0)
-		tp_log(TP_LOG_INFO, "billing: %s: written again", ledger->files.path);
+	if (ledger->told_ms == 0 || tp_loop_now_ms() - ledger->failed_ms < CALM_MS)
+		return;
+	tp_log(TP_LOG_INFO, "billing: %s: written again", ledger->files.path);
 	ledger->told_ms = 0;
 }
 
@@ -127,7 +123,7 @@ static void settle(struct tp_ledger *ledger)
 
 	for (size_t i = 0; i < writing->record.count; i++) {
 		const struct tp_charge *charge = &writing->record.charges[i];
-		struct tp_amounts *base = &ledger->base[writing->accounts[i]];
+		struct tp_amounts *base = &writing->accounts[i]->base;
 
 		base->sixteenths += charge->sixteenths;
 		base->frames += charge->frames;
@@ -135,12 +131,30 @@ static void settle(struct tp_ledger *ledger)
 	}
 	ledger->begin = writing->next_begin;
 	ledger->number++;
+	ledger->kept = (struct tp_amounts){0};
+	ledger->kept_end = 0;
+}
+
+static struct tp_amounts total(const struct tp_record *record)
+{
+	struct tp_amounts sum = {0};
+
+	for (size_t i = 0; i < record->count; i++) {
+		sum.sixteenths += record->charges[i].sixteenths;
+		sum.frames += record->charges[i].frames;
+		sum.bytes += record->charges[i].bytes;
+	}
+	return sum;
 }
 
 static void finish_writing(struct tp_ledger *ledger)
 {
 	struct tp_writing *writing = &ledger->writing;
 
+	if (writing->kept) {
+		ledger->kept = total(&writing->record);
+		ledger->kept_end = writing->record.end;
+	}
 	if (writing->result < 0) {
 		ledger->moved = true;
 		tell_of_trouble(ledger, &writing->error);
@@ -208,6 +222,9 @@ static void look(struct tp_ledger *ledger)
 
 	if (ledger->writing.errand.running)
 		return;
+	if (!ledger->moved) /* nothing waits for room */
+		tell_of_success(ledger);
+	tp_ledger_forget_settled(ledger);
 	if (over && count_charged(ledger) == 0 && ledger->files.unfolded == 0)
 		ledger->begin = end;
 	else if (over)
@@ -229,11 +246,10 @@ static uint64_t until_next_look(const struct tp_ledger *ledger)
 static void read_slice(struct tp_timer *timer)
 {
 	struct tp_ledger *ledger = tp_container_of(timer, struct tp_ledger, timer);
-	uint32_t accounts = ledger->settings.accounts;
 
-	for (unsigned i = 0; i < SLICE && ledger->next < accounts; i++)
+	for (unsigned i = 0; i < SLICE && ledger->next < ledger->accounts; i++)
 		tp_ledger_read_account(ledger, ledger->next++);
-	if (ledger->next == accounts) {
+	if (ledger->next >= ledger->accounts) {
 		ledger->next = 0;
 		look(ledger);
 	}
@@ -279,9 +295,7 @@ static int begin(struct tp_ledger *ledger, struct tp_error *error)
 {
 	const char *directory = ledger->settings.directory;
 
-	ledger->base = calloc(ledger->settings.accounts + 1u, sizeof(*ledger->base));
-	ledger->now = calloc(ledger->settings.accounts + 1u, sizeof(*ledger->now));
-	if (ledger->base == NULL || ledger->now == NULL)
+	if (tp_ledger_open_accounts(ledger) < 0)
 		return tp_error_set(error, ENOMEM, "no memory");
 	if (!ledger->on_disk)
 		return 0;
@@ -308,10 +322,31 @@ struct tp_ledger *tp_ledger_open(const struct tp_ledger_settings *settings, stru
 	if (begin(ledger, error) == 0)
 		return ledger;
 	tp_error_prefix(error, "billing");
-	free(ledger->base);
-	free(ledger->now);
+	tp_ledger_close_accounts(ledger);
 	free(ledger);
 	return NULL;
+}
+
+/* The end of the last interval found no room. */
+static void tell_of_the_end(const struct tp_ledger *ledger)
+{
+	const struct tp_writing *writing = &ledger->writing;
+	struct tp_amounts sum = total(&writing->record);
+	char since[TP_MOMENT_SIZE];
+
+	if (writing->kept) {
+		tp_log(TP_LOG_ERROR,
+			"billing: %s; what the last interval charged is in the current file: the "
+			"next start bills it",
+			writing->error.text);
+		return;
+	}
+	tp_moment_format(ledger->kept_end != 0 ? ledger->kept_end : ledger->begin, since);
+	tp_log(TP_LOG_ERROR,
+		"billing: %s; lost is what was charged since %s: %.2f credits, %" PRIu64
+		" frames, %" PRIu64 " bytes",
+		writing->error.text, since, (double)(sum.sixteenths - ledger->kept.sixteenths) / 16,
+		sum.frames - ledger->kept.frames, sum.bytes - ledger->kept.bytes);
 }
 
 /* In this thread, for there is nobody left to wait for it. */
@@ -319,16 +354,13 @@ static void write_the_rest(struct tp_ledger *ledger)
 {
 	struct tp_writing *writing = &ledger->writing;
 
-	for (uint32_t i = 0; i < ledger->settings.accounts; i++)
+	for (uint32_t i = 0; i < ledger->accounts; i++)
 		tp_ledger_read_account(ledger, i);
 	if (prepare_writing(ledger, true, tp_moment_now()) < 0)
 		return;
 	write_record(&writing->errand);
 	if (writing->result < 0)
-		tp_log(TP_LOG_ERROR,
-			"billing: %s; what the last interval charged is in the current file, "
-			"unless that had no room either",
-			writing->error.text);
+		tell_of_the_end(ledger);
 	tp_record_clear(&writing->record);
 	free(writing->accounts);
 }
@@ -346,7 +378,15 @@ void tp_ledger_close(struct tp_ledger *ledger)
 		write_the_rest(ledger);
 		tp_ledger_files_close(&ledger->files);
 	}
-	free(ledger->base);
-	free(ledger->now);
+	tp_ledger_close_accounts(ledger);
 	free(ledger);
+}
+
+void tp_ledger_set_interval(struct tp_ledger *ledger, uint64_t interval_ms)
+{
+	if (ledger->settings.interval_ms == interval_ms)
+		return;
+	ledger->settings.interval_ms = interval_ms;
+	if (ledger->on_disk)
+		tp_loop_arm(ledger->settings.loop, &ledger->timer, until_next_look(ledger));
 }

@@ -25,17 +25,20 @@ struct tp_ledger_settings {
 	struct tp_loop *loop;
 	const char *directory; /* copied; NULL: in memory only */
 	uint64_t interval_ms;
-	uint32_t accounts; /* interfaces, by their index */
-	/** Read the amounts of an account. */
-	void (*read)(void *owner, uint32_t account, struct tp_amounts *amounts);
-	/** Fill in the names of an account; they must stay while the ledger is open. */
-	void (*name)(void *owner, uint32_t account, struct tp_charge *charge);
+	uint32_t accounts; /* open from the beginning, of sources 0, 1, ... */
+	/** Read the amounts of a source: an interface. */
+	void (*read)(void *owner, uint32_t source, struct tp_amounts *amounts);
+	/** Fill in the names of the first accounts; they are copied. */
+	void (*name)(void *owner, uint32_t source, struct tp_charge *charge);
 	/** Take an answer to tp_ledger_ask: a reference that is yours, or NULL with *error. */
 	void (*answer)(void *owner, uint64_t ticket, json_t *bill, const struct tp_error *error);
 	void *owner;
 };
 
 struct tp_ledger;
+
+/** An account that may come: what a source counts while it has these names. */
+struct tp_ledger_account;
 
 /**
  * Open a ledger and keep it from now on.
@@ -48,6 +51,34 @@ struct tp_ledger *tp_ledger_open(const struct tp_ledger_settings *settings, stru
  * any more. NULL is allowed.
  */
 void tp_ledger_close(struct tp_ledger *ledger);
+
+/**
+ * Make an account under names, which are copied; not open yet.
+ * @return the account, or NULL: no memory.
+ */
+struct tp_ledger_account *tp_ledger_account_new(const struct tp_charge *names);
+
+/** Free one that was not opened. NULL is allowed. */
+void tp_ledger_account_free(struct tp_ledger_account *account);
+
+/**
+ * Make room, so that what follows cannot fail.
+ * @param accounts  more that are to come
+ * @param sources   one more than the highest source of any
+ * @return 0, or -ENOMEM.
+ */
+int tp_ledger_reserve(struct tp_ledger *ledger, uint32_t accounts, uint32_t sources);
+
+/** What a source counts from now on is charged to this account, which is taken. The source has none
+ * at present. */
+void tp_ledger_come(struct tp_ledger *ledger, struct tp_ledger_account *account, uint32_t source);
+
+/** The account of a source is read for the last time: what it counts from now on is not charged to
+ * it. Nothing happens if it has none. */
+void tp_ledger_go(struct tp_ledger *ledger, uint32_t source);
+
+/** Write a record this often from now on. */
+void tp_ledger_set_interval(struct tp_ledger *ledger, uint64_t interval_ms);
 
 /**
  * Ask for a bill (tp_bill_to_json, and the members "directory", null if there is none, and

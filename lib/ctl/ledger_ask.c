@@ -129,7 +129,7 @@ static int prepare_first(struct tp_ledger *ledger)
 
 	asking->error.text[0] = '\0';
 	asking->bill = tp_bill_new(asking->first->from, asking->first->to);
-	for (uint32_t i = 0; i < ledger->settings.accounts; i++)
+	for (uint32_t i = 0; i < ledger->accounts; i++)
 		tp_ledger_read_account(ledger, i);
 	if (asking->bill == NULL ||
 		tp_ledger_make_record(ledger, tp_moment_now(), &asking->running, NULL) < 0)

@@ -88,6 +88,21 @@ static bool is_in_ledger(const struct tp_ledger_files *files, const struct tp_re
 	return found;
 }
 
+/* Written anew: the file may hold it over several lines, which the ledger's reader would not take.
+ */
+static int append_record(
+	struct tp_ledger_files *files, const struct tp_record *record, struct tp_error *error)
+{
+	char *line = tp_record_write(record);
+	int result;
+
+	if (line == NULL)
+		return tp_error_set(error, ENOMEM, "ledger: no memory");
+	result = tp_ledger_append_line(files, record->begin, line, error);
+	free(line);
+	return result;
+}
+
 /* @return 0: it is in the ledger or of no use, the file can go. */
 static int fold_text(struct tp_ledger_files *files, const char *name, const char *text,
 	size_t length, struct tp_error *error)
@@ -101,7 +116,7 @@ static int fold_text(struct tp_ledger_files *files, const char *name, const char
 	if (result < 0)
 		return result == -EINVAL ? 0 : result;
 	if (record.count > 0 && !is_in_ledger(files, &record))
-		result = tp_ledger_append_line(files, record.begin, text, error);
+		result = append_record(files, &record, error);
 	tp_record_clear(&record);
 	return result;
 }

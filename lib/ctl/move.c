@@ -9,34 +9,6 @@
  * one queue pair.
  */
 
-static bool find_tenant(const struct tp_appliance *appliance, const char *name, uint32_t *tenant)
-{
-	for (uint32_t t = 0; name != NULL && t < appliance->config->tenant_count; t++)
-		if (strcmp(appliance->config->tenants[t].name, name) == 0) {
-			*tenant = t;
-			return true;
-		}
-	return false;
-}
-
-static struct tp_port *find_port(struct tp_appliance *appliance, uint32_t tenant,
-	const json_t *request, struct tp_error *error)
-{
-	const struct tp_tenant_config *config = &appliance->config->tenants[tenant];
-	const char *name = json_string_value(json_object_get(request, "interface"));
-
-	for (uint32_t i = 0; name != NULL && i < config->interface_count; i++) {
-		uint32_t index = config->first_interface + i;
-
-		if (strcmp(appliance->config->interfaces[index].name, name) == 0)
-			return &appliance->ports[index];
-	}
-	tp_error_set(error, EINVAL,
-		"move: interface: found \"%.40s\"; accepted: the name of one of tenant %s",
-		name == NULL ? "" : name, config->name);
-	return NULL;
-}
-
 /* One queue pair of an interface, or all. */
 static json_t *move_rings(struct tp_appliance *appliance, struct tp_port *port,
 	const json_t *wanted, unsigned to, struct tp_error *error)
@@ -64,30 +36,26 @@ static json_t *move_rings(struct tp_appliance *appliance, struct tp_port *port,
 json_t *tp_answer_move(
 	struct tp_appliance *appliance, const json_t *request, struct tp_error *error)
 {
-	const char *name = json_string_value(json_object_get(request, "tenant"));
 	const json_t *worker = json_object_get(request, "worker");
 	json_int_t to = json_is_integer(worker) ? json_integer_value(worker) : -1;
+	const json_t *interface = json_object_get(request, "interface");
 	uint32_t tenant;
-
 	const json_t *pair = json_object_get(request, "queue_pair");
 	struct tp_port *port;
 
-	if (!find_tenant(appliance, name, &tenant)) {
-		tp_error_set(error, EINVAL,
-			"move: tenant: found \"%.40s\"; accepted: a tenant's name",
-			name == NULL ? "" : name);
+	if (tp_find_tenant(appliance, "move", json_object_get(request, "tenant"), &tenant, error) <
+		0)
 		return NULL;
-	}
 	if (to < 0 || to >= appliance->config->worker_count) {
 		tp_error_set(error, EINVAL, "move: worker: accepted: a number from 0 to %u",
 			appliance->config->worker_count - 1);
 		return NULL;
 	}
-	if (json_object_get(request, "interface") == NULL) {
+	if (interface == NULL) {
 		tp_balance_move(appliance, tenant, (unsigned)to, "an operator wanted it");
 		return json_true();
 	}
-	port = find_port(appliance, tenant, request, error);
+	port = tp_find_port(appliance, "move", tenant, interface, error);
 	if (port == NULL)
 		return NULL;
 	return move_rings(appliance, port, pair, (unsigned)to, error);

@@ -62,7 +62,7 @@ static int node_of_guests(const struct tp_appliance *appliance, uint32_t tenant)
 	uint32_t on_node[TP_NODES_MAX] = {0};
 
 	for (uint32_t i = 0; i < config->interface_count; i++) {
-		int node = appliance->ports[config->first_interface + i].memory_node;
+		int node = appliance->ports[config->first_interface + i]->memory_node;
 
 		if (node != TP_NO_NODE)
 			on_node[node]++;

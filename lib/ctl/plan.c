@@ -19,7 +19,7 @@
 #define QUEUE_BYTES     (64 * 1024) /* of a pair of queues, with the driver's part */
 #define TABLE_BYTES     (16 * 1024) /* whose the frames of an uplink are */
 #define UPLINK_QUEUES   64
-#define DESCRIPTORS     64         /* that do not grow */
+#define DESCRIPTORS     64         /* that do not grow, beside those kept from guests */
 #define WORKER_REQUESTS (256 + 64) /* of a worker, beside those of its rings */
 #define MAPPINGS        512        /* that do not grow */
 
@@ -49,11 +49,12 @@ static uint64_t power_of_two_from(uint64_t number)
 static uint64_t worker_memory(const struct tp_config *config)
 {
 	uint32_t pinned;
-	uint64_t rings = tp_config_count_rings(config, &pinned);
+	uint64_t rings = tp_config_count_rings(config, &pinned) + TP_PLAN_SPARE_RINGS;
 	uint64_t hot =
 		config->hot_cache && config->hot_contexts < rings ? config->hot_contexts : rings;
 
-	return WORKER_BYTES + hot * TP_PLAN_HOT_BYTES + power_of_two_from(rings + 1) * LIST_BYTES;
+	return WORKER_BYTES + 2 * hot * TP_PLAN_HOT_BYTES +
+	       power_of_two_from(rings + 1) * LIST_BYTES;
 }
 
 static uint64_t context_memory(const struct tp_interface_config *interface)
@@ -213,16 +214,31 @@ static unsigned plan_nodes(const struct tp_config *config, struct tp_plan_item *
 	return count;
 }
 
+uint64_t tp_plan_first_descriptors(const struct tp_config *config)
+{
+	uint64_t needs = DESCRIPTORS + TP_PLAN_KEPT_DESCRIPTORS;
+
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		needs += !config->interfaces[i].client;
+	return needs;
+}
+
 /* Of a queue pair: two calls, and the kick of its transmit ring. */
+uint64_t tp_plan_descriptors(const struct tp_config *config)
+{
+	uint64_t needs = tp_plan_first_descriptors(config);
+
+	for (uint32_t i = 0; i < config->interface_count; i++)
+		needs += 1u + 3u * config->interfaces[i].queue_pairs;
+	return needs;
+}
+
 static void plan_descriptors(const struct tp_config *config, struct tp_plan_item *item)
 {
 	struct rlimit limit = {0};
 
 	strcpy(item->name, "descriptors");
-	item->needs = DESCRIPTORS;
-	for (uint32_t i = 0; i < config->interface_count; i++)
-		item->needs += (config->interfaces[i].client ? 1u : 2u) +
-			       3u * config->interfaces[i].queue_pairs;
+	item->needs = tp_plan_descriptors(config);
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
 		item->has = limit.rlim_max;
 	snprintf(item->note, sizeof(item->note),
@@ -237,8 +253,10 @@ static void plan_requests(const struct tp_config *config, struct tp_plan_item *i
 	uint32_t pinned;
 
 	strcpy(item->name, "asynchronous requests");
-	item->needs = config->worker_count *
-		      (2 * (uint64_t)tp_config_count_rings(config, &pinned) + WORKER_REQUESTS);
+	item->needs =
+		config->worker_count *
+		(2 * ((uint64_t)tp_config_count_rings(config, &pinned) + TP_PLAN_SPARE_RINGS) +
+			WORKER_REQUESTS);
 	item->has = most > used ? most - used : 0;
 	snprintf(item->note, sizeof(item->note),
 		"of the kernel, for doorbells; fs.aio-max-nr is %" PRIu64 ", %" PRIu64 " in use",

@@ -20,12 +20,12 @@
 
 static const struct tp_interface_config *config_of(const struct tp_port *port)
 {
-	return &port->appliance->config->interfaces[port->index];
+	return &port->config->interfaces[port->index];
 }
 
 static const char *tenant_name(const struct tp_port *port)
 {
-	return port->appliance->config->tenants[config_of(port)->tenant_index].name;
+	return port->config->tenants[config_of(port)->tenant_index].name;
 }
 
 /* Ring 2n is the guest's receive ring of pair n, 2n + 1 its transmit ring (virtio 1.2, 5.1.2). */
@@ -67,7 +67,8 @@ static int start_ring(void *owner, unsigned ring_number, const struct tp_vhost_r
 		tp_kick_prepare(port, ring_number / 2);
 	} else if (tp_spread_ring_prepare(port, ring->size, &setup.baton) < 0) {
 		return tp_error_set(error, ENOMEM,
-			"no memory in the EAL's heap for what workers share of a ring of %u",
+			"no memory in the EAL's heap for what workers share of a ring of %u; the "
+			"appliance needs more with -m MEGABYTES before --",
 			ring->size);
 	}
 	result = tp_vring_start(ring_of(port, ring_number), &setup, memory, error);
@@ -84,20 +85,52 @@ static int start_ring(void *owner, unsigned ring_number, const struct tp_vhost_r
 	return 0;
 }
 
+/* Was the worker of this pair asked to leave for the sake of an earlier one of these rings? */
+static bool left_before(const struct tp_port *port, uint32_t rings, unsigned pair)
+{
+	const struct tp_ring_pair *pairs = port->context->pair;
+
+	for (unsigned i = 0; i < pair; i++)
+		if (rings >> (2 * i + 1) & 1 && pairs[i].worker == pairs[pair].worker)
+			return true;
+	return false;
+}
+
+/* Rings of the mask: nobody uses them when this returns. A worker is waited for once. */
+static void retire_rings(void *owner, uint32_t rings)
+{
+	struct tp_port *port = owner;
+	struct tp_dataplane *dataplane = port->appliance->dataplane;
+	bool waited = false;
+
+	rings &= ~port->rings_retired;
+	if (rings == 0)
+		return;
+	for (unsigned n = 0; n < 2 * port->context->pair_count; n++)
+		if (rings >> n & 1)
+			tp_vring_retire(ring_of(port, n));
+	for (unsigned pair = 0; pair < port->context->pair_count; pair++) {
+		if (!(rings >> (2 * pair + 1) & 1) || left_before(port, rings, pair))
+			continue;
+		tp_dataplane_leave(dataplane, port->context->pair[pair].worker);
+		waited = true;
+	}
+	if (!waited)
+		tp_dataplane_quiesce(dataplane);
+	port->rings_retired |= rings;
+}
+
 static uint16_t stop_ring(void *owner, unsigned ring_number)
 {
 	struct tp_port *port = owner;
 	struct tp_vring *ring = ring_of(port, ring_number);
 
-	tp_vring_retire(ring);
-	if (is_tx(ring_number)) {
-		tp_dataplane_leave(
-			port->appliance->dataplane, port->context->pair[ring_number / 2].worker);
+	retire_rings(port, UINT32_C(1) << ring_number);
+	port->rings_retired &= ~(UINT32_C(1) << ring_number);
+	if (is_tx(ring_number))
 		tp_kick_stop(port, ring_number / 2);
-	} else {
-		tp_dataplane_quiesce(port->appliance->dataplane);
+	else
 		tp_spread_ring_stopped(ring);
-	}
 	tp_log(TP_LOG_DEBUG, "%s/%s: ring %u stopped", tenant_name(port), config_of(port)->name,
 		ring_number);
 	port->rings_running--;
@@ -108,8 +141,8 @@ static void set_mtu(void *owner, uint16_t mtu)
 {
 	struct tp_port *port = owner;
 	const struct tp_config *config = port->appliance->config;
-	uint16_t most = tp_config_network_mtu(
-		config, &config->tenants[config_of(port)->tenant_index]);
+	uint16_t most =
+		tp_config_network_mtu(config, &config->tenants[config_of(port)->tenant_index]);
 
 	port->mtu = mtu;
 	if (most != 0 && mtu > most)
@@ -119,13 +152,23 @@ static void set_mtu(void *owner, uint16_t mtu)
 			tenant_name(port), config_of(port)->name, mtu, most, most);
 }
 
-/* A guest that migrated here is announced by its own configured MAC; neighbours need no new
+static bool is_its_mac(const struct tp_interface_config *config, const uint8_t mac[6])
+{
+	if (memcmp(mac, config->mac, 6) == 0)
+		return true;
+	for (uint32_t i = 0; i < config->mac_count; i++)
+		if (memcmp(mac, config->macs[i], 6) == 0)
+			return true;
+	return false;
+}
+
+/* A guest that migrated here is announced by a configured MAC of its own; neighbours need no new
  * look-up, since that MAC has always led here. */
 static void announce(void *owner, const uint8_t mac[6])
 {
 	struct tp_port *port = owner;
 
-	if (memcmp(mac, config_of(port)->mac, 6) != 0)
+	if (!is_its_mac(config_of(port), mac))
 		tp_log_limited(&port->announcements, TP_LOG_WARNING,
 			"%s/%s: announces %02x:%02x:%02x:%02x:%02x:%02x, which is not its MAC: "
 			"ignored",
@@ -141,19 +184,22 @@ static void gone(void *owner, const char *reason)
 	port->mtu = 0;
 	port->peer_pid = 0;
 	port->memory_node = TP_NO_NODE;
-	tp_forget_learned(port->appliance, port->index);
+	tp_forget_learned(port);
 }
 
 static const struct tp_vhost_ops port_ops = {
 	.connected = come,
 	.ring_start = start_ring,
+	.rings_retire = retire_rings,
 	.ring_stop = stop_ring,
 	.mtu_set = set_mtu,
 	.announce = announce,
 	.disconnected = gone,
 };
 
-static int open_port(struct tp_port *port, struct tp_error *error)
+/* --- Coming and going --- */
+
+static int open_endpoint(struct tp_port *port, bool succeeds, struct tp_error *error)
 {
 	const struct tp_interface_config *config = config_of(port);
 	char name[128];
@@ -161,6 +207,7 @@ static int open_port(struct tp_port *port, struct tp_error *error)
 		.name = name,
 		.path = config->socket,
 		.client = config->client,
+		.succeeds = succeeds,
 		.queue_pairs = config->queue_pairs,
 		.device_features = TP_DEVICE_FEATURES,
 		.ops = &port_ops,
@@ -169,47 +216,90 @@ static int open_port(struct tp_port *port, struct tp_error *error)
 
 	snprintf(name, sizeof(name), "%s/%s", tenant_name(port), config->name);
 	port->endpoint = tp_vhost_open(port->appliance->loop, &settings, error);
+	if (port->endpoint == NULL)
+		tp_error_prefix(error, "%s", name);
 	return port->endpoint == NULL ? -EINVAL : 0;
 }
 
-static uint16_t worker_at_first(const struct tp_port *port)
+static int prepare(struct tp_port *port, const struct tp_tenant_place *tenant)
 {
-	return (uint16_t)port->appliance->balance.tenant[config_of(port)->tenant_index].worker;
+	uint32_t pairs = port->context->pair_count;
+
+	port->kick = calloc(pairs, sizeof(port->kick[0]));
+	if (port->kick == NULL)
+		return -ENOMEM;
+	port->context->spread = tenant->spread || tp_spread_shared(port->config);
+	for (uint32_t pair = 0; pair < pairs; pair++) {
+		port->kick[pair].fd = -1;
+		port->context->pair[pair].worker = (uint16_t)tenant->worker;
+	}
+	return 0;
+}
+
+struct tp_port *tp_port_open(struct tp_appliance *appliance, const struct tp_config *config,
+	uint32_t index, const struct tp_tenant_place *tenant, bool succeeds, struct tp_error *error)
+{
+	struct tp_port *port = calloc(1, sizeof(*port));
+
+	if (port == NULL) {
+		tp_error_set(error, ENOMEM, "no memory");
+		return NULL;
+	}
+	port->appliance = appliance;
+	port->config = config;
+	port->index = index;
+	port->place = config->interfaces[index].place;
+	port->memory_node = TP_NO_NODE;
+	port->context = tp_context_at(appliance->store, port->place);
+	if (prepare(port, tenant) < 0)
+		tp_error_set(error, ENOMEM, "no memory");
+	else if (open_endpoint(port, succeeds, error) == 0)
+		return port;
+	tp_port_close(port);
+	return NULL;
+}
+
+void tp_port_close(struct tp_port *port)
+{
+	if (port == NULL)
+		return;
+	tp_vhost_close(port->endpoint);
+	free(port->kick);
+	free(port);
 }
 
 int tp_ports_open(struct tp_appliance *appliance, struct tp_error *error)
 {
-	uint32_t count = appliance->config->interface_count;
-	struct tp_port_kick *kick = appliance->kicks;
+	const struct tp_config *config = appliance->config;
+	uint32_t count = config->interface_count;
 
+	appliance->ports = calloc(count + 1ul, sizeof(struct tp_port *));
+	appliance->at_place = calloc(count + 1ul, sizeof(struct tp_port *));
+	if (appliance->ports == NULL || appliance->at_place == NULL)
+		return tp_error_set(error, ENOMEM, "no memory");
+	appliance->places = count;
 	for (uint32_t i = 0; i < count; i++) {
-		struct tp_port *port = &appliance->ports[i];
+		uint32_t tenant = config->interfaces[i].tenant_index;
+		struct tp_port *port = tp_port_open(
+			appliance, config, i, &appliance->balance.tenant[tenant], false, error);
 
-		port->appliance = appliance;
-		port->index = i;
-		port->memory_node = TP_NO_NODE;
-		port->context = tp_context_at(appliance->store, i);
-		port->kick = kick;
-		port->context->spread = tp_spread_shared(appliance, config_of(port)->tenant_index);
-		for (uint32_t pair = 0; pair < port->context->pair_count; pair++) {
-			(kick++)->fd = -1;
-			port->context->pair[pair].worker = worker_at_first(port);
-		}
-		if (open_port(port, error) < 0) {
-			tp_error_prefix(error, "%s/%s", tenant_name(port), config_of(port)->name);
+		if (port == NULL)
 			return -EINVAL;
-		}
+		appliance->ports[i] = appliance->at_place[port->place] = port;
 	}
 	return 0;
 }
 
 void tp_ports_close(struct tp_appliance *appliance)
 {
-	for (uint32_t i = appliance->config->interface_count; i-- > 0;) {
-		tp_vhost_close(appliance->ports[i].endpoint);
-		appliance->ports[i].endpoint = NULL;
-	}
+	for (uint32_t i = appliance->config->interface_count; appliance->ports != NULL && i-- > 0;)
+		tp_port_close(appliance->ports[i]);
+	free(appliance->ports);
+	free(appliance->at_place);
+	appliance->ports = appliance->at_place = NULL;
 }
+
+/* --- Ports that cannot go on --- */
 
 /* Why a port cannot go on, or NULL. Its memory may have shrunk while its rings were stopping. */
 static const char *broken_because(const struct tp_port *port, char *text, size_t size)
@@ -235,7 +325,7 @@ static const char *broken_because(const struct tp_port *port, char *text, size_t
 void tp_ports_condemn_broken(struct tp_appliance *appliance)
 {
 	for (uint32_t i = 0; i < appliance->config->interface_count; i++) {
-		struct tp_port *port = &appliance->ports[i];
+		struct tp_port *port = appliance->ports[i];
 		char text[128];
 		const char *reason = broken_because(port, text, sizeof(text));
 

@@ -121,7 +121,7 @@ static json_t *workers_of(const struct tp_port *port)
 static json_t *interface_object(const struct tp_appliance *appliance, uint32_t index)
 {
 	const struct tp_interface_config *config = &appliance->config->interfaces[index];
-	const struct tp_port *port = &appliance->ports[index];
+	const struct tp_port *port = appliance->ports[index];
 	struct tp_counters sum = {0};
 	json_t *object = json_object();
 
@@ -178,8 +178,8 @@ static json_t *show_tenants(const struct tp_appliance *appliance)
 		uint32_t learned = 0;
 
 		for (uint32_t i = 0; i < config->interface_count; i++) {
-			running += appliance->ports[config->first_interface + i].rings_running > 0;
-			learned += appliance->ports[config->first_interface + i].learned;
+			running += appliance->ports[config->first_interface + i]->rings_running > 0;
+			learned += appliance->ports[config->first_interface + i]->learned;
 		}
 		tp_sum_tenant(&sum, appliance, t);
 		set_text(object, "name", config->name);
@@ -207,7 +207,7 @@ static void count_class(const struct tp_appliance *appliance, uint32_t class, ui
 		if (appliance->config->interfaces[i].class_index != class)
 			continue;
 		(*interfaces)++;
-		*running += appliance->ports[i].rings_running > 0;
+		*running += appliance->ports[i]->rings_running > 0;
 	}
 }
 
@@ -267,7 +267,7 @@ static json_t *cache_object(const struct tp_appliance *appliance, uint32_t class
 
 	tp_sum_cache(&sum, appliance, class);
 	for (uint32_t i = 0; i < appliance->config->interface_count; i++) {
-		const struct tp_context *context = appliance->ports[i].context;
+		const struct tp_context *context = appliance->ports[i]->context;
 
 		if (appliance->config->interfaces[i].class_index != class)
 			continue;
@@ -318,7 +318,7 @@ static void count_served(json_t *object, const struct tp_appliance *appliance, u
 	uint32_t tenants = 0;
 
 	for (uint32_t i = 0; i < config->interface_count; i++) {
-		const struct tp_context *context = appliance->ports[i].context;
+		const struct tp_context *context = appliance->ports[i]->context;
 		bool any = false;
 
 		for (uint32_t pair = 0; pair < context->pair_count; pair++)
@@ -395,6 +395,7 @@ static const struct {
 	{"drops", show_drops},
 	{"workers", show_workers},
 	{"cache", show_cache},
+	{"macs", tp_show_macs},
 	{"latency", tp_show_latency},
 	{"uplinks", tp_show_uplinks},
 	{"neighbours", tp_underlays_show},
@@ -408,7 +409,7 @@ json_t *tp_show(const struct tp_appliance *appliance, const char *what, struct t
 			return tables[i].show(appliance);
 	tp_error_set(error, EINVAL,
 		"show: found \"%.40s\"; accepted: interfaces, tenants, classes, drops, workers, "
-		"cache, latency, uplinks, neighbours, summary",
+		"cache, macs, latency, uplinks, neighbours, summary",
 		what == NULL ? "" : what);
 	return NULL;
 }

@@ -6,7 +6,7 @@
 #include "spread.h"
 #include "uplinks.h"
 
-static struct tp_port *first_port(const struct tp_appliance *appliance, uint32_t tenant)
+static struct tp_port **first_port(const struct tp_appliance *appliance, uint32_t tenant)
 {
 	return &appliance->ports[appliance->config->tenants[tenant].first_interface];
 }
@@ -26,11 +26,9 @@ bool tp_spread_is(const struct tp_appliance *appliance, uint32_t tenant)
 	return appliance->balance.tenant[tenant].spread;
 }
 
-bool tp_spread_shared(const struct tp_appliance *appliance, uint32_t tenant)
+bool tp_spread_shared(const struct tp_config *config)
 {
-	const struct tp_config *config = appliance->config;
-
-	return config->worker_count > 1 && config->tenants[tenant].network.kind != TP_NETWORK_NONE;
+	return config->worker_count > 1 && config->uplink_count > 0;
 }
 
 /* --- Taking rings from their workers, and giving them --- */
@@ -62,11 +60,11 @@ static void give(struct tp_port *port, uint32_t pair, unsigned worker)
 static void take_all(struct tp_appliance *appliance, uint32_t tenant)
 {
 	struct tp_dataplane *dataplane = appliance->dataplane;
-	struct tp_port *port = first_port(appliance, tenant);
+	struct tp_port **port = first_port(appliance, tenant);
 
 	for (uint32_t i = 0; i < port_count(appliance, tenant); i++)
-		for (uint32_t pair = 0; pair < port[i].context->pair_count; pair++)
-			take(&port[i], pair);
+		for (uint32_t pair = 0; pair < port[i]->context->pair_count; pair++)
+			take(port[i], pair);
 	if (!tp_spread_is(appliance, tenant)) {
 		tp_dataplane_leave(dataplane, appliance->balance.tenant[tenant].worker);
 		tp_uplinks_settle(appliance);
@@ -79,11 +77,11 @@ static void take_all(struct tp_appliance *appliance, uint32_t tenant)
 
 static void give_all(struct tp_appliance *appliance, uint32_t tenant, unsigned worker)
 {
-	struct tp_port *port = first_port(appliance, tenant);
+	struct tp_port **port = first_port(appliance, tenant);
 
 	for (uint32_t i = 0; i < port_count(appliance, tenant); i++)
-		for (uint32_t pair = 0; pair < port[i].context->pair_count; pair++)
-			give(&port[i], pair, worker);
+		for (uint32_t pair = 0; pair < port[i]->context->pair_count; pair++)
+			give(port[i], pair, worker);
 }
 
 /* --- What workers share --- */
@@ -110,27 +108,27 @@ void tp_spread_ring_stopped(struct tp_vring *ring)
 
 static void share_no_more(struct tp_appliance *appliance, uint32_t tenant)
 {
-	struct tp_port *port = first_port(appliance, tenant);
+	struct tp_port **port = first_port(appliance, tenant);
 
 	appliance->balance.tenant[tenant].spread = false;
-	if (tp_spread_shared(appliance, tenant))
+	if (tp_spread_shared(appliance->config))
 		return;
 	for (uint32_t i = 0; i < port_count(appliance, tenant); i++) {
-		for (uint32_t pair = 0; pair < port[i].context->pair_count; pair++)
-			tp_spread_ring_stopped(&port[i].context->pair[pair].rx);
-		port[i].context->spread = false;
+		for (uint32_t pair = 0; pair < port[i]->context->pair_count; pair++)
+			tp_spread_ring_stopped(&port[i]->context->pair[pair].rx);
+		port[i]->context->spread = false;
 	}
 }
 
 /* @return 0, or -ENOMEM with nothing shared. */
 static int share(struct tp_appliance *appliance, uint32_t tenant)
 {
-	struct tp_port *port = first_port(appliance, tenant);
+	struct tp_port **port = first_port(appliance, tenant);
 
 	for (uint32_t i = 0; i < port_count(appliance, tenant); i++) {
-		port[i].context->spread = true;
-		for (uint32_t pair = 0; pair < port[i].context->pair_count; pair++) {
-			struct tp_vring *ring = &port[i].context->pair[pair].rx;
+		port[i]->context->spread = true;
+		for (uint32_t pair = 0; pair < port[i]->context->pair_count; pair++) {
+			struct tp_vring *ring = &port[i]->context->pair[pair].rx;
 			uint16_t *baton;
 
 			if (!tp_vring_running(ring) || ring->baton != NULL)
@@ -145,6 +143,41 @@ static int share(struct tp_appliance *appliance, uint32_t tenant)
 	}
 	appliance->balance.tenant[tenant].spread = true;
 	return 0;
+}
+
+static bool limits_floods(const struct tp_snapshot *snapshot)
+{
+	for (uint32_t i = 0; i < snapshot->class_count; i++)
+		if (tp_shaped(&snapshot->classes[i].flood))
+			return true;
+	return false;
+}
+
+/* What a rate has left is known to one worker. */
+static bool stays_together(const struct tp_port *port)
+{
+	const struct tp_snapshot *snapshot =
+		atomic_load_explicit(&port->appliance->dataplane->snapshot, memory_order_relaxed);
+
+	return tp_shaped(&snapshot->interfaces[port->place].shape) || limits_floods(snapshot);
+}
+
+/* --- The same rings, anew --- */
+
+void tp_spread_take(struct tp_port *port)
+{
+	for (uint32_t pair = 0; pair < port->context->pair_count; pair++) {
+		port->kick[pair].home = port->context->pair[pair].worker;
+		take(port, pair);
+	}
+}
+
+void tp_spread_give_back(struct tp_port *port)
+{
+	bool together = stays_together(port);
+
+	for (uint32_t pair = 0; pair < port->context->pair_count; pair++)
+		give(port, pair, port->kick[together ? 0 : pair].home);
 }
 
 /* --- Moves --- */
@@ -184,15 +217,6 @@ static void hand_over(struct tp_port *port, uint32_t first, uint32_t count, unsi
 	tp_uplinks_settle(port->appliance);
 	for (uint32_t i = 0; i < count; i++)
 		give(port, first + i, worker);
-}
-
-/* What a rate has left is known to one worker. */
-static bool stays_together(const struct tp_port *port)
-{
-	const struct tp_snapshot *snapshot =
-		atomic_load_explicit(&port->appliance->dataplane->snapshot, memory_order_relaxed);
-
-	return tp_shaped(&snapshot->interfaces[port->index].shape);
 }
 
 int tp_spread_move(

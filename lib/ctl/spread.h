@@ -39,10 +39,19 @@ int tp_spread_ring_prepare(const struct tp_port *port, uint16_t size, uint16_t *
 void tp_spread_ring_stopped(struct tp_vring *ring);
 
 /**
- * Do several workers write to its destinations even if one serves all its rings? Frames of an
- * uplink come in at the workers that own the uplink's queues.
+ * Let nobody serve the rings of an interface; whoever did is to be waited for (tp_dataplane_leave).
+ * And have the same workers serve them again as if they had just started; all of them together if
+ * it has a rate now.
  */
-bool tp_spread_shared(const struct tp_appliance *appliance, uint32_t tenant);
+void tp_spread_take(struct tp_port *port);
+void tp_spread_give_back(struct tp_port *port);
+
+/**
+ * Do several workers write to destinations even of a tenant whose rings one serves? Frames of an
+ * uplink come in at the workers that own its queues; and where there are uplinks, a tenant may get
+ * a network while it runs.
+ */
+bool tp_spread_shared(const struct tp_config *config);
 
 /** Is the tenant spread? */
 bool tp_spread_is(const struct tp_appliance *appliance, uint32_t tenant);

@@ -12,8 +12,8 @@
 
 /*
  * The same figures for DPDK's telemetry socket (dpdk-telemetry.py). Its callbacks run in a thread
- * of their own and cannot be unregistered, so they take the appliance under a lock, and touch only
- * its configuration and counters, which do not move while it stands.
+ * of their own and cannot be unregistered, so they take the appliance under a lock, which also
+ * holds them off while the configuration and the ports change.
  */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -44,7 +44,9 @@ static void add_budget(struct rte_tel_data *data, uint32_t tenant)
 	if (budget == NULL)
 		return;
 	rte_tel_data_add_dict_u64(data, "out_of_credit",
-		__atomic_load_n(&served->dataplane->out_of_credit[tenant], __ATOMIC_RELAXED));
+		__atomic_load_n(
+			&served->dataplane->out_of_credit[served->config->tenants[tenant].place],
+			__ATOMIC_RELAXED));
 	rte_tel_data_add_dict_u64(data, "demotions", tp_counter_read(&budget->demotions));
 }
 
@@ -66,7 +68,7 @@ static uint32_t interface_count(const struct tp_appliance *appliance)
 static void interface_sum(
 	struct tp_counters *sum, const struct tp_appliance *appliance, uint32_t index)
 {
-	tp_sum_interface(sum, &appliance->ports[index]);
+	tp_sum_interface(sum, appliance->ports[index]);
 }
 
 static uint32_t tenant_count(const struct tp_appliance *appliance)
@@ -332,6 +334,16 @@ void tp_telemetry_start(struct tp_appliance *appliance)
 	if (!registered)
 		register_commands();
 	registered = true;
+}
+
+void tp_telemetry_hold(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+void tp_telemetry_go_on(void)
+{
+	pthread_mutex_unlock(&lock);
 }
 
 void tp_telemetry_stop(void)

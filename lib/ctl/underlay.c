@@ -320,17 +320,47 @@ const struct tp_neighbour *tp_underlay_next_hop(struct tp_underlays *underlays, 
 		tp_address_same_network(remote, &config->address, config->prefix)
 			? remote
 			: &config->gateway;
-	const struct tp_underlay_neighbour *neighbour;
+	struct tp_underlay_neighbour *neighbour = NULL;
 
-	for (uint32_t i = 0; i < port->count; i++)
+	for (uint32_t i = 0; i < port->count && neighbour == NULL; i++)
 		if (tp_address_equal(&port->neighbour[i].address, hop))
-			return port->neighbour[i].shared;
-	neighbour = add_neighbour(port, hop);
+			neighbour = &port->neighbour[i];
+	if (neighbour == NULL)
+		neighbour = add_neighbour(port, hop);
 	if (neighbour == NULL) {
 		tp_error_set(error, ENOMEM, "neighbours: no memory");
 		return NULL;
 	}
+	neighbour->wanted = underlays->configurations;
 	return neighbour->shared;
+}
+
+void tp_underlays_begin(struct tp_underlays *underlays)
+{
+	underlays->configurations++;
+}
+
+static void forget_unwanted(struct tp_underlay_port *port, uint32_t wanted)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < port->count; i++) {
+		if (port->neighbour[i].wanted == wanted)
+			port->neighbour[kept++] = port->neighbour[i];
+		else
+			rte_free(port->neighbour[i].shared);
+	}
+	port->count = kept;
+}
+
+void tp_underlays_change(struct tp_appliance *appliance)
+{
+	struct tp_underlays *underlays = appliance->underlays;
+
+	for (uint32_t u = 0; underlays != NULL && u < underlays->count; u++) {
+		underlays->port[u].config = &appliance->config->uplinks[u];
+		forget_unwanted(&underlays->port[u], underlays->configurations);
+	}
 }
 
 /* --- Showing --- */

@@ -23,6 +23,7 @@ struct tp_underlay_neighbour {
 	struct tp_address address;
 	struct tp_knowledge knowledge;
 	struct tp_neighbour *shared; /* with the workers; it never moves */
+	uint32_t wanted;             /* by which configuration last */
 };
 
 /** Of one uplink. */
@@ -41,6 +42,7 @@ struct tp_underlay_port {
 
 struct tp_underlays {
 	uint32_t count;
+	uint32_t configurations;        /* that were compiled */
 	struct tp_underlay_port port[]; /* one an uplink of the configuration */
 };
 
@@ -49,6 +51,12 @@ int tp_underlays_open(struct tp_appliance *appliance, struct tp_error *error);
 
 /** When no worker runs any more. */
 void tp_underlays_close(struct tp_appliance *appliance);
+
+/** A configuration is about to be compiled: it will name its next hops. */
+void tp_underlays_begin(struct tp_underlays *underlays);
+
+/** The one compiled last is in force, no worker knows another: others' neighbours are forgotten. */
+void tp_underlays_change(struct tp_appliance *appliance);
 
 /** Our MAC on an uplink: the device's when it was opened first. */
 uint64_t tp_underlay_mac(const struct tp_underlays *underlays, uint32_t uplink);

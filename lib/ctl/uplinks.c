@@ -209,11 +209,8 @@ static struct tp_uplinks_control *new_control(const struct tp_config *config)
 	if (uplinks == NULL)
 		return NULL;
 	uplinks->uplink = calloc(config->uplink_count, sizeof(struct tp_uplink *));
-	uplinks->learned = calloc(config->tenant_count + 1, sizeof(uplinks->learned[0]));
-	if (uplinks->uplink != NULL && uplinks->learned != NULL)
+	if (uplinks->uplink != NULL)
 		return uplinks;
-	free(uplinks->uplink);
-	free(uplinks->learned);
 	free(uplinks);
 	return NULL;
 }
@@ -244,6 +241,14 @@ int tp_uplinks_open(struct tp_appliance *appliance, const int *nodes, struct tp_
 	return 0;
 }
 
+void tp_uplinks_change(struct tp_appliance *appliance)
+{
+	struct tp_uplinks_control *uplinks = appliance->uplinks;
+
+	for (uint32_t i = 0; uplinks != NULL && i < uplinks->count; i++)
+		uplinks->port[i].config = &appliance->config->uplinks[i];
+}
+
 void tp_uplinks_close(struct tp_appliance *appliance)
 {
 	struct tp_uplinks_control *uplinks = appliance->uplinks;
@@ -261,7 +266,6 @@ void tp_uplinks_close(struct tp_appliance *appliance)
 		rte_mempool_free(port->pool);
 	}
 	free(uplinks->uplink);
-	free(uplinks->learned);
 	free(uplinks);
 	appliance->uplinks = NULL;
 }

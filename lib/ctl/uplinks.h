@@ -23,7 +23,6 @@ struct tp_uplink_port {
 struct tp_uplinks_control {
 	uint32_t count;
 	uint64_t looked_ms;
-	uint32_t *learned;         /* MACs of each tenant behind its uplink */
 	struct tp_uplink **uplink; /* as the snapshot takes them */
 	struct tp_uplink_port port[];
 };
@@ -38,14 +37,14 @@ void tp_uplinks_close(struct tp_appliance *appliance);
 /** Look whether devices and links are there, and act on it. */
 void tp_uplinks_look(struct tp_appliance *appliance);
 
+/** Another configuration is in force, with the same uplinks in the same order. */
+void tp_uplinks_change(struct tp_appliance *appliance);
+
 /**
  * Wait until what has been accepted so far is sent, so that what follows by another worker's queue
  * does not overtake it; not for long: a wire that takes nothing is not waited for.
  */
 void tp_uplinks_settle(struct tp_appliance *appliance);
-
-/** Learn a MAC behind an uplink. @return true if the table of learned ones changed. learning.c. */
-bool tp_learn_beyond(struct tp_appliance *appliance, const struct tp_sighting *sighting);
 
 /** Forget what was learned behind an uplink. learning.c. */
 void tp_forget_beyond(struct tp_appliance *appliance, uint32_t uplink);

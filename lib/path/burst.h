@@ -58,6 +58,7 @@ struct tp_run {
 struct tp_cached_mac {
 	uint64_t key;
 	uint32_t interface;
+	uint32_t place; /* of tp_learned, or TP_NO_PLACE */
 };
 
 struct tp_burst {
@@ -118,6 +119,14 @@ struct tp_turns {
 	struct tp_turn turn[TP_TURNS];
 };
 
+/** Flooded frames of a sweep: flood_share.h. */
+struct tp_flooding {
+	uint32_t tried;                         /* copies in this sweep */
+	uint32_t most;                          /* beyond this the next flooded frame waits */
+	const struct tp_ring_pair *turn;        /* who goes first then; NULL: anybody */
+	const struct tp_ring_pair *turn_before; /* the same when the sweep began */
+};
+
 /** The queues of uplinks that a worker owns. */
 struct tp_uplinks {
 	unsigned count;
@@ -134,12 +143,14 @@ struct tp_worker {
 		struct tp_worker *worker, const struct tp_poll *poll, const struct tp_limit *limit);
 	unsigned (*receive)(struct tp_worker *worker, struct tp_uplink_queue *queue);
 	const struct tp_snapshot *snapshot; /* of this sweep */
+	uint64_t snapshot_number;           /* of it */
 	uint64_t learned_generation;        /* that the cache belongs to */
 	struct tp_burst burst;
 	struct tp_calls calls;
 	struct tp_hot hot;
 	struct tp_scheduler scheduler;
 	struct tp_turns turns;
+	struct tp_flooding flooding;
 	struct tp_uplinks uplinks;
 	uint64_t now;            /* TSC when it was read last */
 	bool was_busy;           /* the last sweep found frames */

@@ -41,10 +41,20 @@ static inline void tp_read_head(struct tp_burst *burst, unsigned i)
 		tp_gather_head(burst->head[i], view, &burst->views.piece[view->first_piece]);
 }
 
-/* Which rule of admission to the network does a frame break? The 14 header bytes are private. */
-static inline enum tp_drop tp_admission(const struct tp_interface *source, uint64_t source_mac)
+/* Is it one of the further addresses of the interface? */
+TP_RARE bool tp_is_further_mac(const struct tp_burst *burst, uint64_t mac)
 {
-	if (source_mac == source->mac)
+	return burst->source->further_macs &&
+	       tp_mac_table_find(burst->snapshot->macs, tp_mac_key(burst->source->tenant, mac)) ==
+		       burst->interface;
+}
+
+/* Which rule of admission to the network does a frame break? The 14 header bytes are private. */
+static inline enum tp_drop tp_admission(const struct tp_burst *burst, uint64_t source_mac)
+{
+	const struct tp_interface *source = burst->source;
+
+	if (TP_LIKELY(source_mac == source->mac) || tp_is_further_mac(burst, source_mac))
 		return TP_DROP_NONE;
 	if (source->source_mac_check || (source_mac & TP_MAC_MULTICAST))
 		return TP_DROP_SOURCE_MAC;
@@ -65,6 +75,6 @@ static inline void tp_classify(struct tp_burst *burst)
 		}
 		tp_read_head(burst, i);
 		burst->destination_mac[i] = tp_mac_load(head);
-		view->drop = tp_admission(burst->source, tp_mac_load(head + 6));
+		view->drop = tp_admission(burst, tp_mac_load(head + 6));
 	}
 }

@@ -6,13 +6,29 @@
 #include "lookup.h"
 #include "publish.h"
 #include "reserve.h"
+#include "shaper.h"
 
 /*
  * flood: one frame to every other running interface of the tenant, and to its uplink unless it came
  * from there. It is taken alone, after all
  * frames before it are published, so that each destination sees it in order. A copy that a
- * destination refuses is not held; the frame itself is dropped only if nobody could take it.
+ * destination refuses is not held; the frame itself is dropped only if nobody could take it, or if
+ * its interface has flooded more than its class allows.
  */
+
+/* Does the class's flood_rate pay for one more? */
+static inline bool tp_flood_pays(struct tp_worker *worker)
+{
+	const struct tp_shape *shape = &worker->burst.class->flood;
+	struct tp_bucket *bucket = &worker->burst.context->flood_bucket;
+
+	if (TP_LIKELY(!tp_shaped(shape)))
+		return true;
+	if (!tp_shaper_pays(bucket, worker->now))
+		return false;
+	tp_shaper_charge(shape, bucket, worker->now, 1, 0);
+	return true;
+}
 
 static inline void tp_flood_count(struct tp_burst *burst, enum tp_counter counter, uint32_t amount)
 {
@@ -66,8 +82,9 @@ static inline uint32_t tp_flood_guests(struct tp_worker *worker, unsigned i, uin
 	bool from_wire = burst->interface >= TP_FIRST_UPLINK;
 	uint32_t copies = 0;
 
+	worker->flooding.tried += tenant->interface_count;
 	for (uint32_t n = 0; n < tenant->interface_count; n++) {
-		uint32_t id = tenant->first_interface + n;
+		uint32_t id = burst->snapshot->members[tenant->first_interface + n];
 		const struct tp_interface *destination = &burst->snapshot->interfaces[id];
 		struct tp_vring *ring = tp_ring_towards(burst, destination);
 
@@ -86,8 +103,8 @@ static inline uint32_t tp_flood_guests(struct tp_worker *worker, unsigned i, uin
 	return copies;
 }
 
-/* What became of a flooded frame. */
-static inline void tp_flood_end(struct tp_burst *burst, uint32_t copies)
+/* What became of a flooded frame. @param reason  if nobody has it */
+static inline void tp_flood_end(struct tp_burst *burst, uint32_t copies, enum tp_drop reason)
 {
 	if (copies > 0) {
 		tp_flood_count(burst, TP_COUNTER_FLOODED, 1);
@@ -95,8 +112,7 @@ static inline void tp_flood_end(struct tp_burst *burst, uint32_t copies)
 		tp_flood_count(burst, TP_COUNTER_DELIVERED, 1);
 		return;
 	}
-	tp_counter_add_if(
-		&burst->context->counters.drop[TP_DROP_FLOOD_NOBODY], 1, burst->context->spread);
+	tp_counter_add_if(&burst->context->counters.drop[reason], 1, burst->context->spread);
 	burst->dropped++;
 }
 
@@ -120,19 +136,30 @@ static inline uint32_t tp_flood_beyond(
 	return copies;
 }
 
-/* A guest's frame. */
-TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
+/* @return copies of a guest's frame that were accepted. */
+static inline uint32_t tp_flood_all(struct tp_worker *worker, unsigned i)
 {
 	struct tp_burst *burst = &worker->burst;
 	uint32_t tenant = burst->source->tenant;
 	const struct tp_network *network = &burst->snapshot->tenants[tenant].network;
 	uint32_t copies = 0;
 
-	burst->count = i + 1; /* it goes alone */
 	if (burst->destination[i] == TP_TO_MANY)
 		copies = tp_flood_guests(worker, i, tenant);
 	copies += tp_flood_beyond(worker, i, network);
-	tp_flood_end(burst, copies);
+	return copies;
+}
+
+/* A guest's frame. */
+TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
+{
+	struct tp_burst *burst = &worker->burst;
+	bool pays = tp_flood_pays(worker);
+	uint32_t copies;
+
+	burst->count = i + 1; /* it goes alone */
+	copies = pays ? tp_flood_all(worker, i) : 0;
+	tp_flood_end(burst, copies, pays ? TP_DROP_FLOOD_NOBODY : TP_DROP_FLOOD_RATE);
 	burst->cost += (copies > 0 ? copies : 1) *
 		       tp_cost(&burst->snapshot->tariff, 1, tp_blocks(burst->views.view[i].length));
 	tp_charge(worker);

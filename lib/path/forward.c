@@ -10,6 +10,7 @@
 #include "complete.h"
 #include "copy.h"
 #include "flood.h"
+#include "flood_share.h"
 #include "lookup.h"
 #include "publish.h"
 #include "reserve.h"
@@ -54,6 +55,8 @@ static inline unsigned end_burst(struct tp_worker *worker)
 		burst->blocked_at = tp_resource_of(burst, burst->destination[burst->accepted]);
 		return 0;
 	}
+	if (!tp_flood_may(&worker->flooding, burst->pair))
+		return 0;
 	tp_flood(worker, burst->accepted);
 	return 1;
 }

@@ -27,7 +27,7 @@ static uint64_t cycles(uint64_t ns)
 
 static int open_table(struct tp_hot_table *table, uint32_t capacity, int node)
 {
-	table->capacity = capacity;
+	table->capacity = table->places = capacity;
 	if (capacity == 0)
 		return 0;
 	table->entry = tp_node_zalloc("hot entries", capacity * sizeof(table->entry[0]), node);
@@ -47,10 +47,7 @@ static int open_lists(struct tp_hot *hot, uint32_t rings, int node)
 int tp_hot_open(struct tp_hot *hot, const struct tp_dataplane_settings *settings, int node,
 	struct tp_error *error)
 {
-	uint32_t others = settings->rings - settings->pinned_rings;
-	uint32_t room = settings->hot_contexts > settings->pinned_rings
-				? settings->hot_contexts - settings->pinned_rings
-				: 1;
+	uint32_t room = settings->rings;
 
 	*hot = (struct tp_hot){
 		.caching = settings->hot_cache,
@@ -58,17 +55,17 @@ int tp_hot_open(struct tp_hot *hot, const struct tp_dataplane_settings *settings
 		.patience = cycles(PATIENCE_NS),
 		.look_every = cycles(TP_HOT_LOOK_NS),
 	};
-	if (!settings->hot_cache || room > others)
-		room = others;
-	if (open_table(&hot->table, room, node) == 0 &&
-		open_table(&hot->pinned, settings->pinned_rings, node) == 0 &&
+	if (settings->hot_cache && room > settings->hot_contexts)
+		room = RTE_MAX(settings->hot_contexts, 1u);
+	if (open_table(&hot->table, room, node) == 0 && open_table(&hot->pinned, room, node) == 0 &&
 		open_lists(hot, settings->rings, node) == 0 &&
 		tp_wheel_open(&hot->wheel, settings->rings, rte_get_tsc_hz(), node) == 0)
 		return 0;
 	tp_hot_close(hot);
 	return tp_error_set(error, ENOMEM,
-		"hot-context cache: %u entries are more than the EAL's heap has room for",
-		room + settings->pinned_rings);
+		"hot-context cache: %u entries are more than the EAL's heap has room for; give "
+		"it more with -m MEGABYTES before --",
+		2 * room);
 }
 
 void tp_hot_close(struct tp_hot *hot)
@@ -198,7 +195,7 @@ static bool load(struct tp_worker *worker, const struct tp_poll *poll, struct tp
 	struct tp_hot_table *table = pinned ? &hot->pinned : &hot->table;
 	struct tp_hot_entry *entry;
 
-	if (table->count == table->capacity && (pinned || !evict(worker)))
+	if (table->count >= table->capacity && (pinned || !evict(worker)))
 		return false;
 	entry = &table->entry[table->count++];
 	*entry = (struct tp_hot_entry){
@@ -346,6 +343,25 @@ static void purge(struct tp_worker *worker)
 }
 
 /* --- The sweep --- */
+
+/* Those of interfaces that are gone have left before the snapshot came. */
+static void classify(const struct tp_snapshot *snapshot, struct tp_hot_table *table)
+{
+	for (uint32_t i = 0; i < table->count; i++)
+		table->entry[i].class = snapshot->interfaces[table->entry[i].poll.interface].class;
+}
+
+void tp_hot_classify(struct tp_worker *worker)
+{
+	struct tp_hot *hot = &worker->hot;
+	uint32_t pinned = RTE_MIN(worker->snapshot->pinned_rings, hot->pinned.places);
+
+	classify(worker->snapshot, &hot->pinned);
+	classify(worker->snapshot, &hot->table);
+	/* All pinned rings may meet here; what is above goes when the next one comes. */
+	if (hot->caching && hot->table.places > 0)
+		hot->table.capacity = RTE_MAX(hot->table.places - pinned, 1u);
+}
 
 void tp_hot_begin(struct tp_worker *worker)
 {

@@ -52,7 +52,8 @@ static_assert(sizeof(struct tp_hot_entry) == 64, "one cache line");
 struct tp_hot_table {
 	struct tp_hot_entry *entry;
 	uint32_t count;
-	uint32_t capacity;
+	uint32_t capacity; /* as many may be loaded, */
+	uint32_t places;   /* of so many */
 };
 
 /** Rings that wait to be loaded, each at most once: a ring buffer as long as there are rings. */
@@ -95,6 +96,9 @@ struct tp_worker;
 int tp_hot_open(struct tp_hot *hot, const struct tp_dataplane_settings *settings, int node,
 	struct tp_error *error);
 void tp_hot_close(struct tp_hot *hot);
+
+/** The snapshot is another one: look up what class each entry is of now. */
+void tp_hot_classify(struct tp_worker *worker);
 
 /** At the head of a sweep: let go of what has departed, listen to the doorbell, load. */
 void tp_hot_begin(struct tp_worker *worker);

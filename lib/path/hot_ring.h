@@ -17,8 +17,9 @@ static inline struct tp_ring_pair *tp_hot_find(
 		return NULL;
 	context = worker->snapshot->interfaces[id->interface].context;
 	/* acquire: partner is control's release store when it gives the ring to this worker */
-	if (id->pair >= context->pair_count || atomic_load_explicit(&context->pair[id->pair].worker,
-						       memory_order_acquire) != worker->index)
+	if (context == NULL || id->pair >= context->pair_count ||
+		atomic_load_explicit(&context->pair[id->pair].worker, memory_order_acquire) !=
+			worker->index)
 		return NULL;
 	*poll = (struct tp_poll){context, id->interface, id->pair};
 	return &context->pair[id->pair];

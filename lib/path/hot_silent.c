@@ -78,7 +78,7 @@ void tp_hot_look_around(struct tp_worker *worker)
 		uint32_t interface = hot->cursor++ % interfaces;
 		struct tp_context *context = worker->snapshot->interfaces[interface].context;
 
-		for (uint32_t pair = 0; pair < context->pair_count; pair++) {
+		for (uint32_t pair = 0; context != NULL && pair < context->pair_count; pair++) {
 			const struct tp_poll poll = {context, interface, pair};
 			struct tp_ring_pair *ring = &context->pair[pair];
 

@@ -11,16 +11,22 @@
  * before both and is emptied when either changes.
  */
 
-TP_RARE uint32_t tp_find_in_tables(const struct tp_worker *worker, uint64_t key)
+TP_RARE void tp_find_in_tables(const struct tp_worker *worker, struct tp_cached_mac *found)
 {
-	uint32_t interface = tp_mac_table_find(worker->snapshot->macs, key);
+	const struct tp_learned *learned;
 
-	if (interface == TP_NO_INTERFACE && worker->dataplane->learned != NULL)
-		interface = tp_mac_table_find(worker->dataplane->learned, key);
-	return interface;
+	found->place = TP_NO_PLACE;
+	found->interface = tp_mac_table_find(worker->snapshot->macs, found->key);
+	if (found->interface != TP_NO_INTERFACE)
+		return;
+	/* acquire: partner is the release store of tp_dataplane_set_learned */
+	learned = atomic_load_explicit(&worker->dataplane->learned, memory_order_acquire);
+	if (learned != NULL)
+		found->interface = tp_learned_find(learned, found->key, &found->place);
 }
 
-static inline uint32_t tp_find_interface(struct tp_worker *worker, uint64_t key)
+/* What the tables say of a key. */
+static inline const struct tp_cached_mac *tp_find(struct tp_worker *worker, uint64_t key)
 {
 	/* The multiplication spreads neighbouring addresses, whose last byte comes first here. */
 	uint64_t slot = (key * UINT64_C(0x9e3779b97f4a7c15)) >> 54;
@@ -28,14 +34,23 @@ static inline uint32_t tp_find_interface(struct tp_worker *worker, uint64_t key)
 
 	static_assert(TP_CACHED_MACS == 1 << (64 - 54), "the slot has as many bits as the cache");
 	if (TP_LIKELY(cached->key == key))
-		return cached->interface;
+		return cached;
 	cached->key = key;
-	cached->interface = tp_find_in_tables(worker, key);
-	return cached->interface;
+	tp_find_in_tables(worker, cached);
+	return cached;
 }
 
-/* A source MAC that is not the interface's own, where the tenant learns: tell control, unless it
- * knows. */
+/* A learned address has sent again, from where it was learned. */
+static inline void tp_seen_again(const struct tp_worker *worker, const struct tp_cached_mac *known)
+{
+	if (known->place != TP_NO_PLACE)
+		tp_learned_stamp(
+			atomic_load_explicit(&worker->dataplane->learned, memory_order_acquire),
+			known->place);
+}
+
+/* A source MAC that is not the interface's own, where the tenant learns: note that it is in use, or
+ * tell control of it. */
 TP_RARE void tp_sight(struct tp_worker *worker, uint64_t source_mac)
 {
 	struct tp_burst *burst = &worker->burst;
@@ -44,11 +59,15 @@ TP_RARE void tp_sight(struct tp_worker *worker, uint64_t source_mac)
 		.interface = burst->interface,
 	};
 
+	const struct tp_cached_mac *known = tp_find(worker, sighting.key);
+
+	if (known->interface == burst->interface)
+		tp_seen_again(worker, known);
 	/* What control would not learn is not reported, so that one guest cannot fill the ring to
 	 * control that all share. */
-	if (atomic_load_explicit(&burst->context->learned_enough, memory_order_relaxed) ||
-		tp_find_interface(worker, sighting.key) == burst->interface ||
-		tp_mac_table_find(worker->snapshot->macs, sighting.key) != TP_NO_INTERFACE)
+	if (known->interface == burst->interface ||
+		(known->interface != TP_NO_INTERFACE && known->place == TP_NO_PLACE) ||
+		atomic_load_explicit(&burst->context->learned_enough, memory_order_relaxed))
 		return;
 	if (rte_ring_sp_enqueue_elem(worker->share->sightings, &sighting, sizeof(sighting)) != 0)
 		tp_counter_add(&worker->share->sightings_missed, 1);
@@ -72,7 +91,7 @@ static inline enum tp_drop tp_lookup_unicast(
 	const struct tp_burst *burst = &worker->burst;
 	uint32_t tenant = burst->source->tenant;
 
-	*destination = tp_find_interface(worker, tp_mac_key(tenant, mac));
+	*destination = tp_find(worker, tp_mac_key(tenant, mac))->interface;
 	if (TP_UNLIKELY(*destination >= TP_FIRST_UPLINK))
 		return tp_lookup_beyond(&worker->snapshot->tenants[tenant], destination);
 	return *destination == burst->interface ? TP_DROP_OWN_DESTINATION : TP_DROP_NONE;

@@ -124,6 +124,13 @@ static inline enum tp_reserve tp_reserve_some(struct tp_burst *burst, unsigned *
 
 /* --- The burst --- */
 
+TP_RARE enum tp_drop tp_refused_by_ring(struct tp_burst *burst, unsigned i, enum tp_reserve result)
+{
+	struct tp_stand stand = tp_stand_of_ring(burst->ring[i]);
+
+	return tp_refused(burst, i, result, &stand);
+}
+
 /* One frame, or more. @return false if the burst ends before it. */
 TP_FAST bool tp_reserve_next(struct tp_worker *worker, unsigned *next, bool *held)
 {
@@ -150,7 +157,7 @@ TP_FAST bool tp_reserve_next(struct tp_worker *worker, unsigned *next, bool *hel
 	else if (result == TP_RESERVE_BROKEN)
 		view->drop = TP_DROP_DESTINATION_DOWN;
 	else
-		view->drop = tp_refused(burst, *next, result, &burst->ring[*next]->deaf_below);
+		view->drop = tp_refused_by_ring(burst, *next, result);
 	*held = view->drop == TP_DROP_NONE;
 	*next += !*held;
 	return !*held;
@@ -169,6 +176,8 @@ static inline void tp_reserve(struct tp_worker *worker)
 	while (i < burst->count && tp_reserve_next(worker, &i, &held))
 		;
 	burst->accepted = i;
-	if (!held)
-		burst->pair->hold_since = 0; /* the next oldest frame's time has not begun */
+	/* The next oldest frame's time has not begun. Where no frame is left in the burst, the
+	 * oldest one waits for another ring's turn (turn.h). */
+	if (!held && burst->count > 0)
+		burst->pair->hold_since = 0;
 }

@@ -3,6 +3,7 @@
 
 #include <rte_cycles.h>
 
+#include "flood_share.h"
 #include "latency.h"
 #include "path/worker.h"
 #include "shaper.h"
@@ -34,13 +35,19 @@ static void take_snapshot(struct tp_worker *worker)
 	uint64_t learned =
 		atomic_load_explicit(&dataplane->learned_generation, memory_order_acquire);
 
-	if (snapshot == worker->snapshot && learned == worker->learned_generation)
+	/* Not by its address, which may be that of an older one whose memory was free again. */
+	bool same = snapshot == worker->snapshot && snapshot->number == worker->snapshot_number;
+
+	if (same && learned == worker->learned_generation)
 		return;
-	if (snapshot != worker->snapshot)
-		tp_scheduler_price(&worker->scheduler, &snapshot->tariff);
 	worker->snapshot = snapshot;
+	worker->snapshot_number = snapshot->number;
 	tp_uplinks_take(worker);
 	worker->learned_generation = learned;
+	if (!same) {
+		tp_scheduler_price(&worker->scheduler, &snapshot->tariff);
+		tp_hot_classify(worker);
+	}
 	empty_cache(worker);
 }
 
@@ -77,9 +84,10 @@ static enum answer ask(struct tp_worker *worker, const struct visit *visit)
 	struct tp_ring_pair *ring = visit->ring;
 
 	tp_latency_see(ring, tp_hot_available(visit->entry), worker->now);
-	if (TP_UNLIKELY(ring->queues) && !visit->class->drop_when_full &&
+	if (TP_UNLIKELY(ring->queues) &&
 		tp_turn_waits(&worker->turns, ring, visit->class->bid, ring->blocked_at,
-			worker->scheduler.sweep)) {
+			worker->scheduler.sweep) &&
+		tp_turn_may_wait(worker, ring, visit->class)) {
 		tp_scheduler_pass(&worker->scheduler, ring, visit->class->weight);
 		return HOLDS;
 	}
@@ -288,6 +296,7 @@ unsigned tp_worker_sweep(struct tp_worker *worker)
 
 	take_snapshot(worker);
 	tp_hot_begin(worker);
+	tp_flood_begin_sweep(&worker->flooding);
 	worker->now = worker->hot.now;
 	count_last_sweep(worker, began);
 	frames = serve_pinned(worker);

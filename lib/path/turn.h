@@ -2,6 +2,7 @@
 #pragma once
 
 #include "burst.h"
+#include "hold.h"
 
 /*
  * turn: who is next at a destination that is full. The first ring that it refuses holds the turn
@@ -9,7 +10,8 @@
  * destination. Then it is the turn of the next one that is visited and refused. Those that queue
  * get nothing from the scheduler while it is another one's turn, so that each gets its share once a
  * round; and no one else takes the room, whoever is visited first. Higher bids do not wait for
- * lower ones. A turn that is not used in a sweep is lost.
+ * lower ones. A turn that is not used in a sweep is lost. Nobody waits for a turn longer than its
+ * class holds a frame.
  */
 
 static inline struct tp_turn *tp_turn_at(struct tp_turns *turns, uint32_t destination)
@@ -32,24 +34,48 @@ static inline bool tp_turn_waits(struct tp_turns *turns, const struct tp_ring_pa
 	       tp_turn_stands(turn, sweep);
 }
 
+/** May the oldest frame of a ring wait for another one's turn, or has it for too long? */
+static inline bool tp_turn_may_wait(
+	const struct tp_worker *worker, struct tp_ring_pair *ring, const struct tp_class *class)
+{
+	if (class->drop_when_full)
+		return false;
+	if (ring->hold_since == 0)
+		ring->hold_since = worker->now;
+	return worker->now - ring->hold_since < class->hold_cycles;
+}
+
+/* Does the n-th frame of a burst have to wait? */
+static inline bool tp_turn_frame_waits(struct tp_worker *worker, unsigned n)
+{
+	struct tp_burst *burst = &worker->burst;
+	struct tp_stand stand;
+
+	if (burst->views.view[n].drop != TP_DROP_NONE || burst->destination[n] >= TP_TO_REMOTES ||
+		!tp_turn_waits(&worker->turns, burst->pair, burst->class->bid,
+			tp_resource_of(burst, burst->destination[n]), worker->scheduler.sweep))
+		return false;
+	stand = tp_stand_of(worker, n);
+	/* It is dropped at once: one hold is enough for a deaf destination. */
+	if (tp_stand_deaf(&stand, burst->class->bid))
+		return false;
+	if (n > 0)
+		return !burst->class->drop_when_full;
+	if (burst->pair->hold_since == 0)
+		burst->pair->hold_index = stand.index;
+	return tp_turn_may_wait(worker, burst->pair, burst->class);
+}
+
 /** End a burst before the first frame that has to wait. */
 TP_RARE void tp_turn_wait(struct tp_worker *worker)
 {
 	struct tp_burst *burst = &worker->burst;
-	const struct tp_class *class = tp_class_of(worker, burst->source);
-	uint32_t bid = class->bid;
 
-	if (class->drop_when_full) /* it waits for nobody */
-		return;
 	for (unsigned i = 0; i < burst->count; i++) {
-		uint32_t destination = tp_resource_of(burst, burst->destination[i]);
-
-		if (burst->views.view[i].drop != TP_DROP_NONE || destination >= TP_TO_REMOTES ||
-			!tp_turn_waits(&worker->turns, burst->pair, bid, destination,
-				worker->scheduler.sweep))
+		if (!tp_turn_frame_waits(worker, i))
 			continue;
 		burst->count = i;
-		burst->blocked_at = destination;
+		burst->blocked_at = tp_resource_of(burst, burst->destination[i]);
 		return;
 	}
 }

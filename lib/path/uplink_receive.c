@@ -118,16 +118,19 @@ TP_RARE enum tp_drop judge_source(struct tp_worker *worker, unsigned i, uint64_t
 static inline enum tp_drop look_up(struct tp_worker *worker, unsigned i)
 {
 	struct tp_burst *burst = &worker->burst;
-	const struct tp_tenant *tenant = &worker->snapshot->tenants[burst->origin[i].tenant];
-	uint64_t source = tp_mac_load(burst->head[i] + 6);
+	const struct tp_origin *origin = &burst->origin[i];
+	const struct tp_tenant *tenant = &worker->snapshot->tenants[origin->tenant];
+	uint64_t source = tp_mac_load(burst->views.view[i].data + 6);
 	uint64_t mac = burst->destination_mac[i];
-	uint32_t at = tp_find_interface(worker, tp_mac_key(burst->origin[i].tenant, source));
+	const struct tp_cached_mac *known = tp_find(worker, tp_mac_key(origin->tenant, source));
+	uint32_t at = known->interface;
 	enum tp_drop drop;
 
+	if (at == origin->from)
+		tp_seen_again(worker, known);
 	/* Not where it is known to be, which another tunnel may be as well. */
-	if (TP_UNLIKELY(
-		    (at != burst->origin[i].from && (at != TP_NO_INTERFACE || tenant->learning)) ||
-		    (source & TP_MAC_MULTICAST))) {
+	if (TP_UNLIKELY((at != origin->from && (at != TP_NO_INTERFACE || tenant->learning)) ||
+			(source & TP_MAC_MULTICAST))) {
 		drop = judge_source(worker, i, source);
 		if (drop != TP_DROP_NONE)
 			return drop;
@@ -135,7 +138,7 @@ static inline enum tp_drop look_up(struct tp_worker *worker, unsigned i)
 	burst->destination[i] = TP_TO_MANY;
 	if (TP_UNLIKELY(mac & TP_MAC_MULTICAST))
 		return TP_DROP_NONE;
-	burst->destination[i] = tp_find_interface(worker, tp_mac_key(burst->origin[i].tenant, mac));
+	burst->destination[i] = tp_find(worker, tp_mac_key(origin->tenant, mac))->interface;
 	if (TP_LIKELY(burst->destination[i] < TP_FIRST_UPLINK))
 		return TP_DROP_NONE;
 	if (burst->destination[i] != TP_NO_INTERFACE)
@@ -174,8 +177,7 @@ static inline void classify_and_look_up(
 		burst->destination[i] = TP_NO_INTERFACE;
 		if (TP_UNLIKELY(view->drop != TP_DROP_NONE))
 			continue;
-		tp_read_head(burst, i);
-		burst->destination_mac[i] = tp_mac_load(burst->head[i]);
+		burst->destination_mac[i] = tp_mac_load(view->data);
 		view->drop = (uint8_t)look_up(worker, i);
 		if (TP_LIKELY(view->drop == TP_DROP_NONE && burst->destination[i] != TP_TO_MANY))
 			view->drop = (uint8_t)find_ring(worker, queue, i);
@@ -230,14 +232,29 @@ static inline unsigned reserve_from(struct tp_worker *worker, unsigned first)
 
 /* --- copy, publish --- */
 
+/* An mbuf is private: nothing of it has to be read into private memory first. */
+static inline void copy_frame(struct tp_burst *burst, unsigned i)
+{
+	const struct virtio_net_hdr_v1 header = {.num_buffers = 1};
+	const struct tp_view *view = &burst->views.view[i];
+	const struct tp_place *place = &burst->places.place[i];
+
+	if (TP_LIKELY(place->pieces == 0 && view->pieces == 0)) {
+		memcpy(place->data, &header, sizeof(header));
+		tp_copy_bytes(place->data + sizeof(header), view->data, view->length);
+		return;
+	}
+	tp_read_head(burst, i);
+	tp_copy_pieces(&burst->views, view, burst->head[i], &burst->places, place);
+}
+
 static inline void deliver(struct tp_worker *worker, unsigned first, unsigned end)
 {
 	struct tp_burst *burst = &worker->burst;
 
 	for (unsigned i = first; i < end; i++)
 		if (TP_LIKELY(burst->views.view[i].drop == TP_DROP_NONE))
-			tp_copy_frame(&burst->views, &burst->views.view[i], burst->head[i],
-				&burst->places, &burst->places.place[i]);
+			copy_frame(burst, i);
 	for (unsigned i = first; i < end; i++)
 		if (TP_LIKELY(burst->views.view[i].drop == TP_DROP_NONE))
 			tp_put_one(burst, i);
@@ -251,7 +268,9 @@ static inline void flood(struct tp_worker *worker, unsigned i)
 	unsigned count = burst->count;
 
 	burst->count = i + 1; /* it goes alone: those behind it may be for the same rings */
-	tp_flood_end(burst, tp_flood_guests(worker, i, burst->origin[i].tenant));
+	tp_read_head(burst, i);
+	tp_flood_end(
+		burst, tp_flood_guests(worker, i, burst->origin[i].tenant), TP_DROP_FLOOD_NOBODY);
 	burst->count = count;
 }
 
@@ -285,7 +304,6 @@ unsigned TP_RECEIVE(struct tp_worker *worker, struct tp_uplink_queue *queue)
 	uint64_t bytes = 0;
 
 	burst->count = rte_eth_rx_burst(uplink->port, queue->index, burst->mbuf, TP_BURST);
-	tp_overload_note(worker, queue, burst->count);
 	if (burst->count == 0)
 		return 0;
 	begin(worker, queue);

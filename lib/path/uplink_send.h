@@ -24,11 +24,21 @@ static_assert(RTE_PKTMBUF_HEADROOM >= TP_WIRE_HEADER + TP_NET_HEADER, "room befo
 static inline void tp_place_in_mbuf(
 	struct tp_place *place, const struct rte_mbuf *mbuf, uint32_t length)
 {
-	place->data = rte_pktmbuf_mtod(mbuf, uint8_t *) - TP_NET_HEADER;
+	place->data = (uint8_t *)mbuf->buf_addr + RTE_PKTMBUF_HEADROOM - TP_NET_HEADER;
 	place->length = (uint32_t)TP_NET_HEADER + length;
 	place->buffers = 1;
 	place->pieces = 0;
 	__builtin_prefetch(place->data + TP_NET_HEADER, 1);
+}
+
+/* One segment of so many bytes. Mbufs rest in their pool with one reference, and no next one: what
+ * else drivers read of an mbuf without flags is set here, all in one cache line. */
+static inline void tp_fill_mbuf(struct rte_mbuf *mbuf, uint32_t length)
+{
+	mbuf->data_off = RTE_PKTMBUF_HEADROOM;
+	mbuf->ol_flags = 0;
+	mbuf->data_len = (uint16_t)length;
+	mbuf->pkt_len = length;
 }
 
 /** The way to a destination that is an uplink, or a tunnel. */
@@ -98,11 +108,12 @@ static inline enum tp_reserve tp_uplink_reserve(struct tp_burst *burst,
 	struct tp_work_offer offer;
 	enum tp_work result;
 
-	if (TP_UNLIKELY(rte_pktmbuf_alloc_bulk(queue->uplink->pool, mbuf, wanted) != 0))
+	if (TP_UNLIKELY(rte_mempool_get_bulk(queue->uplink->pool, (void **)mbuf, wanted) != 0))
 		return TP_RESERVE_FULL;
 	result = tp_work_queue_reserve(&queue->work, wanted, burst->class->threshold, &offer);
 	if (TP_UNLIKELY(offer.count < wanted))
-		rte_pktmbuf_free_bulk(mbuf + offer.count, wanted - offer.count);
+		rte_mempool_put_bulk(
+			queue->uplink->pool, (void **)mbuf + offer.count, wanted - offer.count);
 	if (TP_UNLIKELY(result != TP_WORK_ACCEPTED))
 		return refusal[result];
 	tp_uplink_accept(burst, queue, way, &offer, first);
@@ -123,6 +134,7 @@ static inline bool tp_uplink_reserve_next(struct tp_worker *worker, unsigned *ne
 	enum tp_drop drop = TP_DROP_NONE;
 	unsigned end = *next;
 	enum tp_reserve result;
+	struct tp_stand stand;
 
 	for (; end < burst->count && burst->destination[end] == destination; end++) {
 		if (burst->views.view[end].drop != TP_DROP_NONE)
@@ -137,7 +149,8 @@ static inline bool tp_uplink_reserve_next(struct tp_worker *worker, unsigned *ne
 			*next = end;
 			return true;
 		}
-		drop = tp_refused(burst, *next, result, &queue->deaf_below);
+		stand = tp_stand_of_queue(queue);
+		drop = tp_refused(burst, *next, result, &stand);
 		*held = drop == TP_DROP_NONE;
 	}
 	burst->views.view[*next].drop = (uint8_t)drop;
@@ -154,8 +167,7 @@ static inline void tp_uplink_publish_run(struct tp_worker *worker, const struct 
 		struct rte_mbuf *mbuf = burst->mbuf[run->first + n];
 		const struct tp_view *view = &burst->views.view[run->first + n];
 
-		mbuf->data_len = (uint16_t)view->length;
-		mbuf->pkt_len = view->length;
+		tp_fill_mbuf(mbuf, view->length);
 		tp_encapsulate(&run->way, mbuf, burst->head[run->first + n], tp_head_length(view));
 		tp_work_queue_put(&run->queue->work, &run->offer, n, mbuf);
 	}

@@ -2,6 +2,7 @@
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 
+#include "overload.h"
 #include "path/worker.h"
 #include "uplink_queue.h"
 
@@ -40,6 +41,7 @@ unsigned tp_uplinks_receive(struct tp_worker *worker)
 				break;
 			tp_worker_serve_pinned(worker);
 		}
+		tp_overload_note(worker, queue, came < BURSTS * TP_BURST);
 		if (came > 0)
 			queue->busy_at = worker->hot.now;
 		frames += came;

@@ -10,6 +10,7 @@
 #include <rte_rcu_qsbr.h>
 
 #include "burst.h"
+#include "flood_share.h"
 #include "path/worker.h"
 #include "state/node_memory.h"
 #include "uplink_queue.h"
@@ -99,12 +100,15 @@ struct tp_worker *tp_worker_new(
 	}
 	worker = tp_node_zalloc("worker", sizeof(*worker), node);
 	if (worker == NULL) {
-		tp_error_set(error, ENOMEM, "worker: not enough memory in the EAL's heap");
+		tp_error_set(error, ENOMEM,
+			"worker: not enough memory in the EAL's heap; give it more with -m "
+			"MEGABYTES before --");
 		return NULL;
 	}
 	worker->dataplane = dataplane;
 	worker->share = dataplane->worker[index];
 	worker->index = index;
+	worker->flooding.most = TP_FLOOD_COPIES;
 	worker->forward = chosen->forward;
 	worker->receive = chosen->receive;
 	worker->uplinks.stay = cycles_of(dataplane->settings.stay_hot_ns);

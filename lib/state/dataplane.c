@@ -11,7 +11,8 @@
 #include "state/dataplane.h"
 #include "state/node_memory.h"
 
-#define NO_MEMORY "dataplane: not enough memory in the EAL's heap"
+#define NO_MEMORY                                                                                  \
+	"dataplane: not enough memory in the EAL's heap; give it more with -m MEGABYTES before --"
 
 #define SIGHTINGS 1023 /* kept for control between two of its looks */
 
@@ -97,7 +98,7 @@ static int make(struct tp_dataplane *dataplane, struct tp_error *error)
 	if (result < 0 || settings->learned_macs == 0)
 		return result;
 	dataplane->learned =
-		tp_mac_table_new(settings->learned_macs, settings->socket, dataplane->qsbr, error);
+		tp_learned_new(settings->learned_macs, settings->socket, dataplane->qsbr, error);
 	return dataplane->learned == NULL ? -ENOMEM : 0;
 }
 
@@ -129,7 +130,7 @@ void tp_dataplane_free(struct tp_dataplane *dataplane)
 	for (unsigned i = 0; i < dataplane->worker_count; i++)
 		worker_share_free(dataplane->worker[i]);
 	rte_free(dataplane->out_of_credit);
-	tp_mac_table_free(dataplane->learned);
+	tp_learned_free(dataplane->learned);
 	tp_snapshot_free((struct tp_snapshot *)atomic_load(&dataplane->snapshot));
 	rte_free(dataplane->qsbr);
 	rte_free(dataplane);
@@ -148,10 +149,31 @@ void tp_dataplane_publish_snapshot(struct tp_dataplane *dataplane, struct tp_sna
 	const struct tp_snapshot *old =
 		atomic_load_explicit(&dataplane->snapshot, memory_order_relaxed);
 
+	snapshot->number = ++dataplane->published;
 	/* release: partner is the acquire load at the head of a worker's sweep */
 	atomic_store_explicit(&dataplane->snapshot, snapshot, memory_order_release);
 	tp_dataplane_quiesce(dataplane);
 	tp_snapshot_free((struct tp_snapshot *)old);
+}
+
+void tp_dataplane_set_learned(struct tp_dataplane *dataplane, struct tp_learned *learned)
+{
+	struct tp_learned *old = atomic_load_explicit(&dataplane->learned, memory_order_relaxed);
+
+	/* release: partner is the acquire load of a worker that looks an address up */
+	atomic_store_explicit(&dataplane->learned, learned, memory_order_release);
+	tp_dataplane_quiesce(dataplane);
+	tp_learned_free(old);
+}
+
+void tp_dataplane_clear_class(struct tp_dataplane *dataplane, uint32_t place)
+{
+	for (unsigned i = 0; i < dataplane->worker_count; i++) {
+		struct tp_worker_share *share = dataplane->worker[i];
+
+		share->cache[place] = (struct tp_cache_counters){0};
+		memset(&share->latency[place], 0, sizeof(share->latency[place]));
+	}
 }
 
 int tp_dataplane_attend(struct tp_dataplane *dataplane, const struct tp_ring_id *id)
@@ -163,10 +185,23 @@ int tp_dataplane_attend(struct tp_dataplane *dataplane, const struct tp_ring_id 
 	return tp_doorbell_ring(&dataplane->worker[worker]->doorbell, id);
 }
 
-void tp_dataplane_leave(struct tp_dataplane *dataplane, unsigned worker)
+static void note_departure(struct tp_dataplane *dataplane, unsigned worker)
 {
 	/* release: partner is the acquire load at the head of a worker's sweep */
 	atomic_fetch_add_explicit(&dataplane->worker[worker]->departures, 1, memory_order_release);
+}
+
+void tp_dataplane_leave_all(struct tp_dataplane *dataplane)
+{
+	for (unsigned i = 0; i < dataplane->worker_count; i++)
+		note_departure(dataplane, i);
+	tp_dataplane_quiesce(dataplane);
+	tp_dataplane_quiesce(dataplane);
+}
+
+void tp_dataplane_leave(struct tp_dataplane *dataplane, unsigned worker)
+{
+	note_departure(dataplane, worker);
 	/* The sweep that it is in may have begun before; the next one lets go at its head. */
 	tp_dataplane_quiesce(dataplane);
 	tp_dataplane_quiesce(dataplane);

@@ -59,9 +59,14 @@ void tp_mac_table_free(struct tp_mac_table *table)
 	free(table);
 }
 
+int tp_mac_table_set_word(struct tp_mac_table *table, uint64_t key, uint64_t word)
+{
+	return rte_hash_add_key_data(table->hash, &key, (void *)(uintptr_t)word);
+}
+
 int tp_mac_table_set(struct tp_mac_table *table, uint64_t key, uint32_t interface)
 {
-	return rte_hash_add_key_data(table->hash, &key, (void *)(uintptr_t)interface);
+	return tp_mac_table_set_word(table, key, interface);
 }
 
 void tp_mac_table_remove(struct tp_mac_table *table, uint64_t key)
@@ -69,12 +74,21 @@ void tp_mac_table_remove(struct tp_mac_table *table, uint64_t key)
 	rte_hash_del_key(table->hash, &key);
 }
 
-uint32_t tp_mac_table_find(const struct tp_mac_table *table, uint64_t key)
+bool tp_mac_table_find_word(const struct tp_mac_table *table, uint64_t key, uint64_t *word)
 {
 	void *data;
 
-	return rte_hash_lookup_data(table->hash, &key, &data) < 0 ? TP_NO_INTERFACE
-								  : (uint32_t)(uintptr_t)data;
+	if (rte_hash_lookup_data(table->hash, &key, &data) < 0)
+		return false;
+	*word = (uintptr_t)data;
+	return true;
+}
+
+uint32_t tp_mac_table_find(const struct tp_mac_table *table, uint64_t key)
+{
+	uint64_t word;
+
+	return tp_mac_table_find_word(table, key, &word) ? (uint32_t)word : TP_NO_INTERFACE;
 }
 
 bool tp_mac_table_next(

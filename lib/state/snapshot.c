@@ -24,8 +24,9 @@ struct tp_snapshot *tp_snapshot_new(
 		snapshot->classes = table(classes, sizeof(struct tp_class), socket);
 		snapshot->tenants = table(tenants, sizeof(struct tp_tenant), socket);
 		snapshot->interfaces = table(interfaces, sizeof(struct tp_interface), socket);
+		snapshot->members = table(interfaces, sizeof(snapshot->members[0]), socket);
 		if (snapshot->classes != NULL && snapshot->tenants != NULL &&
-			snapshot->interfaces != NULL)
+			snapshot->interfaces != NULL && snapshot->members != NULL)
 			return snapshot;
 		tp_snapshot_free(snapshot);
 	}
@@ -34,6 +35,88 @@ struct tp_snapshot *tp_snapshot_new(
 		"-m MEGABYTES before --",
 		interfaces);
 	return NULL;
+}
+
+/* Sorted by counting, so that each tenant's stand in the order of their places. */
+static void list_members(struct tp_snapshot *snapshot)
+{
+	uint32_t first = 0;
+
+	for (uint32_t t = 0; t < snapshot->tenant_count; t++)
+		snapshot->tenants[t].interface_count = 0;
+	for (uint32_t i = 0; i < snapshot->interface_count; i++)
+		if (snapshot->interfaces[i].context != NULL)
+			snapshot->tenants[snapshot->interfaces[i].tenant].interface_count++;
+	for (uint32_t t = 0; t < snapshot->tenant_count; t++) {
+		snapshot->tenants[t].first_interface = first;
+		first += snapshot->tenants[t].interface_count;
+		snapshot->tenants[t].interface_count = 0;
+	}
+	for (uint32_t i = 0; i < snapshot->interface_count; i++) {
+		struct tp_tenant *tenant = &snapshot->tenants[snapshot->interfaces[i].tenant];
+
+		if (snapshot->interfaces[i].context != NULL)
+			snapshot->members[tenant->first_interface + tenant->interface_count++] = i;
+	}
+}
+
+static void count_pinned(struct tp_snapshot *snapshot)
+{
+	for (uint32_t i = 0; i < snapshot->interface_count; i++) {
+		const struct tp_interface *interface = &snapshot->interfaces[i];
+
+		if (interface->context != NULL && snapshot->classes[interface->class].pinned)
+			snapshot->pinned_rings += interface->context->pair_count;
+	}
+}
+
+int tp_snapshot_make_static_macs(
+	struct tp_snapshot *snapshot, uint32_t count, int socket, struct tp_error *error)
+{
+	snapshot->static_macs = table(count, sizeof(snapshot->static_macs[0]), socket);
+	if (snapshot->static_macs == NULL)
+		return tp_error_set(error, ENOMEM,
+			"snapshot of %u static MACs: not enough memory in the EAL's heap", count);
+	snapshot->static_mac_count = count;
+	return 0;
+}
+
+static int set_mac(
+	struct tp_snapshot *snapshot, uint64_t key, uint32_t destination, struct tp_error *error)
+{
+	int result = tp_mac_table_set(snapshot->macs, key, destination);
+
+	if (result < 0)
+		return tp_error_set(error, -result,
+			"snapshot: its MAC table takes no more than %u addresses",
+			tp_mac_table_count(snapshot->macs));
+	return 0;
+}
+
+static int add_mac(
+	struct tp_snapshot *snapshot, uint64_t mac, uint32_t interface, struct tp_error *error)
+{
+	return set_mac(snapshot, tp_mac_key(snapshot->interfaces[interface].tenant, mac), interface,
+		error);
+}
+
+static int add_macs(struct tp_snapshot *snapshot, struct tp_error *error)
+{
+	int result = 0;
+
+	for (uint32_t i = 0; i < snapshot->interface_count && result == 0; i++)
+		if (snapshot->interfaces[i].context != NULL)
+			result = add_mac(snapshot, snapshot->interfaces[i].mac, i, error);
+	for (uint32_t i = 0; i < snapshot->static_mac_count && result == 0; i++) {
+		const struct tp_static_mac *one = &snapshot->static_macs[i];
+
+		snapshot->interfaces[one->interface].further_macs = true;
+		result = add_mac(snapshot, one->mac, one->interface, error);
+	}
+	for (uint32_t i = 0; i < snapshot->far_mac_count && result == 0; i++)
+		result = set_mac(snapshot, snapshot->far_macs[i].key,
+			TP_TO_TUNNEL(snapshot->far_macs[i].tunnel), error);
+	return result;
 }
 
 int tp_snapshot_add_uplinks(
@@ -140,42 +223,36 @@ static int deal_out_frames(struct tp_snapshot *snapshot, int socket, struct tp_e
 	return 0;
 }
 
-static int fill_macs(struct tp_snapshot *snapshot)
+static void find_least_threshold(struct tp_snapshot *snapshot)
 {
-	int result = 0;
-
-	for (uint32_t i = 0; i < snapshot->interface_count && result == 0; i++) {
+	snapshot->least_threshold = UINT32_MAX;
+	for (uint32_t i = 0; i < snapshot->interface_count; i++) {
 		const struct tp_interface *interface = &snapshot->interfaces[i];
+		uint32_t threshold = snapshot->classes[interface->class].threshold;
 
-		result = tp_mac_table_set(
-			snapshot->macs, tp_mac_key(interface->tenant, interface->mac), i);
+		if (interface->context != NULL &&
+			snapshot->tenants[interface->tenant].network.wire != TP_WIRE_NONE)
+			snapshot->least_threshold = RTE_MIN(snapshot->least_threshold, threshold);
 	}
-	for (uint32_t i = 0; i < snapshot->far_mac_count && result == 0; i++)
-		result = tp_mac_table_set(snapshot->macs, snapshot->far_macs[i].key,
-			TP_TO_TUNNEL(snapshot->far_macs[i].tunnel));
-	return result;
 }
 
 int tp_snapshot_seal(struct tp_snapshot *snapshot, int socket, struct tp_error *error)
 {
-	uint32_t macs = snapshot->interface_count + snapshot->far_mac_count;
+	uint32_t macs =
+		snapshot->interface_count + snapshot->static_mac_count + snapshot->far_mac_count;
 
-	if (deal_out_frames(snapshot, socket, error) < 0)
-		return -ENOMEM;
 	snapshot->macs = tp_mac_table_new(macs, socket, NULL, error);
 	if (snapshot->macs == NULL)
 		return -ENOMEM;
-	snapshot->least_threshold = UINT32_MAX;
-	for (uint32_t i = 0; i < snapshot->class_count; i++) {
-		struct tp_class *class = &snapshot->classes[i];
-
-		class->weight = RTE_MAX(class->weight, 1u);
-		snapshot->least_threshold = RTE_MIN(snapshot->least_threshold, class->threshold);
-	}
-	if (fill_macs(snapshot) < 0)
-		return tp_error_set(
-			error, ENOSPC, "snapshot: its MAC table does not take %u addresses", macs);
-	return 0;
+	list_members(snapshot);
+	count_pinned(snapshot);
+	if (deal_out_frames(snapshot, socket, error) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < snapshot->class_count; i++)
+		if (snapshot->classes[i].weight == 0)
+			snapshot->classes[i].weight = 1;
+	find_least_threshold(snapshot);
+	return add_macs(snapshot, error);
 }
 
 static void free_uplinks(struct tp_snapshot *snapshot)
@@ -209,6 +286,8 @@ void tp_snapshot_free(struct tp_snapshot *snapshot)
 	tp_mac_table_free(snapshot->macs);
 	free_uplinks(snapshot);
 	rte_free(snapshot->far_macs);
+	rte_free(snapshot->members);
+	rte_free(snapshot->static_macs);
 	rte_free(snapshot->interfaces);
 	free_tenants(snapshot);
 	rte_free(snapshot->classes);

@@ -7,9 +7,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/descriptors.h"
 #include "connection.h"
 
 #define DEADLINE_MS 1000
+
+/* Descriptors of a front-end that may be waiting to be closed while it goes on. */
+#define CLOSING_MAX 16
 
 /* A front-end that floods gets this many messages handled before others have their turn. */
 #define MESSAGES_A_TURN 16
@@ -42,7 +46,7 @@ void vhost_connection_end(struct vhost_connection *connection, const char *reaso
 
 static void end_of_message(struct vhost_connection *connection)
 {
-	vhost_message_close_fds(&connection->message);
+	vhost_message_close_fds(&connection->message, connection->closer);
 	connection->received = 0;
 	tp_loop_disarm(connection->loop, &connection->deadline);
 }
@@ -90,21 +94,48 @@ static void send_reply(struct vhost_connection *connection, const struct vhost_r
 	start_deadline(connection);
 }
 
+/* Descriptors that are refused must not pile up. */
+static void end_if_closing(struct vhost_connection *connection)
+{
+	unsigned pending = tp_closer_pending(connection->closer);
+	char reason[VHOST_REASON_SIZE];
+
+	if (pending <= CLOSING_MAX)
+		return;
+	snprintf(reason, sizeof(reason),
+		"%u descriptors that it passed are not closed yet: closing them waits for somebody",
+		pending);
+	vhost_connection_end(connection, reason);
+}
+
+/* The first one counts, until rings run in spite of it. */
+static void remember_refusal(struct vhost_connection *connection, const char *text)
+{
+	if (text != NULL && connection->refusal[0] == '\0')
+		snprintf(connection->refusal, sizeof(connection->refusal), "%s", text);
+	else if (text == NULL && vhost_device_started(connection->device) > 0)
+		connection->refusal[0] = '\0';
+}
+
 static void handle_message(struct vhost_connection *connection)
 {
 	struct vhost_reply reply;
 	struct tp_error error = {.text = ""};
+	unsigned passed = connection->message.fd_count;
 	enum vhost_verdict verdict;
 
 	tp_log(TP_LOG_DEBUG, "%s: %s", connection->name,
 		vhost_request_name(connection->message.header.request));
 	verdict = vhost_request_handle(connection->device, &connection->message, &reply, &error);
+	remember_refusal(connection, verdict == VHOST_REFUSED ? error.text : NULL);
 	connection->messages++;
 	end_of_message(connection);
 	if (verdict == VHOST_END) {
 		vhost_connection_end(connection, error.text);
 		return;
 	}
+	if (passed > 0)
+		end_if_closing(connection);
 	if (verdict == VHOST_REFUSED)
 		tp_log_limited(connection->refused, TP_LOG_WARNING, "%s: refused: %s",
 			connection->name, error.text);
@@ -112,10 +143,24 @@ static void handle_message(struct vhost_connection *connection)
 		send_reply(connection, &reply);
 }
 
-/* Take the descriptors of one recvmsg over; all of them are in the message or closed after. */
-static int take_fds(struct vhost_message *message, struct msghdr *received)
+static int refuse_many_fds(const struct vhost_connection *connection, struct tp_error *error)
 {
-	bool too_many = received->msg_flags & MSG_CTRUNC;
+	return tp_error_set(error, EMFILE, "%s: more than %d descriptors came with it",
+		connection->received < sizeof(struct vhost_header)
+			? "a message"
+			: vhost_request_name(connection->message.header.request),
+		VHOST_FDS_MAX);
+}
+
+/* Take the descriptors of one recvmsg over; all of them are in the message or closed after. The
+ * kernel keeps those back that the process may not open. */
+static int take_fds(
+	struct vhost_connection *connection, struct msghdr *received, struct tp_error *error)
+{
+	struct vhost_message *message = &connection->message;
+	bool cut = received->msg_flags & MSG_CTRUNC;
+	bool too_many = false;
+	int result = 0;
 
 	for (struct cmsghdr *control = CMSG_FIRSTHDR(received); control != NULL;
 		control = CMSG_NXTHDR(received, control)) {
@@ -127,15 +172,23 @@ static int take_fds(struct vhost_message *message, struct msghdr *received)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(control) + i * sizeof(fd), sizeof(fd));
+			if (result == 0)
+				result = tp_descriptor_check(fd, error);
 			if (message->fd_count < VHOST_FDS_MAX) {
 				message->fds[message->fd_count++] = fd;
 			} else {
-				close(fd);
+				tp_closer_close(connection->closer, fd);
 				too_many = true;
 			}
 		}
 	}
-	return too_many ? -EMFILE : 0;
+	if (too_many)
+		return refuse_many_fds(connection, error);
+	if (result == 0 && cut)
+		return tp_error_set(error, EMFILE,
+			"descriptors came that this process may not open; LimitNOFILE= or prlimit "
+			"raises their number");
+	return result;
 }
 
 /* Where the next bytes of the message go, and how many are still missing there. */
@@ -151,20 +204,7 @@ static struct iovec missing_part(struct vhost_connection *connection)
 	return (struct iovec){(uint8_t *)&message->payload + done, message->header.size - done};
 }
 
-static void end_too_many_fds(struct vhost_connection *connection)
-{
-	char reason[VHOST_REASON_SIZE];
-
-	snprintf(reason, sizeof(reason),
-		"%s: more than %d descriptors came with it, or more than"
-		" this process may open",
-		connection->received < sizeof(struct vhost_header)
-			? "a message"
-			: vhost_request_name(connection->message.header.request),
-		VHOST_FDS_MAX);
-	vhost_connection_end(connection, reason);
-}
-
+/* A front-end that hears a refusal often leaves: the cause is then what it was refused. */
 static void end_no_data(struct vhost_connection *connection, ssize_t result)
 {
 	char reason[VHOST_REASON_SIZE];
@@ -174,17 +214,17 @@ static void end_no_data(struct vhost_connection *connection, ssize_t result)
 		vhost_connection_end(connection, reason);
 		return;
 	}
-	vhost_connection_end(connection,
-		connection->received > 0 ? "front-end closed the connection within a message"
-					 : "front-end closed the connection");
+	snprintf(reason, sizeof(reason), "front-end closed the connection%s%s%s",
+		connection->received > 0 ? " within a message" : "",
+		connection->refusal[0] == '\0' ? "" : ", refused: ", connection->refusal);
+	vhost_connection_end(connection, reason);
 }
 
 /* One recvmsg. @return true if it brought bytes. */
 static bool receive_bytes(struct vhost_connection *connection)
 {
 	struct iovec part = missing_part(connection);
-	/* One more than a message may have, so that too many are told from just enough. */
-	alignas(struct cmsghdr) char control[CMSG_SPACE((VHOST_FDS_MAX + 1) * sizeof(int))];
+	alignas(struct cmsghdr) char control[CMSG_SPACE(TP_CLOSER_FDS_MAX * sizeof(int))];
 	struct msghdr received = {
 		.msg_iov = &part,
 		.msg_iovlen = 1,
@@ -192,6 +232,7 @@ static bool receive_bytes(struct vhost_connection *connection)
 		.msg_controllen = sizeof(control),
 	};
 	ssize_t result = recvmsg(connection->watch.fd, &received, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	struct tp_error error;
 
 	if (result < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
@@ -200,8 +241,8 @@ static bool receive_bytes(struct vhost_connection *connection)
 		return false;
 	}
 	connection->received += (uint32_t)result;
-	if (take_fds(&connection->message, &received) < 0) {
-		end_too_many_fds(connection);
+	if (take_fds(connection, &received, &error) < 0) {
+		vhost_connection_end(connection, error.text);
 		return false;
 	}
 	return true;
@@ -283,6 +324,7 @@ int vhost_connection_open(struct vhost_connection *connection, int fd)
 	int result;
 
 	connection->watch.fd = fd;
+	connection->refusal[0] = '\0';
 	result = tp_loop_watch(connection->loop, &connection->watch, EPOLLIN);
 	if (result < 0)
 		connection->watch.fd = -1;
@@ -297,6 +339,6 @@ void vhost_connection_close(struct vhost_connection *connection)
 	connection->reply_size = connection->reply_sent = 0;
 	connection->ending = false;
 	tp_loop_unwatch(connection->loop, &connection->watch);
-	close(connection->watch.fd);
+	tp_closer_hang_up(connection->closer, connection->watch.fd);
 	connection->watch.fd = -1;
 }

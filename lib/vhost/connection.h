@@ -12,13 +12,14 @@
  * Whatever ends the connection ends in one call of `ended`, never while a handler is on the stack.
  */
 
-#define VHOST_REASON_SIZE 160
+#define VHOST_REASON_SIZE 224
 
 struct vhost_connection {
 	struct tp_loop *loop;
 	struct vhost_device *device;
 	const char *name;             /* for log lines */
 	struct tp_log_limit *refused; /* of "refused" lines */
+	struct tp_closer *closer;     /* of what front-ends pass */
 	/* The connection is over; the receiver calls vhost_connection_close. */
 	void (*ended)(struct vhost_connection *connection, const char *reason);
 
@@ -30,12 +31,15 @@ struct vhost_connection {
 	uint32_t reply_size;
 	uint32_t reply_sent;
 	uint64_t messages; /* handled, all front-ends */
+	char refusal[160]; /* what this front-end was refused first, unless rings run in spite of it
+			    */
 	bool busy;         /* inside a callback: an end is deferred to its end */
 	bool ending;
 	char reason[VHOST_REASON_SIZE];
 };
 
-/** Prepare; loop, device, name, refused and ended are set by the caller, the rest is zero. */
+/** Prepare; loop, device, name, refused, closer and ended are set by the caller, the rest is zero.
+ */
 void vhost_connection_init(struct vhost_connection *connection);
 
 /**

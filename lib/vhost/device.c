@@ -55,8 +55,22 @@ void vhost_device_pause(struct vhost_device *device, unsigned ring_number)
 	ring->started = false;
 }
 
+static uint32_t started_rings(const struct vhost_device *device)
+{
+	uint32_t rings = 0;
+
+	for (unsigned i = 0; i < device->ring_count; i++)
+		rings |= (uint32_t)device->rings[i].started << i;
+	return rings;
+}
+
 void vhost_device_pause_all(struct vhost_device *device)
 {
+	uint32_t rings = started_rings(device);
+
+	/* A message that stops all rings costs its owner one wait, however many they are. */
+	if (device->ops->rings_retire != NULL && (rings & (rings - 1)) != 0)
+		device->ops->rings_retire(device->owner, rings);
 	for (unsigned i = 0; i < device->ring_count; i++)
 		vhost_device_pause(device, i);
 }
@@ -149,11 +163,7 @@ int vhost_device_settle(struct vhost_device *device, struct tp_error *error)
 
 unsigned vhost_device_started(const struct vhost_device *device)
 {
-	unsigned count = 0;
-
-	for (unsigned i = 0; i < device->ring_count; i++)
-		count += device->rings[i].started;
-	return count;
+	return (unsigned)__builtin_popcount(started_rings(device));
 }
 
 unsigned vhost_device_descriptors(const struct vhost_device *device)

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "base/descriptors.h"
+#include "base/guest_share.h"
 #include "base/unix_socket.h"
 #include "connection.h"
 
@@ -17,6 +19,7 @@
 #define BACKLOG          8
 #define ACCEPTS_A_TURN   8
 #define ACCEPT_PAUSE_MS  100
+#define CLOSING_PAUSE_MS 1 /* at first, then twice as long each time */
 #define RECONNECT_MIN_MS 100
 #define RECONNECT_MAX_MS 1000
 
@@ -24,13 +27,17 @@ struct tp_vhost_endpoint {
 	struct tp_loop *loop;
 	char *name;
 	char *path;
+	char *beside; /* where it listens until it takes its path; NULL: it has it */
 	bool client;
+	bool succeeds;
 	struct tp_watch listen; /* fd -1 in client mode */
 	struct stat socket_file;
 	struct tp_timer retry; /* server: accept again; client: connect again */
 	uint64_t reconnect_ms;
 	bool connect_failed; /* said once until a connection succeeds */
 	struct vhost_device device;
+	struct tp_closer *closer;
+	uint64_t closing_pause_ms;
 	struct vhost_connection connection;
 	uint64_t connections;
 	uint64_t messages_before; /* of connection.messages when this front-end came */
@@ -99,8 +106,17 @@ static bool has_hung_up(const struct vhost_connection *connection)
 	return poll(&socket, 1, 0) == 1 && socket.revents != 0;
 }
 
+static void refuse_front_end(struct tp_vhost_endpoint *endpoint, int fd, const char *reason)
+{
+	snprintf(endpoint->last_reason, sizeof(endpoint->last_reason), "refused: %.200s", reason);
+	tp_log_limited(&endpoint->refused, TP_LOG_ERROR, "%s: process %d refused: %s",
+		endpoint->name, tp_unix_peer_pid(fd), reason);
+	tp_closer_hang_up(endpoint->closer, fd);
+}
+
 static void take_front_end(struct tp_vhost_endpoint *endpoint, int fd)
 {
+	struct tp_error error;
 	int result;
 
 	if (vhost_connection_is_open(&endpoint->connection) && has_hung_up(&endpoint->connection))
@@ -109,25 +125,48 @@ static void take_front_end(struct tp_vhost_endpoint *endpoint, int fd)
 		tp_log_limited(&endpoint->refused, TP_LOG_WARNING,
 			"%s: process %d connected to %s, which has a front-end already: hung up",
 			endpoint->name, tp_unix_peer_pid(fd), endpoint->path);
-		close(fd);
+		tp_closer_hang_up(endpoint->closer, fd);
+		return;
+	}
+	if (tp_descriptor_check(fd, &error) < 0) {
+		refuse_front_end(endpoint, fd, error.text);
 		return;
 	}
 	result = vhost_endpoint_attach(endpoint, fd);
-	if (result < 0) {
-		tp_log_limited(&endpoint->refused, TP_LOG_ERROR,
-			"%s: front-end cannot be served: %s", endpoint->name, strerror(-result));
-		close(fd);
-	}
+	if (result < 0)
+		refuse_front_end(endpoint, fd, strerror(-result));
 }
 
-/* Without a free descriptor the socket stays readable: look away for a while. */
-static void pause_accepting(struct tp_vhost_endpoint *endpoint, int code)
+/* The socket stays readable: look away for a while. */
+static void pause_accepting(struct tp_vhost_endpoint *endpoint, const char *reason, uint64_t ms)
 {
-	tp_log_limited(&endpoint->refused, TP_LOG_ERROR,
-		"%s: a front-end cannot be accepted on %s: %s", endpoint->name, endpoint->path,
-		strerror(code));
-	if (tp_loop_arm(endpoint->loop, &endpoint->retry, ACCEPT_PAUSE_MS) == 0)
+	if (ms == ACCEPT_PAUSE_MS)
+		tp_log_limited(&endpoint->refused, TP_LOG_ERROR,
+			"%s: a front-end cannot be accepted on %s: %s", endpoint->name,
+			endpoint->path, reason);
+	if (tp_loop_arm(endpoint->loop, &endpoint->retry, ms) == 0)
 		tp_loop_rewatch(endpoint->loop, &endpoint->listen, 0);
+}
+
+/* Does the closing of what the last front-end passed wait? Then the next one does, too. Most is
+ * closed before anybody asks. */
+static bool waits_for_closing(struct tp_vhost_endpoint *endpoint)
+{
+	unsigned pending = tp_closer_pending(endpoint->closer);
+
+	if (pending == 0) {
+		endpoint->closing_pause_ms = CLOSING_PAUSE_MS;
+		return false;
+	}
+	endpoint->closing_pause_ms *= 2;
+	if (endpoint->closing_pause_ms < ACCEPT_PAUSE_MS)
+		return true;
+	endpoint->closing_pause_ms = ACCEPT_PAUSE_MS;
+	snprintf(endpoint->last_reason, sizeof(endpoint->last_reason),
+		"%u descriptors that a front-end passed are not closed yet: closing them waits for "
+		"somebody",
+		pending);
+	return true;
 }
 
 static void accept_ready(struct tp_watch *watch, uint32_t events)
@@ -137,14 +176,21 @@ static void accept_ready(struct tp_watch *watch, uint32_t events)
 
 	(void)events;
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd;
+
+		if (waits_for_closing(endpoint)) {
+			pause_accepting(
+				endpoint, endpoint->last_reason, endpoint->closing_pause_ms);
+			return;
+		}
+		fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
 			take_front_end(endpoint, fd);
 		} else if (errno == EAGAIN) {
 			return;
 		} else if (errno != EINTR && errno != ECONNABORTED) {
-			pause_accepting(endpoint, errno);
+			pause_accepting(endpoint, strerror(errno), ACCEPT_PAUSE_MS);
 			return;
 		}
 	}
@@ -153,13 +199,21 @@ static void accept_ready(struct tp_watch *watch, uint32_t events)
 static void try_connect(struct tp_vhost_endpoint *endpoint)
 {
 	struct tp_error error;
-	int fd = tp_unix_connect(endpoint->path, &error);
+	int fd;
+
+	if (waits_for_closing(endpoint)) {
+		reconnect(endpoint);
+		return;
+	}
+	fd = tp_unix_connect(endpoint->path, &error);
 
 	if (fd >= 0) {
-		if (vhost_endpoint_attach(endpoint, fd) == 0)
-			return;
-		close(fd);
-		tp_error_set(&error, EIO, "it cannot be watched");
+		if (tp_descriptor_check(fd, &error) == 0) {
+			if (vhost_endpoint_attach(endpoint, fd) == 0)
+				return;
+			tp_error_set(&error, EIO, "it cannot be watched");
+		}
+		tp_closer_hang_up(endpoint->closer, fd);
 	}
 	if (!endpoint->connect_failed)
 		tp_log_limited(&endpoint->come_and_go, TP_LOG_INFO,
@@ -182,7 +236,10 @@ static void retry_expired(struct tp_timer *timer)
 static int start_listening(struct tp_vhost_endpoint *endpoint, struct tp_error *error)
 {
 	const struct tp_unix_listen how = {.backlog = BACKLOG};
-	int fd = tp_unix_listen(endpoint->path, &how, &endpoint->socket_file, error);
+	int fd = endpoint->succeeds
+			 ? tp_unix_listen_beside(endpoint->path, &how, &endpoint->beside,
+				   &endpoint->socket_file, error)
+			 : tp_unix_listen(endpoint->path, &how, &endpoint->socket_file, error);
 	int result;
 
 	if (fd < 0)
@@ -224,10 +281,15 @@ static struct tp_vhost_endpoint *new_endpoint(
 	endpoint->name = strdup(settings->name);
 	endpoint->path = strdup(settings->path);
 	endpoint->client = settings->client;
+	endpoint->succeeds = settings->succeeds;
 	endpoint->listen = (struct tp_watch){.fd = -1, .ready = accept_ready};
 	endpoint->retry.expired = retry_expired;
 	endpoint->reconnect_ms = RECONNECT_MIN_MS;
 	vhost_device_init(&endpoint->device, settings);
+	tp_guest_share_join();
+	endpoint->closer = tp_closer_new();
+	endpoint->closing_pause_ms = CLOSING_PAUSE_MS;
+	endpoint->connection.closer = endpoint->closer;
 	endpoint->connection.loop = loop;
 	endpoint->connection.device = &endpoint->device;
 	endpoint->connection.name = endpoint->name;
@@ -245,12 +307,24 @@ struct tp_vhost_endpoint *tp_vhost_open(
 	if (check_settings(settings, error) < 0)
 		return NULL;
 	endpoint = new_endpoint(loop, settings);
-	if (endpoint == NULL || endpoint->name == NULL || endpoint->path == NULL)
+	if (endpoint == NULL || endpoint->name == NULL || endpoint->path == NULL ||
+		endpoint->closer == NULL)
 		tp_error_set(error, ENOMEM, "no memory for an endpoint");
 	else if (start(endpoint, error) == 0)
 		return endpoint;
 	tp_vhost_close(endpoint);
 	return NULL;
+}
+
+int tp_vhost_take_over(struct tp_vhost_endpoint *endpoint)
+{
+	int result = endpoint->beside == NULL ? 0 : tp_unix_take(endpoint->beside, endpoint->path);
+
+	if (result < 0)
+		return result;
+	free(endpoint->beside);
+	endpoint->beside = NULL;
+	return 0;
 }
 
 void tp_vhost_close(struct tp_vhost_endpoint *endpoint)
@@ -262,9 +336,13 @@ void tp_vhost_close(struct tp_vhost_endpoint *endpoint)
 	tp_loop_disarm(endpoint->loop, &endpoint->retry);
 	if (endpoint->listen.fd >= 0) {
 		tp_loop_unwatch(endpoint->loop, &endpoint->listen);
-		close(endpoint->listen.fd);
-		tp_unix_remove(endpoint->path, &endpoint->socket_file);
+		tp_closer_stop_listening(endpoint->closer, endpoint->listen.fd);
+		tp_unix_remove(endpoint->beside != NULL ? endpoint->beside : endpoint->path,
+			&endpoint->socket_file);
 	}
+	tp_guest_share_leave();
+	tp_closer_free(endpoint->closer);
+	free(endpoint->beside);
 	free(endpoint->name);
 	free(endpoint->path);
 	free(endpoint);

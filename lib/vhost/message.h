@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/closer.h"
 #include "base/error.h"
 #include "base/guest_memory.h"
 
@@ -153,5 +154,5 @@ const char *vhost_request_name(uint32_t request);
  */
 int vhost_header_check(const struct vhost_header *header, struct tp_error *error);
 
-/** Close what is left of a message's descriptors and forget them. */
-void vhost_message_close_fds(struct vhost_message *message);
+/** Close what is left of a message's descriptors, without waiting, and forget them. */
+void vhost_message_close_fds(struct vhost_message *message, struct tp_closer *closer);

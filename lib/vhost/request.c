@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <stddef.h>
-#include <unistd.h>
 
 #include "request.h"
 
@@ -144,10 +143,10 @@ enum vhost_verdict vhost_request_handle(struct vhost_device *device, struct vhos
 	return result < 0 ? VHOST_REFUSED : VHOST_DONE;
 }
 
-void vhost_message_close_fds(struct vhost_message *message)
+void vhost_message_close_fds(struct vhost_message *message, struct tp_closer *closer)
 {
 	for (unsigned i = 0; i < message->fd_count; i++)
 		if (message->fds[i] >= 0)
-			close(message->fds[i]);
+			tp_closer_close(closer, message->fds[i]);
 	message->fd_count = 0;
 }

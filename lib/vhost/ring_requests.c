@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "request.h"
 
@@ -117,18 +114,6 @@ int vhost_get_vring_base(struct vhost_device *device, struct vhost_message *mess
 	return 0;
 }
 
-static bool is_eventfd(int fd)
-{
-	static const char expected[] = "anon_inode:[eventfd]";
-	char path[32], target[64];
-	ssize_t length;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	length = readlink(path, target, sizeof(target));
-	return length == (ssize_t)sizeof(expected) - 1 &&
-	       memcmp(target, expected, sizeof(expected) - 1) == 0;
-}
-
 /* Ring number and descriptor of SET_VRING_KICK, _CALL, _ERR; *fd is -1 if none is meant to come. */
 static struct vhost_ring *find_ring_of_fd(struct vhost_device *device,
 	const struct vhost_message *message, uint32_t *ring_number, int *fd, struct tp_error *error)
@@ -148,7 +133,7 @@ static struct vhost_ring *find_ring_of_fd(struct vhost_device *device,
 		return NULL;
 	}
 	*fd = none ? -1 : message->fds[0];
-	if (*fd >= 0 && !is_eventfd(*fd)) {
+	if (*fd >= 0 && !tp_is_eventfd(*fd)) {
 		tp_error_set(
 			error, EINVAL, "ring %u: its descriptor is not an eventfd", *ring_number);
 		return NULL;

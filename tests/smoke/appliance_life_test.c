@@ -31,6 +31,10 @@ static const char learning_tenant[] =
 		INTERFACE("a2", "02", ", 'source_mac_check': false") ","
 		INTERFACE("a3", "03", ", 'source_mac_check': false") ","
 		INTERFACE("a4", "04", "") "}}";
+static const char short_memory[] =
+	"'acme': {'mac_learning': {'age': '1s', 'per_tenant': 3}, 'interfaces': {"
+		INTERFACE("a1", "01", ", 'source_mac_check': false") ","
+		INTERFACE("a2", "02", "") "}}";
 /* clang-format on */
 
 static const char *const sockets[] = {"a1.sock", "a2.sock", "u1.sock", "u2.sock"};
@@ -208,21 +212,33 @@ static void killed_and_started_again(void **state)
 	scene_end(scene);
 }
 
+static void expect_refusal(struct scene *scene, bool other_control, const char *socket_name)
+{
+	struct appliance *appliance = &scene->appliance;
+	char output[4096], expected[128];
+
+	assert_int_not_equal(
+		appliance_start_second(appliance, other_control, output, sizeof(output)), 0);
+	snprintf(expected, sizeof(expected), "%s/%s is served by process %d (turnpiked)",
+		appliance->directory, socket_name, appliance->process);
+	if (strstr(output, expected) == NULL)
+		fail_msg("expected \"%s\", found: %s", expected, output);
+}
+
+/* Where the control socket is the same, the first one's guests do not even see the second one. */
 static void a_second_appliance_is_refused(void **state)
 {
 	struct scene *scene = *state;
-	char output[4096];
 
 	scene_start(scene, NULL, two_tenants);
 	attach_four(scene);
-	assert_int_not_equal(
-		appliance_start_second(&scene->appliance, true, output, sizeof(output)), 0);
-	assert_non_null(strstr(output, "a1.sock is served by another process"));
+	expect_refusal(scene, false, "control.sock");
+	expect_refusal(scene, true, "a1.sock");
 	talk(scene, 0);
-	appliance_configure(&scene->appliance, NULL, "'acme': {'interfaces': {}}");
-	assert_int_not_equal(
-		appliance_start_second(&scene->appliance, false, output, sizeof(output)), 0);
-	assert_non_null(strstr(output, "control.sock is served by another process"));
+	scene_hang_up(scene, 0);
+	appliance_wait_text(&scene->appliance, "acme/a1", "state", "listening");
+	expect_refusal(scene, false, "control.sock");
+	assert_string_equal(appliance_text(&scene->appliance, "acme/a1", "connections"), "1");
 	talk(scene, 2);
 	scene_end(scene);
 }
@@ -340,6 +356,96 @@ static void a_flood_of_macs_evicts_nobody(void **state)
 	scene_end(scene);
 }
 
+/* One that goes on sending stays, one that is silent goes. */
+static void silent_macs_age(void **state)
+{
+	struct scene *scene = *state;
+
+	scene_start(scene, NULL, short_memory);
+	scene_attach(scene, 0, "a1.sock", NULL);
+	scene_attach(scene, 1, "a2.sock", NULL);
+	guest_say(scene->guest[0], 2, 0x51, 0);
+	guest_hear(scene->guest[1], 2, 0x51, 0);
+	for (uint32_t seed = 1; seed < 35; seed++) {
+		guest_say(scene->guest[0], 2, 0x50, seed);
+		guest_hear(scene->guest[1], 2, 0x50, seed);
+		if (seed == 5)
+			assert_int_equal(learned(scene), 2);
+		usleep(100000);
+	}
+	assert_int_equal(learned(scene), 1);
+	wait_learned(scene, 0);
+	scene_end(scene);
+}
+
+static void a_tenant_learns_no_more_than_it_may(void **state)
+{
+	struct scene *scene = *state;
+
+	scene_start(scene, NULL, short_memory);
+	scene_attach(scene, 0, "a1.sock", NULL);
+	scene_attach(scene, 1, "a2.sock", NULL);
+	for (uint8_t mac = 0x50; mac < 0x60; mac++) {
+		guest_say(scene->guest[0], 2, mac, mac);
+		guest_hear(scene->guest[1], 2, mac, mac);
+	}
+	wait_learned(scene, 3);
+	scene_end(scene);
+}
+
+static unsigned count_kind(const struct scene *scene, const char *kind, const char *interface)
+{
+	json_t *macs = appliance_show(&scene->appliance, "macs");
+	unsigned count = 0;
+	size_t i;
+	json_t *one;
+
+	json_array_foreach(macs, i, one)
+	{
+		bool same = strcmp(json_string_value(json_object_get(one, "kind")), kind) == 0;
+
+		count += same && strcmp(json_string_value(json_object_get(one, "interface")),
+					 interface) == 0;
+	}
+	json_decref(macs);
+	return count;
+}
+
+static json_int_t flush(const struct scene *scene, const char *request)
+{
+	json_t *answer = appliance_ask(&scene->appliance, request);
+	json_int_t forgotten = json_integer_value(json_object_get(answer, "forgotten"));
+
+	json_decref(answer);
+	return forgotten;
+}
+
+static void macs_are_shown_and_flushed(void **state)
+{
+	struct scene *scene = three_learners(state);
+
+	for (uint8_t mac = 0x50; mac < 0x53; mac++) {
+		guest_say(scene->guest[0], 2, mac, mac);
+		guest_hear(scene->guest[1], 2, mac, mac);
+	}
+	guest_say(scene->guest[2], 2, 0x60, 0);
+	guest_hear(scene->guest[1], 2, 0x60, 0);
+	wait_learned(scene, 4);
+	assert_int_equal(count_kind(scene, "configured", "a1"), 1);
+	assert_int_equal(count_kind(scene, "learned", "a1"), 3);
+	assert_int_equal(
+		flush(scene, "{\"command\":\"flush\",\"tenant\":\"acme\",\"interface\":\"a3\"}"),
+		1);
+	assert_int_equal(count_kind(scene, "learned", "a3"), 0);
+	assert_int_equal(learned(scene), 3);
+	assert_int_equal(flush(scene, "{\"command\":\"flush\",\"tenant\":\"acme\"}"), 3);
+	assert_int_equal(flush(scene, "{\"command\":\"flush\"}"), 0);
+	guest_say(scene->guest[1], 0x50, 2, 1); /* unknown again: flooded */
+	guest_hear(scene->guest[0], 0x50, 2, 1);
+	guest_hear(scene->guest[2], 0x50, 2, 1);
+	scene_end(scene);
+}
+
 #define SCENARIO(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 
 int main(int argc, char **argv)
@@ -356,6 +462,9 @@ int main(int argc, char **argv)
 		SCENARIO(macs_are_learned_moved_and_forgotten),
 		SCENARIO(configured_macs_are_not_stolen),
 		SCENARIO(a_flood_of_macs_evicts_nobody),
+		SCENARIO(silent_macs_age),
+		SCENARIO(a_tenant_learns_no_more_than_it_may),
+		SCENARIO(macs_are_shown_and_flushed),
 	};
 
 	if (argc != 2) {

@@ -67,6 +67,8 @@ def keys(part):
         yield name, value
         if "$ref" not in value:
             yield from keys(value)
+        for variant in value.get("oneOf", ()):
+            yield from keys(variant)
 
 
 def check_tables():

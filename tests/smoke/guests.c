@@ -12,8 +12,7 @@
 #include "frontend/channel.h"
 #include "guests.h"
 
-#define WAIT_MS    5000
-#define SAID_BYTES 100
+#define WAIT_MS 5000
 
 static struct scene the_scene;
 

@@ -50,6 +50,8 @@ struct tp_frontend *scene_attach(struct scene *scene, unsigned i, const char *na
 /** Hang up a guest without a word. */
 void scene_hang_up(struct scene *scene, unsigned i);
 
+#define SAID_BYTES 100 /* of the frames of guest_say */
+
 /** Fill in a frame of `length` bytes, 14 at least. */
 void frame_make(uint8_t *frame, size_t length, unsigned to, unsigned from, uint32_t seed);
 

@@ -124,13 +124,16 @@ class Interface:
 class Appliance:
     """turnpiked on a configuration made of `interfaces`, or what stands in for it."""
 
-    def __init__(self, scenario, interfaces, uplinks=None, networks=None):
-        """uplinks: as in the configuration; networks: by tenant."""
+    def __init__(self, scenario, interfaces, change=None, uplinks=None, networks=None):
+        """change: called with the configuration; uplinks: as in it; networks: by tenant."""
         self.scenario, self.interfaces = scenario, interfaces
         self.uplinks, self.networks = uplinks or {}, networks or {}
         self.control = scenario.directory / "control.sock"
         self.config = scenario.directory / "config.json"
-        self.config.write_text(json.dumps(self.configuration(), indent=4))
+        configuration = self.configuration()
+        if change is not None:
+            change(configuration)
+        self.config.write_text(json.dumps(configuration, indent=4))
         self.process = None
 
     def configuration(self):
@@ -261,8 +264,9 @@ class Scenario(unittest.TestCase):
         self.processes.append(process)
         return process
 
-    def appliance(self, interfaces, **beyond):
-        self.switches.append(Appliance(self, interfaces, **beyond))
+    def appliance(self, interfaces, change=None, **beyond):
+        """Start one. `change` is called with its configuration, to add to it."""
+        self.switches.append(Appliance(self, interfaces, change, **beyond))
         return self.switches[-1].start()
 
     def interface(self, tenant, name, number, mode="server", **more):

@@ -92,5 +92,7 @@ void expect_no_growth(const struct scene *scene, struct footprint before)
 	struct footprint after = footprint_of(scene);
 
 	assert_int_equal(after.descriptors, before.descriptors);
-	assert_in_range(after.mappings, 0, before.mappings + 2); /* the heap may split once */
+	/* The heap may split once; the stack of who closes what was passed stays for the next one.
+	 */
+	assert_in_range(after.mappings, 0, before.mappings + 4);
 }

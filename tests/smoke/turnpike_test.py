@@ -42,6 +42,8 @@ ANSWERS = {
                  "busy_ns": 3, "hot": 2, "sleeps": 4, "frames": 3000, "busy_percent": 33.25}],
     "cache": [{"name": "gold", "pinned": 0, "hot": 2, "draining": 1, "waiting": 3, "cold": 7,
                "hits": 9, "misses": 8, "loads": 6, "write_backs": 5, "evictions": 4, "waits": 12}],
+    "macs": [{"tenant": "acme", "mac": "02:00:00:00:00:50", "interface": "vm1", "kind": "learned",
+              "age_seconds": 12}],
     "latency": [{"what": "frames", "name": "gold", "count": 5, "p50_ns": 950, "p90_ns": 1900,
                  "p99_ns": 2500, "p999_ns": 0, "most_ns": 3000000, "counts": [[950, 5]]}],
     "uplinks": [{"name": "wan0", "device": "net_null0", "driver": "net_null", "state": "up",
@@ -150,7 +152,7 @@ class Command(unittest.TestCase):
             ran = self.run_command("plan", file.name)
             self.assertEqual((ran.returncode, ran.stderr), (0, ""), ran)
             self.assertRegex(ran.stdout, r"(?m)^worker CPUs +1 +1 +yes ")
-            self.assertRegex(ran.stdout, r"(?m)^descriptors +94 +\d+ +yes ")
+            self.assertRegex(ran.stdout, r"(?m)^descriptors +142 +\d+ +yes ")
             self.assertIn(": 6 interfaces on 1 worker: ", ran.stdout)
         demo["dataplane"] = {"worker_cores": [0, 1023]}
         pod = demo["tenants"]["acme"]["interfaces"]["pod"]
@@ -204,6 +206,8 @@ class Command(unittest.TestCase):
         self.assertIn("33.2%", " ".join(worker))
         self.assertEqual(self.table("cache")[1],
                          ["gold", "0", "2", "1", "3", "7", "9", "8", "6", "5", "4", "12"])
+        self.assertEqual(self.table("macs")[1],
+                         ["acme", "02:00:00:00:00:50", "vm1", "learned", "12"])
         self.assertEqual(self.table("latency")[1],
                          ["frames", "gold", "5", "950 ns", "1.9 us", "2.5 us", "-", "3 ms"])
         self.assertEqual(self.table("uplinks")[1],
@@ -306,6 +310,14 @@ class Command(unittest.TestCase):
             ran = self.run_command("bill", *arguments)
             self.assertEqual((ran.returncode, ran.stdout), (2, ""), ran)
             self.assertIn(words, ran.stderr)
+
+    def test_flush(self):
+        appliance = self.serve(lambda request: b'{"ok":true,"result":{"forgotten":3}}\n')
+        for words, asked in (([], {}), (["acme"], {"tenant": "acme"}),
+                             (["acme/vm1"], {"tenant": "acme", "interface": "vm1"})):
+            ran = self.run_command("flush", *words)
+            self.assertEqual((ran.returncode, ran.stdout), (0, "forgotten: 3 learned MACs\n"))
+            self.assertEqual(appliance.requests[-1], {"command": "flush", **asked})
 
     def test_stop(self):
         appliance = self.serve()

@@ -87,6 +87,46 @@ static void garbage_is_refused_and_the_next_request_served(void **state)
 	close(fd);
 }
 
+/* More than a socket holds. */
+static void say_long(int fd, const char *text, size_t length)
+{
+	while (length > 0) {
+		ssize_t sent = send(fd, text, length < 65536 ? length : 65536, MSG_NOSIGNAL);
+
+		run();
+		if (sent < 0)
+			return;
+		text += sent;
+		length -= (size_t)sent;
+	}
+}
+
+static void two_at_a_time_may_have_much_to_say(void **state)
+{
+	char *line = malloc(2 * TP_CONTROL_SMALL);
+	int fd[4];
+
+	(void)state;
+	memset(line, ' ', 2 * TP_CONTROL_SMALL);
+	for (unsigned i = 0; i < 4; i++)
+		fd[i] = dial();
+	for (unsigned i = 0; i < 3; i++)
+		say_long(fd[i], line, 2 * TP_CONTROL_SMALL - 100);
+	hears(fd[2], "as two clients are sending already; accepted: two at a time, try again");
+	assert_true(hung_up(fd[2]));
+	/* others are served as ever, and when one is done it is another's turn */
+	say(fd[3], "{\"command\":\"echo\",\"what\":1}\n");
+	hears(fd[3], "{\"ok\":true,\"result\":1}\n");
+	say(fd[0], "{\"command\":\"echo\",\"what\":2}\n");
+	hears(fd[0], "{\"ok\":true,\"result\":2}\n");
+	say_long(fd[3], line, 2 * TP_CONTROL_SMALL - 100);
+	say(fd[3], "{\"command\":\"echo\",\"what\":3}\n");
+	hears(fd[3], "{\"ok\":true,\"result\":3}\n");
+	for (unsigned i = 0; i < 4; i++)
+		close(fd[i]);
+	free(line);
+}
+
 static void a_line_too_long_is_refused_and_ends_the_client(void **state)
 {
 	char *line = malloc(TP_CONTROL_REQUEST_MAX);
@@ -94,10 +134,10 @@ static void a_line_too_long_is_refused_and_ends_the_client(void **state)
 
 	(void)state;
 	memset(line, ' ', TP_CONTROL_REQUEST_MAX);
-	say_bytes(fd, line, TP_CONTROL_REQUEST_MAX - 1);
+	say_long(fd, line, TP_CONTROL_REQUEST_MAX - 1);
 	hears_nothing(fd);
-	say_bytes(fd, line, TP_CONTROL_REQUEST_MAX);
-	hears(fd, "{\"ok\":false,\"error\":\"request: found a line of more than 65536 bytes");
+	say_long(fd, line, 1);
+	hears(fd, "{\"ok\":false,\"error\":\"request: found a line of more than 32 MiB");
 	assert_true(hung_up(fd));
 	assert_int_equal(tp_control_clients(control), 0);
 	close(fd);
@@ -113,8 +153,11 @@ static void the_longest_line_is_accepted(void **state)
 	memset(line, ' ', TP_CONTROL_REQUEST_MAX);
 	memcpy(line, "{\"command\":\"echo\",\"what\":1}", 27);
 	line[TP_CONTROL_REQUEST_MAX - 1] = '\n';
-	say_bytes(fd, line, TP_CONTROL_REQUEST_MAX);
+	say_long(fd, line, TP_CONTROL_REQUEST_MAX);
 	hears(fd, "{\"ok\":true,\"result\":1}\n");
+	/* and the next one, which is short */
+	say(fd, "{\"command\":\"echo\",\"what\":2}\n");
+	hears(fd, "{\"ok\":true,\"result\":2}\n");
 	close(fd);
 	free(line);
 }
@@ -181,15 +224,81 @@ static void a_flood_takes_turns_with_others(void **state)
 	close(other);
 }
 
+static void run_for(uint64_t ms)
+{
+	uint64_t end = tp_loop_now_ms() + ms;
+
+	while (tp_loop_now_ms() < end)
+		tp_loop_step(loop, 5);
+}
+
+/* All places are taken, by clients that have said this. */
+static void take_all_places(int clients[TP_CONTROL_CLIENTS_MAX], const char *said)
+{
+	for (unsigned i = 0; i < TP_CONTROL_CLIENTS_MAX; i++) {
+		clients[i] = dial();
+		run();
+		say(clients[i], said);
+	}
+	assert_int_equal(tp_control_clients(control), TP_CONTROL_CLIENTS_MAX);
+}
+
+static void is_served(void)
+{
+	int fd = dial();
+
+	say(fd, "{\"command\":\"echo\",\"what\":1}\n");
+	hears(fd, "{\"ok\":true,\"result\":1}\n");
+	close(fd);
+	run();
+}
+
+/* Half a request is none. */
+static void who_asks_nothing_makes_place(void **state)
+{
+	int clients[TP_CONTROL_CLIENTS_MAX];
+	unsigned gone = 0;
+
+	(void)state;
+	take_all_places(clients, "{\"command\":");
+	run_for(150);
+	say(clients[0], "\"echo\",\"what\":1}\n");
+	is_served();
+	is_served();
+	for (unsigned i = 0; i < TP_CONTROL_CLIENTS_MAX; i++)
+		gone += hung_up(clients[i]);
+	assert_int_equal(gone, 1); /* the second found the place that the first had left */
+	assert_false(hung_up(clients[0]));
+	for (unsigned i = 0; i < TP_CONTROL_CLIENTS_MAX; i++)
+		close(clients[i]);
+	run();
+}
+
+static void who_takes_no_answer_makes_place_later(void **state)
+{
+	int clients[TP_CONTROL_CLIENTS_MAX];
+	int waiting;
+
+	(void)state;
+	take_all_places(clients, "{\"command\":\"big\"}\n");
+	waiting = dial();
+	say(waiting, "{\"command\":\"echo\",\"what\":1}\n");
+	run_for(700);
+	hears(waiting, "{\"ok\":true,\"result\":1}\n");
+	close(waiting);
+	for (unsigned i = 0; i < TP_CONTROL_CLIENTS_MAX; i++)
+		close(clients[i]);
+	run();
+}
+
 static void the_33rd_client_is_turned_away(void **state)
 {
 	int clients[TP_CONTROL_CLIENTS_MAX + 1];
 
 	(void)state;
-	for (unsigned i = 0; i <= TP_CONTROL_CLIENTS_MAX; i++) {
-		clients[i] = dial();
-		run();
-	}
+	take_all_places(clients, "{\"command\":\"promise\"}\n");
+	clients[TP_CONTROL_CLIENTS_MAX] = dial();
+	run_for(2100);
 	hears(clients[TP_CONTROL_CLIENTS_MAX], "{\"ok\":false,\"error\":\"32 clients are");
 	assert_true(hung_up(clients[TP_CONTROL_CLIENTS_MAX]));
 	close(clients[TP_CONTROL_CLIENTS_MAX]);
@@ -202,14 +311,6 @@ static void the_33rd_client_is_turned_away(void **state)
 		close(clients[i]);
 	run();
 	assert_int_equal(tp_control_clients(control), 0);
-}
-
-static void run_for(uint64_t ms)
-{
-	uint64_t end = tp_loop_now_ms() + ms;
-
-	while (tp_loop_now_ms() < end)
-		tp_loop_step(loop, 5);
 }
 
 static void patience_ends(void **state)
@@ -284,9 +385,12 @@ int main(void)
 		WITH_SERVER(garbage_is_refused_and_the_next_request_served),
 		WITH_SERVER(a_line_too_long_is_refused_and_ends_the_client),
 		WITH_SERVER(the_longest_line_is_accepted),
+		WITH_SERVER(two_at_a_time_may_have_much_to_say),
 		WITH_SERVER(who_does_not_read_gets_no_more_answers_made),
 		WITH_SERVER(a_slow_reader_gets_all_while_others_are_served),
 		WITH_SERVER(a_flood_takes_turns_with_others),
+		WITH_SERVER(who_asks_nothing_makes_place),
+		WITH_SERVER(who_takes_no_answer_makes_place_later),
 		WITH_SERVER(the_33rd_client_is_turned_away),
 		cmocka_unit_test_setup_teardown(patience_ends, open_hasty, close_server),
 		WITH_SERVER(who_speaks_and_leaves_is_heard),

@@ -10,6 +10,7 @@
 #include <rte_memory.h>
 #include <rte_ring.h>
 
+#include "burst.h"
 #include "switch_scene.h"
 
 /* A worker between guests: who gets what, in which order, and what is counted. */
@@ -257,6 +258,41 @@ static void test_flood_copies_are_never_held(void **state)
 	end();
 }
 
+/* What a sweep does for one of its floods it does not do for all: the others' frames wait, and the
+ * rings take turns. */
+static void test_floods_take_turns(void **state)
+{
+	enum { GUESTS = 6, FRAMES = 40 };
+	const struct scene_options options = {.guests = GUESTS};
+	uint64_t flooded[GUESTS];
+
+	(void)state;
+	begin(&options);
+	scene.worker->flooding.most = 2 * GUESTS; /* two frames a sweep */
+	for (unsigned g = 0; g < GUESTS; g++)
+		for (unsigned n = 0; n < FRAMES; n++)
+			scene_send_number(&scene.guest[g], broadcast, n, 60);
+	scene_send_number(&scene.guest[0], scene.guest[1].mac, FRAMES, 60);
+	for (unsigned sweep = 1; sweep <= GUESTS * FRAMES / 2 + 3; sweep++) {
+		uint64_t sum = 0, least = UINT64_MAX, most = 0;
+
+		scene_sweep(&scene);
+		for (unsigned g = 0; g < GUESTS; g++) {
+			flooded[g] = scene_counter(&scene.guest[g], TP_COUNTER_FLOODED);
+			sum += flooded[g];
+			least = flooded[g] < least ? flooded[g] : least;
+			most = flooded[g] > most ? flooded[g] : most;
+			while (scene_receive(&scene.guest[g], received))
+				;
+		}
+		assert_in_range(sum, 0, 2 * sweep);
+		assert_in_range(most - least, 0, 2);
+	}
+	for (unsigned g = 0; g < GUESTS; g++)
+		assert_int_equal(flooded[g], FRAMES);
+	end();
+}
+
 static void expect_drop(enum tp_drop drop)
 {
 	uint64_t before = scene_drops(&scene.guest[0], drop);
@@ -440,7 +476,7 @@ static void test_learning_reports_new_sources(void **state)
 	scene_send(&scene.guest[0], sent, 60);
 	assert_int_equal(scene_sweep(&scene), 1);
 	assert_int_equal(rte_ring_count(scene.dataplane->worker[0]->sightings), 1);
-	assert_int_equal(tp_mac_table_set(scene.dataplane->learned, key, 0), 0);
+	assert_int_equal(tp_learned_set(scene.dataplane->learned, key, 0), 0);
 	atomic_fetch_add(&scene.dataplane->learned_generation, 1);
 	scene_send_number(&scene.guest[2], scene_mac(40), 1, 60);
 	assert_int_equal(scene_sweep(&scene), 1);
@@ -516,6 +552,7 @@ int main(void)
 		cmocka_unit_test(test_tenants_with_equal_macs_never_meet),
 		cmocka_unit_test(test_flood_reaches_all_others_in_order),
 		cmocka_unit_test(test_flood_copies_are_never_held),
+		cmocka_unit_test(test_floods_take_turns),
 		cmocka_unit_test(test_drops_have_names),
 		cmocka_unit_test(test_multicast_source_is_dropped_unchecked),
 		cmocka_unit_test(test_held_frame_waits_in_its_ring),

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 
 #include "base/fault_guard.h"
 #include "base/guest_memory.h"
+#include "base/guest_share.h"
 
 #define SIZE (64u << 10)
 
@@ -217,11 +219,73 @@ static void test_all_guests_have_64_tebibytes(void **state)
 			guest[i] = tp_guest_memory_add(NULL, &region, fd, NULL);
 			assert_non_null(guest[i]);
 		}
-		expect_refused(NULL, region, fd, "64 TiB");
+		expect_refused(NULL, region, fd, "the 64 TiB beyond are used up by other guests");
 		for (unsigned i = 0; i < 64; i++)
 			tp_guest_memory_free(guest[i]);
 	}
 	close(fd);
+}
+
+/* A thousand guests: 32 of them take all that is for all, the others have 32 GiB and more each. */
+static void test_greedy_guests_leave_others_their_share(void **state)
+{
+	struct tp_guest_region_request large = sparse_region(TIB, 0);
+	struct tp_guest_region_request fair = sparse_region(UINT64_C(32) << 30, 0);
+	struct tp_guest_memory *greedy[32], *others[1000 - 32], *again;
+	int fd = memory_file(TIB);
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++)
+		tp_guest_share_join();
+	for (unsigned i = 0; i < 32; i++)
+		assert_non_null(greedy[i] = tp_guest_memory_add(NULL, &large, fd, NULL));
+	expect_refused(NULL, large, fd, "the 32 TiB beyond are used up by other guests");
+	for (unsigned i = 0; i < 1000 - 32; i++)
+		assert_non_null(others[i] = tp_guest_memory_add(NULL, &fair, fd, NULL));
+	/* One that replaces its table has two for a moment. */
+	assert_non_null(again = tp_guest_memory_add(NULL, &fair, fd, NULL));
+	tp_guest_memory_free(again);
+	fair.guest_address = fair.user_address = fair.size;
+	expect_refused(others[0], fair, fd, "that each guest has for sure");
+	for (unsigned i = 0; i < 1000 - 32; i++)
+		tp_guest_memory_free(others[i]);
+	for (unsigned i = 0; i < 32; i++)
+		tp_guest_memory_free(greedy[i]);
+	for (unsigned i = 0; i < 1000; i++)
+		tp_guest_share_leave();
+	close(fd);
+}
+
+/* Four thousand guests cannot have 32 regions each: some can, all have their share. */
+static void test_greedy_guests_leave_others_their_mappings(void **state)
+{
+	struct tp_guest_charge charge[TP_GUEST_REGIONS_MAX];
+	struct tp_guest_charge *greedy = calloc(70000, sizeof(*greedy));
+	struct tp_error error = {""};
+	uint32_t share, taken = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 4000; i++)
+		tp_guest_share_join();
+	share = tp_guest_share_regions();
+	assert_in_range(share, 1, TP_GUEST_REGIONS_MAX - 1);
+	while (taken < 70000 && tp_guest_share_take(0, share + taken % (32 - share), 1,
+					&greedy[taken], &error) == 0)
+		taken++;
+	assert_in_range(taken, 20000, 65530 / 2);
+	assert_non_null(strstr(error.text, "vm.max_map_count"));
+	for (uint32_t i = 0; i < share; i++)
+		assert_int_equal(tp_guest_share_take(0, i, 1, &charge[i], NULL), 0);
+	assert_int_equal(tp_guest_share_take(0, share, 1, &charge[share], NULL), -ENOMEM);
+	for (uint32_t i = 0; i < share; i++)
+		tp_guest_share_give(&charge[i]);
+	for (uint32_t i = 0; i < taken; i++)
+		tp_guest_share_give(&greedy[i]);
+	assert_int_equal(tp_guest_share_take(0, share, 1, &charge[0], NULL), 0);
+	tp_guest_share_give(&charge[0]);
+	for (unsigned i = 0; i < 4000; i++)
+		tp_guest_share_leave();
+	free(greedy);
 }
 
 static void test_shrunk_file_reads_as_zeros_and_condemns(void **state)
@@ -284,6 +348,8 @@ int main(void)
 		cmocka_unit_test(test_more_regions_than_allowed_are_refused),
 		cmocka_unit_test(test_a_guest_has_a_tebibyte),
 		cmocka_unit_test(test_all_guests_have_64_tebibytes),
+		cmocka_unit_test(test_greedy_guests_leave_others_their_share),
+		cmocka_unit_test(test_greedy_guests_leave_others_their_mappings),
 		cmocka_unit_test(test_shrunk_file_reads_as_zeros_and_condemns),
 		cmocka_unit_test(test_fault_outside_guest_memory_ends_the_process),
 	};

@@ -282,6 +282,27 @@ static void what_a_dead_run_left_is_folded(void **state)
 	assert_int_equal(count_lines(text_of(NOVEMBER)), 2);
 }
 
+/* JSON all the same; but a record of the ledger is a line. */
+static void what_is_left_over_several_lines_is_folded_into_one(void **state)
+{
+	struct tp_ledger_files files;
+
+	(void)state;
+	write_text("current-5-77.json", "w",
+		"{\"run\": \"5-77\",\n \"number\": 3,\n \"begin\": \"2026-11-03T14:30:00Z\",\n"
+		" \"end\": \"2026-11-03T14:31:00Z\",\n"
+		" \"charges\": [[\"acme\", \"vm1\", \"gold\", 160, 10, 640]]\n}");
+	open_files(&files);
+	assert_string_equal(logged, "");
+	assert_null(current_file());
+	assert_int_equal(count_lines(text_of(NOVEMBER)), 1);
+	read_between(NULL, NULL);
+	assert_int_equal(seen.records, 1);
+	assert_int_equal(seen.numbers[0], 3);
+	assert_int_equal(seen.damaged, 0);
+	tp_ledger_files_close(&files);
+}
+
 /* It died after it had appended the record, and before its current file went. */
 static void what_is_in_the_ledger_is_not_folded_again(void **state)
 {
@@ -523,6 +544,7 @@ int main(void)
 		IN_DIRECTORY(only_the_line_end_is_missing),
 		IN_DIRECTORY(a_line_that_is_being_written_is_passed_over),
 		IN_DIRECTORY(what_a_dead_run_left_is_folded),
+		IN_DIRECTORY(what_is_left_over_several_lines_is_folded_into_one),
 		IN_DIRECTORY(what_is_in_the_ledger_is_not_folded_again),
 		IN_DIRECTORY(what_is_torn_in_the_ledger_is_folded),
 		IN_DIRECTORY(a_damaged_current_file_is_told_and_removed),

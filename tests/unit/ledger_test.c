@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "ledger.h"
+#include "ledger_private.h"
 #include "ledger_support.h"
 
 /*
@@ -403,7 +403,7 @@ static void without_room_nothing_is_lost(void **state)
 	assert_non_null(strstr(first_note(), "the ledger cannot be written at present"));
 	capture_begin();
 	wait_for_records(2);
-	run_for(20);
+	run_for(3000);
 	capture_end();
 	assert_int_equal(count_lines(logged), 1);
 	assert_non_null(strstr(logged, ": written again"));
@@ -412,6 +412,31 @@ static void without_room_nothing_is_lost(void **state)
 	close_ledger();
 	open_ledger(directory, 200, 2);
 	expect_frames(300);
+	close_ledger();
+}
+
+/* The ledger has no room, its current file has, for seconds: that is trouble once. */
+static void trouble_that_comes_and_goes_is_told_once(void **state)
+{
+	(void)state;
+	open_ledger(directory, 200, 2);
+	charge(0, 100);
+	wait_for_records(1);
+	limit_room((off_t)strlen(text_of(ledger_file())) + 30);
+	capture_begin();
+	for (unsigned i = 0; i < 30; i++) {
+		charge(0, 10);
+		/* Room for half of each second. */
+		limit_room(i % 10 >= 5 ? -1 : (off_t)strlen(text_of(ledger_file())) + 30);
+		run_for(100);
+	}
+	capture_end();
+	limit_room(-1);
+	assert_int_equal(count_lines(logged), 1);
+	assert_non_null(strstr(logged, "warning: billing: "));
+	assert_true(count_lines(text_of(ledger_file())) > 1);
+	expect_frames(400);
+	assert_non_null(strstr(first_note(), "the ledger cannot be written at present"));
 	close_ledger();
 }
 
@@ -433,10 +458,35 @@ static void an_end_without_room_is_made_up_for(void **state)
 	capture_end();
 	limit_room(-1);
 	assert_non_null(strstr(logged, "error: billing: "));
+	assert_non_null(strstr(logged, "is in the current file: the next start bills it"));
 	assert_non_null(current_file());
 	open_ledger(directory, 200, 2);
 	assert_null(current_file());
 	expect_frames(107);
+	close_ledger();
+}
+
+/* Neither has room: what is lost is said, and no more is lost than that. */
+static void an_end_without_any_room_says_what_is_lost(void **state)
+{
+	(void)state;
+	open_ledger(directory, HOUR_MS, 2);
+	charge(0, 10);
+	run_for(1200);
+	assert_non_null(current_file());
+	limit_room(0);
+	charge(0, 5);
+	charge(1, 7);
+	run_for(600);
+	capture_begin();
+	close_ledger();
+	capture_end();
+	limit_room(-1);
+	assert_non_null(strstr(logged, "error: billing: "));
+	assert_non_null(strstr(logged, "lost is what was charged since 20"));
+	assert_non_null(strstr(logged, " credits, 12 frames, "));
+	open_ledger(directory, 200, 2);
+	expect_frames(10);
 	close_ledger();
 }
 
@@ -600,6 +650,118 @@ static void all_slices_are_read(void **state)
 	close_ledger();
 }
 
+/* --- who comes and goes ---------------------------------------------------------------------- */
+
+static void come(uint32_t source, const char *interface, const char *class)
+{
+	const struct tp_charge of = {.tenant = "acme", .interface = interface, .class = class};
+
+	assert_int_equal(tp_ledger_reserve(ledger, 1, source + 1), 0);
+	tp_ledger_come(ledger, tp_ledger_account_new(&of), source);
+}
+
+static int compare_lines(const void *left, const void *right)
+{
+	return strcmp(left, right);
+}
+
+/* "vm0 gold 3;" for each charge, sorted. */
+static const char *charged(void)
+{
+	static char text[1024];
+	const json_t *charges = json_object_get(ask(), "charges");
+	size_t count = json_array_size(charges);
+	char line[16][48];
+
+	text[0] = '\0';
+	assert_true(count < 16);
+	for (size_t i = 0; i < count; i++) {
+		const json_t *one = json_array_get(charges, i);
+
+		snprintf(line[i], sizeof(line[0]), "%s %s %" JSON_INTEGER_FORMAT ";",
+			json_string_value(json_object_get(one, "interface")),
+			json_string_value(json_object_get(one, "class")),
+			json_integer_value(json_object_get(one, "frames")));
+	}
+	qsort(line, count, sizeof(line[0]), compare_lines);
+	for (size_t i = 0; i < count; i++)
+		strcat(text, line[i]);
+	return text;
+}
+
+/* What was sent as gold is charged as gold, what came after as bronze. */
+static void a_change_of_class_divides_what_is_charged(const char *place)
+{
+	open_ledger(place, 400, 1);
+	charge(0, 3);
+	tp_ledger_go(ledger, 0);
+	come(0, "vm0", "bronze");
+	charge(0, 4);
+	assert_string_equal(charged(), "vm0 bronze 4;vm0 gold 3;");
+	tp_ledger_go(ledger, 0);
+	charge(0, 100); /* nobody's */
+	come(0, "vm0", "gold");
+	charge(0, 5);
+	assert_string_equal(charged(), "vm0 bronze 4;vm0 gold 8;");
+	run_for(1200); /* some intervals, in which accounts that are settled are forgotten */
+	charge(0, 1);
+	assert_string_equal(charged(), "vm0 bronze 4;vm0 gold 9;");
+	close_ledger();
+}
+
+static void classes_divide_what_is_charged(void **state)
+{
+	(void)state;
+	a_change_of_class_divides_what_is_charged(NULL);
+	a_change_of_class_divides_what_is_charged(directory);
+	open_ledger(directory, 400, 1);
+	assert_string_equal(charged(), "vm0 bronze 4;vm0 gold 9;");
+	close_ledger();
+}
+
+/* A source, which is a place, is another interface's later. */
+static void places_may_be_another_ones(void **state)
+{
+	(void)state;
+	open_ledger(directory, 3600000, 2);
+	charge(1, 7);
+	tp_ledger_go(ledger, 1);
+	amounts[1] = (struct tp_amounts){0};
+	come(1, "vm9", "gold");
+	charge(1, 2);
+	come(5, "vm5", "gold");
+	charge(5, 1);
+	assert_string_equal(charged(), "vm1 gold 7;vm5 gold 1;vm9 gold 2;");
+	close_ledger();
+	open_ledger(directory, 3600000, 2);
+	assert_string_equal(charged(), "vm1 gold 7;vm5 gold 1;vm9 gold 2;");
+	close_ledger();
+}
+
+/* Who has gone is forgotten once the ledger has it. */
+static void what_is_settled_is_forgotten(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	open_ledger(directory, 300, 1);
+	for (i = 0; i < 50; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "x%u", i);
+		amounts[1] = (struct tp_amounts){0};
+		come(1, name, "gold");
+		charge(1, 1);
+		tp_ledger_go(ledger, 1);
+	}
+	assert_int_equal(ledger->accounts, 51);
+	for (i = 0; i < 500 && ledger->accounts > 1; i++)
+		tp_loop_step(loop, 10);
+	assert_int_equal(ledger->accounts, 1);
+	expect_frames(50);
+	close_ledger();
+}
+
 static void a_directory_that_cannot_be_had_is_an_error(void **state)
 {
 	const struct tp_ledger_settings settings = {
@@ -624,6 +786,8 @@ int main(void)
 		SCENARIO(a_killed_process_loses_a_second_at_most),
 		SCENARIO(without_room_nothing_is_lost),
 		SCENARIO(an_end_without_room_is_made_up_for),
+		SCENARIO(trouble_that_comes_and_goes_is_told_once),
+		SCENARIO(an_end_without_any_room_says_what_is_lost),
 		SCENARIO(the_clock_may_be_set),
 		SCENARIO(bills_of_a_time),
 		SCENARIO(without_a_directory_it_says_so),
@@ -631,6 +795,9 @@ int main(void)
 		SCENARIO(questions_wait_in_line),
 		SCENARIO(thousands_of_accounts_do_not_stop_the_loop),
 		SCENARIO(all_slices_are_read),
+		SCENARIO(classes_divide_what_is_charged),
+		SCENARIO(places_may_be_another_ones),
+		SCENARIO(what_is_settled_is_forgotten),
 		SCENARIO(a_directory_that_cannot_be_had_is_an_error),
 	};
 

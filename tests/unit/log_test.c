@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,13 @@
 #include "base/log.h"
 
 static char text[65536];
+
+/* Lines that nobody can write. */
+static void log_lines(unsigned count)
+{
+	while (count-- > 0)
+		tp_log(TP_LOG_INFO, "nobody will see this");
+}
 
 /* Standard error goes to a file while a scenario runs. */
 static void capture(void (*scenario)(void))
@@ -98,9 +106,59 @@ static void long_line_is_cut(void **state)
 	assert_in_range(strlen(text), 900, 1024);
 }
 
+static void say_one_more(void)
+{
+	tp_log(TP_LOG_INFO, "back");
+}
+
+static void a_full_disk_loses_lines_and_says_how_many(void **state)
+{
+	int saved = dup(STDERR_FILENO);
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	(void)state;
+	dup2(full, STDERR_FILENO);
+	log_lines(5);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(full);
+	capture(say_one_more);
+	assert_int_equal(lines(), 2);
+	assert_non_null(strstr(text, "log: lines missing here: 5: No space left on device\n"));
+	assert_non_null(strstr(text, "info: back\n"));
+	capture(say_one_more);
+	assert_int_equal(lines(), 1);
+}
+
+/* A blocking pipe with no room: whoever logs does not wait. */
+static void a_pipe_that_nobody_reads_does_not_stop_us(void **state)
+{
+	static char block[4096];
+	int saved = dup(STDERR_FILENO);
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+	while (write(ends[1], block, sizeof(block)) > 0)
+		;
+	assert_int_equal(fcntl(ends[1], F_SETFL, 0), 0);
+	dup2(ends[1], STDERR_FILENO);
+	alarm(10);
+	log_lines(3);
+	alarm(0);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(ends[0]);
+	close(ends[1]);
+	capture(say_one_more);
+	assert_non_null(strstr(text, "log: lines missing here: 3: nobody read what was"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_full_disk_loses_lines_and_says_how_many),
+		cmocka_unit_test(a_pipe_that_nobody_reads_does_not_stop_us),
 		cmocka_unit_test(line_has_time_level_text),
 		cmocka_unit_test(flood_is_limited_and_counted),
 		cmocka_unit_test(long_line_is_cut),

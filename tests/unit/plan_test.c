@@ -54,6 +54,21 @@ static void test_queue_pairs_count(void **state)
 	tp_config_free(eight);
 }
 
+/* Each of the 1002 has a socket; a guest of one queue pair adds four descriptors. */
+static void test_descriptors_count(void **state)
+{
+	struct tp_config *one = accepted(FILE_ON("[0,1]", "1"));
+	struct tp_config *eight = accepted(FILE_ON("[0,1]", "8"));
+
+	(void)state;
+	assert_int_equal(
+		tp_plan_descriptors(one) - tp_plan_first_descriptors(one), 4 * UINT64_C(1002));
+	assert_int_equal(tp_plan_descriptors(eight) - tp_plan_descriptors(one), 3 * 7 * 1000);
+	assert_true(tp_plan_first_descriptors(one) >= 1002 + TP_PLAN_KEPT_DESCRIPTORS);
+	tp_config_free(one);
+	tp_config_free(eight);
+}
+
 static void test_a_machine_with_one_node_hears_nothing_of_nodes(void **state)
 {
 	struct tp_config *config = accepted(FILE_ON("[0]", "1"));
@@ -75,6 +90,7 @@ int main(void)
 		cmocka_unit_test(test_each_node_has_what_its_workers_use),
 		cmocka_unit_test(test_one_node_has_it_all),
 		cmocka_unit_test(test_queue_pairs_count),
+		cmocka_unit_test(test_descriptors_count),
 		cmocka_unit_test(test_a_machine_with_one_node_hears_nothing_of_nodes),
 	};
 

@@ -296,7 +296,6 @@ void scene_begin(struct scene *scene, const struct scene_options *options)
 		.learned_macs = options->learning ? 64 : 0,
 		.rings = scene->guests,
 		.tenants = scene->tenants,
-		.pinned_rings = options->pinned,
 		.hot_contexts = options->hot_contexts == 0 ? scene->guests : options->hot_contexts,
 		.stay_hot_ns = options->stay_hot_ns == 0 ? 10000000000 : options->stay_hot_ns,
 		.hot_cache = !options->dense,

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <rte_cycles.h>
+
 #include "shares.h"
 
 /* Whose turn it is at a destination that is full. */
@@ -103,6 +105,66 @@ static void test_who_drops_waits_for_no_turn(void **state)
 	end();
 }
 
+/* Others wait as long as their own class says, and then their frames to others go on. */
+static void test_a_turn_holds_nobody_longer_than_its_class(void **state)
+{
+	static const struct scene_options options = {.guests = 8, .weight = WEIGHTS};
+	struct tp_snapshot *snapshot;
+
+	(void)state;
+	begin(&options, 8);
+	snapshot = scene_snapshot(&scene, &options);
+	snapshot->classes[SCENE_OWN + 1].hold_cycles = rte_get_tsc_hz() / 10;
+	tp_dataplane_publish_snapshot(scene.dataplane, snapshot);
+	for (unsigned n = 0; n < SCENE_RING + 10; n++) { /* the deaf one's buffers run out */
+		scene_send_number(&scene.guest[0], scene.guest[7].mac, n, 60);
+		scene_sweep(&scene);
+	}
+	for (unsigned n = 0; n < 4; n++)
+		scene_send_number(&scene.guest[1], scene.guest[7].mac, n, 60);
+	scene_send_number(&scene.guest[1], scene.guest[4].mac, 1, 60);
+	scene_sweep(&scene);
+	assert_int_equal(scene_receive(&scene.guest[4], received), 0);
+	rte_delay_us_block(110000);
+	for (unsigned n = 0; n < 100; n++)
+		scene_sweep(&scene);
+	assert_int_equal(scene_receive(&scene.guest[4], received), 60);
+	assert_int_equal(scene_number(received), 1);
+	assert_int_equal(scene_drops(&scene.guest[1], TP_DROP_DESTINATION_FULL), 1);
+	assert_int_equal(scene_drops(&scene.guest[1], TP_DROP_DESTINATION_DEAF), 3);
+	end();
+}
+
+/* A receiver that takes frames, though not those of a low bid, is not deaf: each of these waits for
+ * as long as it may, and the next one has its own time. */
+static void test_a_live_destination_is_not_deaf_to_those_who_wait(void **state)
+{
+	static const struct scene_options options = {.guests = 8, .weight = WEIGHTS};
+	struct tp_snapshot *snapshot;
+	uint64_t until, hold = rte_get_tsc_hz() / 5;
+
+	(void)state;
+	begin(&options, 8);
+	snapshot = scene_snapshot(&scene, &options);
+	snapshot->classes[SCENE_OWN].bid = 64 * 16;
+	snapshot->classes[SCENE_OWN + 1].hold_cycles = hold;
+	tp_dataplane_publish_snapshot(scene.dataplane, snapshot);
+	for (unsigned n = 0; n < SCENE_RING; n++)
+		scene_send_number(&scene.guest[1], scene.guest[7].mac, n, 60);
+	until = rte_get_tsc_cycles() + 5 * hold / 2;
+	while (rte_get_tsc_cycles() < until) {
+		while (scene_send_number(&scene.guest[0], scene.guest[7].mac, 0, 60))
+			continue;
+		scene_sweep(&scene);
+		scene_receive(&scene.guest[7], received);
+	}
+	assert_int_equal(scene_drops(&scene.guest[1], TP_DROP_DESTINATION_DEAF), 0);
+	assert_in_range(scene_drops(&scene.guest[1], TP_DROP_DESTINATION_FULL) +
+				scene_drops(&scene.guest[1], TP_DROP_DESTINATION_DEAR),
+		1, 2);
+	end();
+}
+
 /* Who holds the turn at a full destination and goes away takes it with him. */
 static void test_a_turn_is_lost_with_its_holder(void **state)
 {
@@ -134,6 +196,8 @@ int main(void)
 		cmocka_unit_test(test_others_do_not_wait_at_a_full_destination),
 		cmocka_unit_test(test_higher_bids_go_first_at_a_full_destination),
 		cmocka_unit_test(test_who_drops_waits_for_no_turn),
+		cmocka_unit_test(test_a_turn_holds_nobody_longer_than_its_class),
+		cmocka_unit_test(test_a_live_destination_is_not_deaf_to_those_who_wait),
 		cmocka_unit_test(test_a_turn_is_lost_with_its_holder),
 	};
 

@@ -321,13 +321,13 @@ static void test_overload_drops_the_low_bids_first(void **state)
 /* Where all bid the same, nobody is refused for want of time: the device drops what it must. */
 static void test_overload_among_equals(void **state)
 {
-	struct scene_options options = {.guests = 2, .prices = true, .dear = 2};
+	struct scene_options options = {.guests = 2, .prices = true};
 
 	(void)state;
 	begin(&options);
 	for (unsigned round = 0; round < 2 * TP_OVERLOAD_FULL; round++)
 		flood_sweep();
-	/* The scene has a class with a lower bid, which nobody is of. */
+	/* The scene has a class with a higher bid, which nobody is of. */
 	assert_int_equal(wire_drops(&wire, TP_DROP_OVERLOAD), 0);
 	end();
 }

@@ -232,8 +232,8 @@ static void learn_all(void)
 	while (rte_ring_sc_dequeue_elem(sightings, &sighting, sizeof(sighting)) == 0) {
 		assert_int_equal(sighting.interface, TP_TO_UPLINK(0));
 		assert_int_equal(tp_mac_key_tenant(sighting.key), 0);
-		assert_int_equal(tp_mac_table_set(scene.dataplane->learned, sighting.key,
-					 sighting.interface),
+		assert_int_equal(
+			tp_learned_set(scene.dataplane->learned, sighting.key, sighting.interface),
 			0);
 		scene.dataplane->learned_generation++;
 	}

@@ -292,7 +292,7 @@ static void bad_paths_are_refused(void **state)
 	char path[200], *end;
 	int fd;
 
-	open_refuses(scene, scene->path, "is served by another process");
+	open_refuses(scene, scene->path, "is served by process ");
 	memset(path, 'a', sizeof(path));
 	path[sizeof(path) - 1] = '\0';
 	open_refuses(scene, path, "has 199 bytes; a UNIX socket allows 107");
@@ -407,6 +407,24 @@ static void condemned_at_any_time(void **state)
 
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, scene_set_up, scene_tear_down)
 
+/* The owner waits for its workers once, not once a ring. */
+static void all_rings_are_retired_together(void **state)
+{
+	struct scene *scene = *state;
+
+	front_connect(scene);
+	front_start(scene, 3);
+	front_send_ring(scene, VHOST_GET_VRING_BASE, 1, 0);
+	assert_int_equal(scene->record.retirements, 0); /* one alone */
+	front_send_eventfd(scene, VHOST_SET_VRING_KICK, 1);
+	front_send_memory(scene);
+	assert_int_equal(scene->record.retirements, 1);
+	assert_int_equal(scene->record.retired, 7);
+	assert_int_equal(scene->record.stops[2], 1);
+	front_hang_up(scene);
+	assert_int_equal(scene->record.retirements, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -425,6 +443,7 @@ int main(void)
 		SCENE(client_connects_and_reconnects),
 		SCENE(front_end_comes_before_the_last_ones_end_is_read),
 		SCENE(condemned_at_any_time),
+		SCENE(all_rings_are_retired_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,16 @@ static int on_ring_start(void *owner, unsigned ring_number, const struct tp_vhos
 	return 0;
 }
 
+static void on_rings_retire(void *owner, uint32_t rings)
+{
+	struct record *record = &((struct scene *)owner)->record;
+
+	for (unsigned i = 0; i < TP_VHOST_RINGS_MAX; i++)
+		assert_int_equal(record->runs[i], rings >> i & 1);
+	record->retirements++;
+	record->retired = rings;
+}
+
 static uint16_t on_ring_stop(void *owner, unsigned ring_number)
 {
 	struct record *record = &((struct scene *)owner)->record;
@@ -84,6 +94,7 @@ static void on_disconnected(void *owner, const char *reason)
 static const struct tp_vhost_ops recording = {
 	.connected = on_connected,
 	.ring_start = on_ring_start,
+	.rings_retire = on_rings_retire,
 	.ring_stop = on_ring_stop,
 	.mtu_set = on_mtu_set,
 	.announce = on_announce,
@@ -100,6 +111,15 @@ unsigned count_descriptors(void)
 		count++;
 	closedir(directory);
 	return count;
+}
+
+void expect_descriptors(unsigned expected)
+{
+	uint64_t end = tp_loop_now_ms() + 5000;
+
+	while (count_descriptors() != expected && tp_loop_now_ms() < end)
+		usleep(100);
+	assert_int_equal(count_descriptors(), expected);
 }
 
 void scene_open(struct scene *scene, bool client, unsigned queue_pairs)
@@ -318,7 +338,7 @@ void expect_end(struct scene *scene, const char *reason)
 	assert_int_equal(status.descriptors, 1);
 	assert_int_equal(status.rings_started, 0);
 	front_hang_up(scene);
-	assert_int_equal(count_descriptors(), scene->descriptors);
+	expect_descriptors(scene->descriptors);
 
 	front_connect(scene);
 	front_send(scene, VHOST_GET_FEATURES, 0, NULL, 0, NULL, 0);

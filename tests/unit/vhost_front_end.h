@@ -27,10 +27,12 @@
 struct record {
 	unsigned connected;
 	unsigned disconnected;
-	char reason[160];
+	char reason[224];
 	unsigned starts[TP_VHOST_RINGS_MAX];
 	unsigned stops[TP_VHOST_RINGS_MAX];
 	bool runs[TP_VHOST_RINGS_MAX];
+	unsigned retirements;                          /* of several rings at once, */
+	uint32_t retired;                              /* and which they were the last time */
 	struct tp_vhost_ring ring[TP_VHOST_RINGS_MAX]; /* as last started */
 	const struct tp_guest_memory *memory;          /* as last started */
 	uint64_t features;
@@ -99,3 +101,6 @@ void front_start(struct scene *scene, unsigned rings);
 void expect_end(struct scene *scene, const char *reason);
 
 unsigned count_descriptors(void);
+
+/** So many are open, or will be in a moment: what a front-end passed may be closed beside. */
+void expect_descriptors(unsigned expected);

@@ -15,7 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/descriptors.h"
 #include "base/log.h"
+#include "lingering.h"
 #include "vhost_front_end.h"
 
 #define BOTH (VHOST_F_VERSION_1 | VHOST_F_PROTOCOL_FEATURES)
@@ -304,7 +306,109 @@ static void no_descriptor_left_to_accept_with(void **state)
 	expect_end(scene, "front-end closed the connection");
 }
 
+/* The last descriptors are not for guests: neither their connections nor what they send. */
+static void descriptors_are_kept_from_guests(void **state)
+{
+	enum { KEPT = 8 };
+	struct scene *scene = *state;
+	struct tp_vhost_status status;
+	struct rlimit normal, tight;
+	int lowest = dup(STDIN_FILENO);
+
+	close(lowest);
+	getrlimit(RLIMIT_NOFILE, &normal);
+	tight = (struct rlimit){.rlim_cur = (rlim_t)lowest + 1 + KEPT, .rlim_max = normal.rlim_max};
+	setrlimit(RLIMIT_NOFILE, &tight);
+	tp_descriptors_keep(KEPT);
+	front_connect(scene);
+	assert_int_equal(recv(scene->fd, &(char){0}, 1, 0), 0);
+	front_hang_up(scene);
+	assert_int_equal(scene->record.connected, 0);
+	tp_vhost_get_status(scene->endpoint, &status);
+	assert_non_null(strstr(status.last_reason, "refused: no descriptor is left for guests"));
+	/* One more: the connection, but nothing with it. */
+	tight.rlim_cur++;
+	setrlimit(RLIMIT_NOFILE, &tight);
+	front_connect(scene);
+	assert_int_equal(scene->record.connected, 1);
+	front_send_u64(scene, VHOST_SET_FEATURES, BOTH);
+	front_send_eventfd(scene, VHOST_SET_VRING_KICK, 0);
+	setrlimit(RLIMIT_NOFILE, &normal);
+	tp_descriptors_keep(0);
+	expect_end(scene, "no descriptor is left for guests");
+}
+
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, scene_set_up, scene_tear_down)
+
+/* As a kick; the endpoint is the last to close it. */
+static void pass_lingering(struct scene *scene, uint32_t flags, const struct lingering *lingering)
+{
+	const struct {
+		struct vhost_header header;
+		uint8_t ring[sizeof(uint64_t)];
+	} message = {{VHOST_SET_VRING_KICK, VHOST_VERSION | flags, sizeof(uint64_t)}, {0}};
+
+	front_send_raw(scene, &message, sizeof(message), &lingering->fd, 1);
+	close(lingering->fd);
+	scene_settle(scene);
+}
+
+/* Closing what it passed waits for itself: it waits alone, and until then nobody comes in its
+ * place.
+ */
+static void passes_what_does_not_close(void **state)
+{
+	struct scene *scene = *state;
+	struct lingering lingering = lingering_new();
+	struct tp_vhost_status status;
+	uint64_t began = tp_loop_now_ms();
+
+	front_connect(scene);
+	front_start(scene, 1);
+	pass_lingering(scene, 0, &lingering);
+	assert_string_equal(
+		scene->record.reason, "SET_VRING_KICK: ring 0: its descriptor is not an eventfd");
+	front_hang_up(scene);
+	front_connect(scene);
+	scene_wait(scene, 250);
+	assert_int_equal(scene->record.connected, 1);
+	tp_vhost_get_status(scene->endpoint, &status);
+	assert_non_null(strstr(status.last_reason, "1 descriptors that a front-end passed are not "
+						   "closed yet"));
+	assert_in_range(tp_loop_now_ms() - began, 0, 3000);
+	lingering_release(&lingering);
+	scene_wait(scene, 250);
+	assert_int_equal(scene->record.connected, 2);
+	front_hang_up(scene);
+	expect_descriptors(scene->descriptors);
+}
+
+/* Refused, but not ended: they do not pile up. */
+static void passes_much_that_does_not_close(void **state)
+{
+	struct scene *scene = *state;
+	struct lingering lingering = lingering_new();
+	uint64_t ring = 0;
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	front_connect(scene);
+	front_start(scene, 1);
+	pass_lingering(scene, VHOST_NEED_REPLY, &lingering);
+	for (unsigned i = 0; i < 16; i++) {
+		assert_int_equal(scene->record.disconnected, 0);
+		front_send(scene, VHOST_SET_VRING_KICK, VHOST_NEED_REPLY, &ring, sizeof(ring),
+			&ends[0], 1);
+	}
+	assert_int_equal(scene->record.disconnected, 1);
+	assert_non_null(strstr(scene->record.reason, "descriptors that it passed are not closed"));
+	lingering_release(&lingering);
+	scene->descriptors += 2;
+	front_hang_up(scene);
+	expect_descriptors(scene->descriptors);
+	close(ends[0]);
+	close(ends[1]);
+}
 
 int main(void)
 {
@@ -320,6 +424,9 @@ int main(void)
 		SCENE(thousands_come_and_go),
 		SCENE(second_front_end_is_hung_up),
 		SCENE(no_descriptor_left_to_accept_with),
+		SCENE(passes_what_does_not_close),
+		SCENE(passes_much_that_does_not_close),
+		SCENE(descriptors_are_kept_from_guests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

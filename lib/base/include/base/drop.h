@@ -30,6 +30,8 @@
 		"at once")                                                                         \
 	X(DESTINATION_TOO_SMALL, destination_too_small,                                            \
 		"frame does not fit the destination's receive buffers (no mergeable buffers)")     \
+	X(FLOOD_RATE, flood_rate,                                                                  \
+		"broadcast, multicast or unknown destination beyond the class's flood_rate")       \
 	X(TAGGED, tagged, "VLAN tag that the tenant's network on the uplink does not allow")       \
 	X(OVER_MTU, over_mtu, "frame longer than the uplink's MTU, less what a tunnel adds")       \
 	X(UPLINK_DOWN, uplink_down, "the uplink's device is away, or its link is down")            \

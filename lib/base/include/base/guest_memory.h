@@ -24,10 +24,9 @@
  * ordinary guest and keeps a linear look-up short. */
 #define TP_GUEST_REGIONS_MAX 32
 
-/* A file may be of any length without taking memory, but what is mapped takes address space, of
- * which this process has 128 TiB: so much for a guest, and so much for all guests together. */
-#define TP_GUEST_MEMORY_MAX      (UINT64_C(1) << 40)
-#define TP_ALL_GUESTS_MEMORY_MAX (UINT64_C(64) << 40)
+/* A file may be of any length without taking memory, but what is mapped takes address space: so
+ * much for a guest; base/guest_share.h has what all of them may have. */
+#define TP_GUEST_MEMORY_MAX (UINT64_C(1) << 40)
 
 /** One mapped file range, shared by tables. Control thread only, but for `condemned`. */
 struct tp_guest_mapping;
@@ -60,9 +59,9 @@ struct tp_guest_region_request {
  *
  * @param old      table to extend, unchanged; NULL for none
  * @param request  the region; size 0, wrapping sums, an overlap with a region of `old`, more than
- *                 TP_GUEST_REGIONS_MAX regions, more than TP_GUEST_MEMORY_MAX bytes in the table or
- *                 TP_ALL_GUESTS_MEMORY_MAX in all tables, or a file shorter than offset + size are
- *                 refused
+ *                 TP_GUEST_REGIONS_MAX regions, more than TP_GUEST_MEMORY_MAX bytes in the table,
+ * more than base/guest_share.h allows beside other guests, or a file shorter than offset + size are
+ * refused
  * @param fd       regular file, memfd or hugetlbfs file open for reading and writing; not closed
  * here
  * @param error    says what was found and what is right

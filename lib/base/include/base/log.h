@@ -7,6 +7,9 @@
 /*
  * Log lines of the control plane, to standard error: time, level, text. The dataplane never logs.
  * What a guest can provoke goes through a limit, so that a guest cannot fill the disk.
+ *
+ * Nothing waits for the log: a line that finds no room (a full disk, a pipe that nobody reads) is
+ * lost, and the next one that can be written is preceded by how many were and why.
  */
 
 enum tp_log_level { TP_LOG_ERROR, TP_LOG_WARNING, TP_LOG_INFO, TP_LOG_DEBUG };

@@ -19,6 +19,13 @@ struct tp_unix_listen {
 int tp_unix_check_path(const char *path, struct tp_error *error);
 
 /**
+ * Does nobody serve this path? Who does is named by process id and program; it sees a connection
+ * that ends at once.
+ * @return 0 (also without such a file), or -EADDRINUSE or another negative errno with *error set.
+ */
+int tp_unix_check_free(const char *path, struct tp_error *error);
+
+/**
  * Listen at a path. Missing parent directories are made (0755); a socket file that nobody serves is
  * replaced; one that somebody serves and a file of another kind are refused by name.
  *
@@ -27,6 +34,20 @@ int tp_unix_check_path(const char *path, struct tp_error *error);
  */
 int tp_unix_listen(const char *path, const struct tp_unix_listen *how, struct stat *identity,
 	struct tp_error *error);
+
+/**
+ * Listen beside a path that is still served, under a name of its own in the same directory, until
+ * tp_unix_take gives the socket that path.
+ *
+ * @param beside  the name, a path to be freed
+ * @return as tp_unix_listen
+ */
+int tp_unix_listen_beside(const char *path, const struct tp_unix_listen *how, char **beside,
+	struct stat *identity, struct tp_error *error);
+
+/** Give a socket that listens beside a path that path; whoever was served there is not any more.
+ * @return 0, or negative errno. */
+int tp_unix_take(const char *beside, const char *path);
 
 /** Connect. @return a connected descriptor, or negative errno with *error set. */
 int tp_unix_connect(const char *path, struct tp_error *error);

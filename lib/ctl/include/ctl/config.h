@@ -19,7 +19,8 @@
 #define TP_CONFIG_INTERFACES_MAX 65536
 #define TP_CONFIG_UPLINKS_MAX    64
 #define TP_CONFIG_REMOTES_MAX    256  /* of a tenant */
-#define TP_CONFIG_MACS_MAX       4096 /* of a remote */
+#define TP_CONFIG_FAR_MACS_MAX   4096 /* of a remote */
+#define TP_CONFIG_MACS_MAX       64   /* beside an interface's own */
 #define TP_CONFIG_NAME_MAX       32   /* bytes of a name, without the end */
 
 enum tp_on_full { TP_ON_FULL_HOLD, TP_ON_FULL_DROP };
@@ -36,18 +37,23 @@ struct tp_rate_config {
 
 struct tp_class_config {
 	char *name;
+	uint32_t place;             /* in the snapshot; as parsed its index here */
 	double bid;                 /* highest price it pays, > 1 */
 	uint32_t weight;            /* share of worker time, >= 1 */
 	bool pinned;                /* never cold */
 	struct tp_rate_config rate; /* of each of its interfaces that has none of its own */
 	enum tp_on_full on_full;
-	uint64_t hold_ns; /* longest hold of a refused frame */
+	uint64_t hold_ns;    /* longest hold of a refused frame */
+	uint64_t flood_rate; /* frames to many a second, of each of its interfaces; 0: all */
 };
 
 struct tp_interface_config {
-	char *name;   /* within its tenant; "pod17" of a counted "pod" */
-	char *socket; /* path of the vhost-user socket */
+	char *name;     /* within its tenant; "pod17" of a counted "pod" */
+	uint32_t place; /* in the snapshot; as parsed its index here */
+	char *socket;   /* path of the vhost-user socket */
 	uint8_t mac[6];
+	uint8_t (*macs)[6];    /* further ones */
+	uint32_t mac_count;    /* of these, at most TP_CONFIG_MACS_MAX */
 	bool client;           /* "mode": "client" */
 	bool source_mac_check; /* default true */
 	uint16_t queue_pairs;  /* default 1, at most 8 */
@@ -135,8 +141,12 @@ struct tp_network_config {
 
 struct tp_tenant_config {
 	char *name;
+	uint32_t place; /* in the snapshot; as parsed its index here */
 	struct tp_network_config network;
-	bool mac_learning;                       /* default false */
+	bool mac_learning;           /* default false */
+	uint32_t mac_age_s;          /* a learned one that was silent for longer goes */
+	uint32_t macs_per_interface; /* learned, at most */
+	uint32_t macs_per_tenant;
 	enum tp_unknown_unicast unknown_unicast; /* default drop */
 	bool has_budget;
 	uint64_t credits_per_second;
@@ -146,6 +156,8 @@ struct tp_tenant_config {
 };
 
 struct tp_config {
+	char *text; /* the JSON that it was read from, `text_length` bytes and a NUL */
+	size_t text_length;
 	uint16_t worker_cores[TP_CONFIG_WORKERS_MAX]; /* CPU numbers, one worker each */
 	uint32_t worker_count;
 	int control_core;         /* CPU of the control plane, -1: not stated */

@@ -14,15 +14,21 @@
  *   {"command":"fly"}                       ->  {"ok":false,"error":"..."}
  *
  * What a client can cost is bounded: 32 clients, 64 KiB a request, one answer waiting for each, one
- * request a client and step of the loop. A client that has not finished its request, or not taken
- * its answer, 10 s after its last one was done is ended.
+ * request a client and step of the loop. Two at a time may have a longer request, of at most 32
+ * MiB: a configuration. A client that has not finished its request, or not taken its answer, 10 s
+ * after its last one was done is ended. Where all 32 are there, a new one takes the place of one
+ * that has asked nothing for 50 ms, or not taken its answer for 500 ms, the longest of them first.
+ * While there is none new ones wait in the order in which they came; after 2 s they are told to try
+ * again.
  *
  * An answer that takes longer than a step of the loop may is promised (tp_control_promise) and kept
  * later; until then nothing more is read from its client.
  */
 
 #define TP_CONTROL_CLIENTS_MAX 32
-#define TP_CONTROL_REQUEST_MAX 65536 /* bytes of a line, with its end */
+#define TP_CONTROL_REQUEST_MAX ((size_t)32 << 20) /* bytes of a line, with its end */
+#define TP_CONTROL_SMALL       65536              /* of one that anybody may send */
+#define TP_CONTROL_LARGE_MAX   2                  /* clients that may send more */
 #define TP_CONTROL_PATIENCE_MS 10000
 
 struct tp_control_settings {

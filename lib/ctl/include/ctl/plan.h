@@ -14,6 +14,7 @@
 #define TP_PLAN_PAIR_BYTES    320
 #define TP_PLAN_PLACES_BYTES  1024
 #define TP_PLAN_HOT_BYTES     64
+#define TP_PLAN_SPARE_RINGS   256  /* queue pairs more than the file has, that may come */
 #define TP_PLAN_MBUF_CACHE    256  /* mbufs that a worker keeps at hand */
 #define TP_PLAN_RING_SIZE     1024 /* a guest's receive ring; larger ones take more */
 
@@ -43,6 +44,13 @@ struct tp_plan_item {
  * @return how many there are. Threading: any.
  */
 unsigned tp_plan_make(const struct tp_config *config, struct tp_plan_item *items);
+
+/* Descriptors that guests may not have: of operators, bills and logs. */
+#define TP_PLAN_KEPT_DESCRIPTORS 48
+
+/** Descriptors with all guests attached, and those without any guest. Threading: any. */
+uint64_t tp_plan_descriptors(const struct tp_config *config);
+uint64_t tp_plan_first_descriptors(const struct tp_config *config);
 
 /** Bytes of hugepage memory that a configuration needs. Threading: any. */
 uint64_t tp_plan_memory(const struct tp_config *config);

@@ -13,8 +13,8 @@
 
 /*
  * The context store: everything the dataplane changes about an interface, in one block of hugepage
- * memory a NUMA node. What does not change while a configuration stands is in the snapshot
- * (state/snapshot.h).
+ * memory a NUMA node, and in further ones for interfaces that come later. What does not change
+ * while a configuration stands is in the snapshot (state/snapshot.h).
  */
 
 /** A pair of rings of one interface. */
@@ -48,6 +48,7 @@ struct tp_ring_pair {
 	uint32_t swept;      /* the sweep that last found frames here */
 	uint32_t tried;      /* when its interface's rate last paid for it (path/shaper.h) */
 	uint16_t seen;       /* frames before this index were first seen at seen_at ... */
+	uint16_t hold_index; /* where the destination stood (path/hold.h) */
 	bool blocked;        /* a destination has refused its oldest frame (path/turn.h) */
 	bool queues;         /* for its turn there, or has just had it */
 } __attribute__((aligned(64)));
@@ -78,7 +79,8 @@ struct tp_context {
 	/* Several workers serve the tenant's rings: they share its destinations and counters.
 	 * control: w while nobody serves them, worker: r */
 	bool spread;
-	struct tp_bucket bucket;
+	struct tp_bucket bucket;       /* of its rate */
+	struct tp_bucket flood_bucket; /* of its class's flood_rate */
 	struct tp_ring_pair pair[];
 } __attribute__((aligned(64)));
 
@@ -101,8 +103,24 @@ struct tp_context_store *tp_context_store_new(
 /** Free a store that no worker uses any more. NULL is allowed. Threading: control thread. */
 void tp_context_store_free(struct tp_context_store *store);
 
-/** The context of an interface, index < count. Threading: any; see the fields for who may write. */
+/** The context at a place, NULL: there is none. Threading: control thread; see the fields for who
+ * may write. */
 struct tp_context *tp_context_at(const struct tp_context_store *store, uint32_t index);
+
+/**
+ * Make a context at a place where there is none. The memory of one that was removed is used again.
+ * @param node        NUMA node where its worker runs, or TP_NO_NODE
+ * @param generation  that its rings count their starts from, so that what is still said of one that
+ *                    was at this place before is not taken to be of this one
+ * @return the context, zeroed; NULL: not enough memory in the EAL's heap. Threading: control
+ * thread.
+ */
+struct tp_context *tp_context_add(struct tp_context_store *store, uint32_t index,
+	uint16_t pair_count, int node, uint16_t generation);
+
+/** Remove the context at a place; no worker uses it any more. Nothing happens if there is none.
+ * Threading: control thread. */
+void tp_context_remove(struct tp_context_store *store, uint32_t index);
 
 /** Bytes of hugepage memory that such a store takes. Threading: any. */
 size_t tp_context_store_size(const uint16_t *pair_counts, uint32_t count);

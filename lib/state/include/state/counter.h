@@ -12,7 +12,8 @@
  * receive rings.
  *
  *   tx_frames = delivered + the sum of the drops (base/drop.h), for each interface and in total
- *   sum of rx_frames = sum of (delivered - flooded + copies)
+ *   sum of rx_frames + frames accepted by uplinks = sum of (delivered - flooded + copies),
+ *   uplinks as sources among them, whose "tx" is what came from their wire
  */
 #define TP_COUNTERS(X)                                                                             \
 	X(TX_FRAMES, tx_frames, "frames taken from the guest and completed")                       \

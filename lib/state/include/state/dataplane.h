@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/node.h"
 #include "state/doorbell.h"
+#include "state/learned.h"
 #include "state/snapshot.h"
 #include "state/times.h"
 
@@ -99,7 +100,6 @@ struct tp_dataplane_settings {
 	uint32_t tenants;
 	uint32_t learned_macs; /* most in all tenants together, 0: none learns */
 	uint32_t rings;        /* source rings of all interfaces together */
-	uint32_t pinned_rings; /* of these, those of pinned classes */
 	uint32_t
 		hot_contexts; /* source rings that a worker keeps hot, the pinned ones among them */
 	uint64_t stay_hot_ns; /* how long an idle ring stays hot */
@@ -116,16 +116,17 @@ struct tp_dataplane_settings {
 
 struct tp_dataplane {
 	_Atomic(const struct tp_snapshot *)
-		snapshot;                    /* control: w (release), worker: r (acquire) */
-	struct tp_mac_table *learned;        /* control: rw, worker: r (lock-free look-ups) */
-	_Atomic uint64_t learned_generation; /* control: w (release), worker: r (acquire) */
+		snapshot;                     /* control: w (release), worker: r (acquire) */
+	_Atomic(struct tp_learned *) learned; /* control: w, all: r; NULL: nobody learns */
+	_Atomic uint64_t learned_generation;  /* control: w (release), worker: r (acquire) */
 	/* A tenant each (settings.tenants), 1: it is served as snapshot->lowest_class; atomic
 	 * (relaxed), control: w, worker: r */
 	uint8_t *out_of_credit;
 	struct rte_rcu_qsbr *qsbr;
 	struct tp_dataplane_settings settings;
-	atomic_bool stop; /* control: w, worker: r */
-	bool shared_core; /* a worker shares its CPU: yield when idle */
+	uint64_t published; /* snapshots so far; control */
+	atomic_bool stop;   /* control: w, worker: r */
+	bool shared_core;   /* a worker shares its CPU: yield when idle */
 	unsigned worker_count;
 	struct tp_worker_share *worker[]; /* each on its node */
 };
@@ -152,6 +153,16 @@ void tp_dataplane_quiesce(struct tp_dataplane *dataplane);
 void tp_dataplane_publish_snapshot(struct tp_dataplane *dataplane, struct tp_snapshot *snapshot);
 
 /**
+ * Have workers look up learned MACs in another table, or in none; the old one is freed after
+ * quiescence. Threading: control thread.
+ */
+void tp_dataplane_set_learned(struct tp_dataplane *dataplane, struct tp_learned *learned);
+
+/** Forget what workers have counted of a class's place, which no interface has. Threading: control
+ * thread. */
+void tp_dataplane_clear_class(struct tp_dataplane *dataplane, uint32_t place);
+
+/**
  * Have a started source ring served by its context's worker.
  * @return 0, or -EAGAIN: try again later. Threading: control thread.
  */
@@ -162,6 +173,9 @@ int tp_dataplane_attend(struct tp_dataplane *dataplane, const struct tp_ring_id 
  * another worker, before the call. Threading: control thread.
  */
 void tp_dataplane_leave(struct tp_dataplane *dataplane, unsigned worker);
+
+/** The same of all workers at once. */
+void tp_dataplane_leave_all(struct tp_dataplane *dataplane);
 
 /** Have all workers return. Threading: control thread. */
 void tp_dataplane_stop(struct tp_dataplane *dataplane);

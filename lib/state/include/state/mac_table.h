@@ -68,11 +68,18 @@ void tp_mac_table_free(struct tp_mac_table *table);
 /** Add a key or change its interface. @return 0, or -ENOSPC. Threading: control thread. */
 int tp_mac_table_set(struct tp_mac_table *table, uint64_t key, uint32_t interface);
 
+/** The same with a whole word beside the key, of which tp_mac_table_find gives the lower half.
+ * Readers find the old word or the new one. Threading: control thread. */
+int tp_mac_table_set_word(struct tp_mac_table *table, uint64_t key, uint64_t word);
+
 /** Remove a key; nothing happens if it is not there. Threading: control thread. */
 void tp_mac_table_remove(struct tp_mac_table *table, uint64_t key);
 
 /** The interface that has a key, or TP_NO_INTERFACE. Threading: any. */
 uint32_t tp_mac_table_find(const struct tp_mac_table *table, uint64_t key);
+
+/** The word beside a key. @return false if the key is not there. Threading: any. */
+bool tp_mac_table_find_word(const struct tp_mac_table *table, uint64_t key, uint64_t *word);
 
 /**
  * Visit all keys.

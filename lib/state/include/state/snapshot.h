@@ -15,6 +15,10 @@
 /*
  * A configuration as the dataplane reads it: compiled, immutable once published, replaced whole. A
  * worker takes the pointer once a sweep, so every frame is handled under exactly one snapshot.
+ *
+ * Classes, tenants and interfaces have places, which stay the same from one snapshot to the next
+ * for whoever is in both: what workers keep by place (counters, hot entries, learned MACs) stays
+ * right. A place may be empty; who comes gets an empty one.
  */
 
 #define TP_CLASSES_MAX 64
@@ -32,26 +36,35 @@ struct tp_class {
 	uint32_t weight;      /* share of worker time, >= 1 */
 	bool drop_when_full;  /* do not hold at all */
 	bool pinned;          /* its interfaces are never cold */
+	/* Frames to many that each of its interfaces may send; not shaped: all. */
+	struct tp_shape flood;
 };
 
 struct tp_tenant {
-	uint32_t first_interface; /* its interfaces are consecutive */
-	uint32_t interface_count;
-	bool flood_unknown; /* unicast to an unknown MAC: flood instead of drop */
-	bool learning;      /* MACs behind its interfaces are learned */
+	uint32_t first_interface; /* its interfaces are consecutive in snapshot->members, ... */
+	uint32_t interface_count; /* ... which tp_snapshot_seal writes, and these two */
+	bool flood_unknown;       /* unicast to an unknown MAC: flood instead of drop */
+	bool learning;            /* MACs behind its interfaces are learned */
 	struct tp_network network;
 };
 
 struct tp_interface {
-	uint64_t mac; /* as tp_mac_load gives it */
-	struct tp_context *context;
+	uint64_t mac;               /* as tp_mac_load gives it */
+	struct tp_context *context; /* NULL: there is no interface at this place */
 	uint32_t tenant;
 	uint16_t class;
 	bool source_mac_check;
+	bool further_macs;     /* some of the static ones are its */
 	struct tp_shape shape; /* of its class, or its own */
 };
 
 static_assert(sizeof(struct tp_interface) <= 64, "a burst reads one cache line of it");
+
+/** A further address that leads to an interface, and that it may send from. */
+struct tp_static_mac {
+	uint64_t mac;
+	uint32_t interface;
+};
 
 #define TP_VLANS     4096
 #define TP_NO_TENANT UINT16_MAX
@@ -71,18 +84,23 @@ struct tp_far_mac {
 };
 
 struct tp_snapshot {
+	uint64_t number; /* counts publications; control: w before it is published */
 	struct tp_tariff tariff;
 	/* Whose service a tenant out of credit gets: the class with the least bid; of equals the
 	 * one with the least weight, then the first. */
 	uint16_t lowest_class;
-	uint32_t least_threshold; /* of all classes: that of the one that bids most */
+	uint32_t least_threshold; /* that of the class that bids most, of those behind uplinks */
 	uint32_t class_count;
 	uint32_t tenant_count;
 	uint32_t interface_count;
+	uint32_t pinned_rings; /* source rings of pinned classes */
 	uint32_t uplink_count;
 	struct tp_class *classes;
 	struct tp_tenant *tenants;
 	struct tp_interface *interfaces;
+	uint32_t *members; /* places of interfaces, tenant by tenant */
+	uint32_t static_mac_count;
+	struct tp_static_mac *static_macs;
 	struct tp_mac_table *macs;       /* configured addresses */
 	struct tp_uplink_table *uplinks; /* NULL: there is none */
 	struct tp_far_mac *far_macs;     /* for the MAC table */
@@ -95,6 +113,13 @@ struct tp_snapshot {
  */
 struct tp_snapshot *tp_snapshot_new(uint32_t classes, uint32_t tenants, uint32_t interfaces,
 	int socket, struct tp_error *error);
+
+/**
+ * Make room for static MACs, to be filled in before tp_snapshot_seal.
+ * @return 0, or -ENOMEM with *error set. Threading: control thread.
+ */
+int tp_snapshot_make_static_macs(
+	struct tp_snapshot *snapshot, uint32_t count, int socket, struct tp_error *error);
 
 /**
  * Give a snapshot tables for so many uplinks, without frames for anybody; the caller fills in whose
@@ -127,8 +152,8 @@ struct tp_vlan_set *tp_snapshot_add_trunk(
 	struct tp_network *network, int socket, struct tp_error *error);
 
 /**
- * Finish a filled snapshot: build its MAC table, and whose the frames of its uplinks are; a class
- * without a weight gets 1. After this it does not change.
+ * Finish a filled snapshot: build its MAC table, its tenants' members, and whose the frames of its
+ * uplinks are; a class without a weight gets 1. After this it does not change.
  * @return 0, or negative errno with *error set. Threading: control thread.
  */
 int tp_snapshot_seal(struct tp_snapshot *snapshot, int socket, struct tp_error *error);

@@ -7,8 +7,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <rte_hash_crc.h>
-
 #include "base/address.h"
 
 /*
@@ -85,5 +83,7 @@ static inline uint32_t tp_address_hash(const struct tp_address *address)
 	uint64_t words[2];
 
 	memcpy(words, address->bytes, sizeof(words));
-	return rte_hash_crc_8byte(words[1], rte_hash_crc_8byte(words[0], 0));
+	words[0] =
+		(words[0] ^ words[1] * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0x9e3779b97f4a7c15);
+	return (uint32_t)(words[0] >> 32);
 }

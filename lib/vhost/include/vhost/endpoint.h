@@ -53,6 +53,13 @@ struct tp_vhost_ops {
 		const struct tp_guest_memory *memory, uint64_t features, struct tp_error *error);
 
 	/**
+	 * Several started rings are about to be let go, by a ring_stop for each that comes next:
+	 * what makes the owner wait may be done here, once for all. May be NULL.
+	 * @param rings  bit n is ring n
+	 */
+	void (*rings_retire)(void *owner, uint32_t rings);
+
+	/**
 	 * A started ring must be let go. When this returns, nothing touches its memory or call_fd
 	 * any more.
 	 * @return the next available index, for GET_VRING_BASE or for starting it again.
@@ -70,10 +77,13 @@ struct tp_vhost_ops {
 };
 
 struct tp_vhost_settings {
-	const char *name;     /* for log lines, e.g. "acme/vm1"; copied */
-	const char *path;     /* UNIX socket; copied; missing parent directories are made (0755) */
-	bool client;          /* connect to a socket that the front-end serves */
-	unsigned queue_pairs; /* 1..TP_VHOST_QUEUE_PAIRS_MAX */
+	const char *name; /* for log lines, e.g. "acme/vm1"; copied */
+	const char *path; /* UNIX socket; copied; missing parent directories are made (0755) */
+	bool client;      /* connect to a socket that the front-end serves */
+	/* Server: the path belongs to an endpoint that will be closed; listen beside it until
+	 * tp_vhost_take_over. */
+	bool succeeds;
+	unsigned queue_pairs;     /* 1..TP_VHOST_QUEUE_PAIRS_MAX */
 	uint64_t device_features; /* virtio feature bits to offer; bit 30 (protocol features) is
 				     added */
 	const struct tp_vhost_ops *ops;
@@ -95,7 +105,7 @@ struct tp_vhost_status {
 	unsigned descriptors;  /* file descriptors that this endpoint holds now */
 	uint64_t connections;  /* front-ends seen */
 	uint64_t messages;     /* requests handled */
-	char last_reason[160]; /* why the last front-end left, "" if none has */
+	char last_reason[224]; /* why the last front-end left, "" if none has */
 };
 
 struct tp_vhost_endpoint;
@@ -112,6 +122,10 @@ struct tp_vhost_endpoint;
  */
 struct tp_vhost_endpoint *tp_vhost_open(
 	struct tp_loop *loop, const struct tp_vhost_settings *settings, struct tp_error *error);
+
+/** An endpoint that was opened with settings.succeeds takes its path from the one that has it,
+ * which is closed next. Others are left as they are. @return 0, or negative errno. */
+int tp_vhost_take_over(struct tp_vhost_endpoint *endpoint);
 
 /** Stop all rings, hang up, stop listening, remove the socket file if it is ours, free. NULL is
  * allowed. Not to be called inside any of the ops. */
