@@ -214,10 +214,10 @@ static void go_on(void)
 	atomic_store_explicit(&backend.hold, false, memory_order_release);
 }
 
-static void on_connected(void *owner, int pid)
+static void on_connected(void *owner, const struct tp_unix_peer *peer)
 {
 	(void)owner;
-	(void)pid;
+	(void)peer;
 }
 
 static double now(void)

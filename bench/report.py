@@ -151,9 +151,9 @@ def tables(results):
     return "\n".join(lines)
 
 
-def replace_section(docs, program, text):
-    """The part of docs/performance.md that a program writes."""
-    path = docs / "performance.md"
+def replace_section(docs, program, text, page="performance.md"):
+    """The part of a page of docs/ that a program writes."""
+    path = docs / page
     begin, end = (MARK.format(f"{program}, {which}") for which in ("begin", "end"))
     old = path.read_text()
     if begin not in old or end not in old:

@@ -130,6 +130,9 @@ packages_build=(
 	libdpdk-dev     # lcores, hugepage memory, hash, RCU, telemetry
 	libjansson-dev  # JSON
 	libnuma-dev     # NUMA nodes of CPUs and of pages
+	libcap-ng-dev   # capabilities: dropping them
+	libseccomp-dev  # the filter of system calls
+	libsystemd-dev  # telling the service manager how things are
 	libcmocka-dev   # unit tests
 )
 # shellcheck disable=SC2034
@@ -151,6 +154,7 @@ packages_test=(
 	shellcheck          # the same for shell scripts
 	codespell           # spelling
 	python3             # scenarios
+	systemd             # systemd-analyze: the unit is checked
 	python3-jsonschema  # config/schema.json against the parser
 	openvswitch-switch-dpdk # the rival that the load generator must drive as well
 	gnuplot-nox         # the comparison's plots

@@ -8,14 +8,15 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
-#include <rte_launch.h>
 
 #include "base/log.h"
 #include "base/unix_socket.h"
+#include "crew.h"
 #include "ctl/appliance.h"
 #include "ctl/capabilities_probe.h"
 #include "ctl/eal_args.h"
 #include "ctl/eal_failure.h"
+#include "ctl/privilege.h"
 #include "path/worker.h"
 #include "state/dataplane.h"
 
@@ -93,10 +94,17 @@ static int find_separator(int argc, char **argv)
 
 static char runtime_directory[256]; /* of the EAL's sockets */
 
-/* The EAL leaves it behind; it is empty now unless somebody else uses it. */
+/* The EAL leaves it behind; it is empty now unless somebody else uses it. So is the one that it
+ * lies in, if that is not everybody's. */
 static void remove_runtime_directory(void)
 {
-	if (runtime_directory[0] != '\0')
+	char *end = strrchr(runtime_directory, '/');
+
+	if (end == NULL)
+		return;
+	rmdir(runtime_directory);
+	*end = '\0';
+	if (getenv("RUNTIME_DIRECTORY") != NULL)
 		rmdir(runtime_directory);
 }
 
@@ -124,40 +132,20 @@ static int start_eal(const struct tp_config *config, int argc, char **argv, stru
 	return 0;
 }
 
-/* Launch one worker a core; at an error those launched are stopped by the caller. */
-static int launch(struct tp_dataplane *dataplane, struct tp_worker **workers, const char *vector,
-	struct tp_error *error)
-{
-	for (unsigned i = 0; i < dataplane->worker_count; i++) {
-		unsigned lcore = dataplane->worker[i]->lcore;
-		int result;
-
-		workers[i] = tp_worker_new(dataplane, i, vector, error);
-		if (workers[i] == NULL)
-			return -1;
-		result = rte_eal_remote_launch(tp_worker_run, workers[i], lcore);
-		if (result < 0)
-			return tp_error_set(error, -result, "lcore %u cannot be launched", lcore);
-	}
-	return 0;
-}
-
 static int serve(struct tp_appliance *appliance, const char *vector, struct tp_error *error)
 {
 	struct tp_dataplane *dataplane = tp_appliance_dataplane(appliance);
-	struct tp_worker **workers = calloc(dataplane->worker_count, sizeof(workers[0]));
-	int result;
+	struct tp_crew *crew = tp_crew_new(dataplane, vector, error);
+	int result = crew == NULL ? -ENOMEM : tp_crew_make(crew, error);
 
-	if (workers == NULL)
-		return tp_error_set(error, ENOMEM, "no memory");
-	result = launch(dataplane, workers, vector, error);
-	if (result == 0)
-		result = tp_appliance_run(appliance, error);
+	if (result == 0) {
+		const struct tp_worker_ops ops = tp_crew_ops(crew);
+
+		tp_crew_begin(crew);
+		result = tp_appliance_run(appliance, &ops, error);
+	}
 	tp_dataplane_stop(dataplane);
-	rte_eal_mp_wait_lcore();
-	for (unsigned i = 0; i < dataplane->worker_count; i++)
-		tp_worker_free(workers[i]);
-	free(workers);
+	tp_crew_free(crew);
 	return result;
 }
 
@@ -176,6 +164,19 @@ static struct tp_config *read_config(const char *path, struct tp_error *error)
 		return config;
 	tp_config_free(config);
 	return NULL;
+}
+
+/* The EAL is the last to need what an ordinary process may not do. */
+static int become_ready(
+	const struct tp_config *config, int separator, char **argv, struct tp_error *error)
+{
+	int result = tp_privilege_prepare(config, error);
+
+	if (result == 0)
+		result = start_eal(config, separator, argv, error);
+	if (result == 0)
+		result = tp_privilege_drop(config, runtime_directory, error);
+	return result;
 }
 
 static int fail(const struct tp_error *error)
@@ -225,7 +226,7 @@ int main(int argc, char **argv)
 		tp_config_free(config);
 		return result < 0 ? fail(&error) : EXIT_SUCCESS;
 	}
-	if (config == NULL || start_eal(config, separator, argv, &error) < 0) {
+	if (config == NULL || become_ready(config, separator, argv, &error) < 0) {
 		tp_config_free(config);
 		return fail(&error);
 	}

@@ -12,10 +12,14 @@
 #define GUARD_SLOTS 65536
 
 /*
- * A slot is filled by the control thread and read by the handler on whichever thread faulted.
- * `base` is the key: it is stored last and cleared first, so that a slot with a base is whole.
+ * A slot is written by the control thread and read by the handler on whichever thread faulted, that
+ * is perhaps while the slot is reused for another mapping. `version` is odd while it is written,
+ * and never what it was before: what a reader found between two equal even versions belongs
+ * together. The slot of the mapping that faulted itself stands still, since a mapping is only taken
+ * out when nobody accesses it any more.
  */
 struct guard_slot {
+	_Atomic uint32_t version;         /* control: rw, handler: ro */
 	_Atomic uintptr_t base;           /* control: rw, handler: ro; 0 when free */
 	_Atomic size_t length;            /* control: rw, handler: ro */
 	_Atomic(atomic_bool *) condemned; /* control: rw, handler: ro */
@@ -34,14 +38,27 @@ struct guarded {
 
 static bool read_slot(const struct guard_slot *slot, struct guarded *guarded)
 {
-	/* acquire: partner is the release store in tp_fault_guard_add */
-	uintptr_t base = atomic_load_explicit(&slot->base, memory_order_acquire);
+	/* acquire, all four: partners are the release stores in write_slot */
+	uint32_t version = atomic_load_explicit(&slot->version, memory_order_acquire);
 
-	guarded->base = (void *)base;
+	guarded->base = (void *)atomic_load_explicit(&slot->base, memory_order_acquire);
 	guarded->length = atomic_load_explicit(&slot->length, memory_order_acquire);
 	guarded->condemned = atomic_load_explicit(&slot->condemned, memory_order_acquire);
-	/* The base is cleared first and stored last: if it is the same, all belongs together. */
-	return base != 0 && atomic_load_explicit(&slot->base, memory_order_relaxed) == base;
+	return guarded->base != NULL && version % 2 == 0 &&
+	       atomic_load_explicit(&slot->version, memory_order_relaxed) == version;
+}
+
+/* release: a handler that sees one of these sees the odd version as well, or a later one */
+static void write_slot(
+	struct guard_slot *slot, uintptr_t base, size_t length, atomic_bool *condemned)
+{
+	uint32_t version = atomic_load_explicit(&slot->version, memory_order_relaxed);
+
+	atomic_store_explicit(&slot->version, version + 1, memory_order_relaxed);
+	atomic_store_explicit(&slot->base, base, memory_order_release);
+	atomic_store_explicit(&slot->length, length, memory_order_release);
+	atomic_store_explicit(&slot->condemned, condemned, memory_order_release);
+	atomic_store_explicit(&slot->version, version + 2, memory_order_release);
 }
 
 static bool find_guarded(uintptr_t address, struct guarded *guarded)
@@ -55,12 +72,42 @@ static bool find_guarded(uintptr_t address, struct guarded *guarded)
 	return false;
 }
 
-/* The owner will unmap what the handler put there like the mapping it replaced. */
-static bool put_zero_pages(const struct guarded *guarded)
+static bool map_over(const struct guarded *guarded, int flags, int fd)
 {
 	return mmap(guarded->base, guarded->length, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
-		       0) == guarded->base;
+		       flags | MAP_FIXED | MAP_NORESERVE, fd, 0) == guarded->base;
+}
+
+/* A file of its own: the kernel reckons only with those of its pages that are touched, even where
+ * it promises no memory that it does not have (vm.overcommit_memory 2, RLIMIT_DATA). */
+static bool map_empty_file(const struct guarded *guarded)
+{
+	int fd = memfd_create("turnpike-gone", MFD_CLOEXEC);
+	bool mapped = fd >= 0 && ftruncate(fd, (off_t)guarded->length) == 0 &&
+		      map_over(guarded, MAP_SHARED, fd);
+
+	if (fd >= 0)
+		close(fd);
+	return mapped;
+}
+
+/*
+ * The owner will unmap what the handler put there like the mapping it replaced. Two threads may
+ * fault at once; then the second one's pages stay, and what the first one wrote meanwhile is lost,
+ * which nobody misses.
+ */
+static bool put_zero_pages(const struct guarded *guarded)
+{
+	return map_over(guarded, MAP_PRIVATE | MAP_ANONYMOUS, -1) || map_empty_file(guarded);
+}
+
+/* As if there were no guard. A fault comes again when the access is repeated; a signal that was
+ * sent (its si_addr means nothing) has to be sent again. */
+static void end_process(int signal_number, const siginfo_t *info)
+{
+	signal(signal_number, SIG_DFL);
+	if (info->si_code <= 0)
+		raise(signal_number);
 }
 
 static void handle_sigbus(int signal_number, siginfo_t *info, void *context)
@@ -70,9 +117,9 @@ static void handle_sigbus(int signal_number, siginfo_t *info, void *context)
 	struct guarded guarded;
 
 	(void)context;
-	if (!find_guarded((uintptr_t)info->si_addr, &guarded) || !put_zero_pages(&guarded)) {
-		signal(signal_number,
-			SIG_DFL); /* returning repeats the access and ends the process */
+	if (info->si_code <= 0 || !find_guarded((uintptr_t)info->si_addr, &guarded) ||
+		!put_zero_pages(&guarded)) {
+		end_process(signal_number, info);
 		return;
 	}
 	atomic_store_explicit(guarded.condemned, true, memory_order_release);
@@ -106,10 +153,7 @@ int tp_fault_guard_add(void *base, size_t length, atomic_bool *condemned)
 
 	if (i < 0)
 		return i;
-	/* release: a handler that sees one of these sees the slot's base cleared before */
-	atomic_store_explicit(&slots[i].length, length, memory_order_release);
-	atomic_store_explicit(&slots[i].condemned, condemned, memory_order_release);
-	atomic_store_explicit(&slots[i].base, (uintptr_t)base, memory_order_release);
+	write_slot(&slots[i], (uintptr_t)base, length, condemned);
 	if (i == atomic_load_explicit(&slots_used, memory_order_relaxed))
 		atomic_store_explicit(&slots_used, i + 1, memory_order_release);
 	return i;
@@ -118,5 +162,5 @@ int tp_fault_guard_add(void *base, size_t length, atomic_bool *condemned)
 void tp_fault_guard_remove(int slot)
 {
 	if (slot >= 0)
-		atomic_store_explicit(&slots[slot].base, 0, memory_order_release);
+		write_slot(&slots[slot], 0, 0, NULL);
 }

@@ -12,6 +12,10 @@
 #define LINE_MAX_BYTES 1024
 #define LIMIT_BURST    10
 
+/* Of all sources of limited lines together, however many there are. */
+#define SHARED_BURST    5000
+#define SHARED_A_SECOND 20
+
 static enum tp_log_level highest_level = TP_LOG_INFO;
 
 /* Lines that could not be written since the last one that was. */
@@ -20,6 +24,8 @@ static struct {
 	int because; /* errno of the first */
 	bool torn;   /* a part of the last one was */
 } lost;
+
+static struct tp_log_limit shared;
 
 void tp_log_set_level(enum tp_log_level level)
 {
@@ -115,21 +121,21 @@ void tp_log(enum tp_log_level level, const char *format, ...)
 	va_end(arguments);
 }
 
-static bool take_token(struct tp_log_limit *limit)
+/* Fill a budget by the seconds that have passed, then take a line from it. */
+static bool take_token(struct tp_log_limit *limit, uint32_t burst, uint32_t a_second)
 {
 	struct timespec now;
-	uint64_t passed;
+	uint64_t more;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (!limit->started) {
 		limit->started = true;
-		limit->tokens = LIMIT_BURST;
+		limit->tokens = burst;
 		limit->second = (uint64_t)now.tv_sec;
 	}
-	passed = (uint64_t)now.tv_sec - limit->second;
+	more = ((uint64_t)now.tv_sec - limit->second) * a_second;
 	limit->second = (uint64_t)now.tv_sec;
-	limit->tokens = passed < LIMIT_BURST - limit->tokens ? limit->tokens + (uint32_t)passed
-							     : LIMIT_BURST;
+	limit->tokens = more < burst - limit->tokens ? limit->tokens + (uint32_t)more : burst;
 	if (limit->tokens == 0)
 		return false;
 	limit->tokens--;
@@ -142,7 +148,8 @@ void tp_log_limited(struct tp_log_limit *limit, enum tp_log_level level, const c
 
 	if (level > highest_level)
 		return;
-	if (!take_token(limit)) {
+	if (!take_token(limit, LIMIT_BURST, 1) ||
+		!take_token(&shared, SHARED_BURST, SHARED_A_SECOND)) {
 		limit->suppressed++;
 		return;
 	}

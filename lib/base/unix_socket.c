@@ -54,26 +54,74 @@ static int bind_to(int fd, const char *path)
 	return bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : -errno;
 }
 
+/* Linux gives the file the mode of the unbound socket, less the umask. */
+static int bind_with_mode(int fd, const char *path, mode_t mode)
+{
+	mode_t umask_before;
+	int result;
+
+	if (mode == 0)
+		return bind_to(fd, path);
+	if (fchmod(fd, mode) < 0)
+		return -errno;
+	umask_before = umask(0);
+	result = bind_to(fd, path);
+	umask(umask_before);
+	return result;
+}
+
+static int refuse_directory(const char *path, int code, struct tp_error *error)
+{
+	return tp_error_set(error, code,
+		"socket %s cannot be made: %s: user %d, as whom this process runs, may not write "
+		"in its directory; give the directory to that user (chown) or choose another path",
+		path, strerror(code), (int)geteuid());
+}
+
+/* The file is opened without following a link, should somebody else have put one in its place. */
+static int give_to_owner(
+	const char *path, const struct tp_unix_access *access, struct tp_error *error)
+{
+	uid_t owner = access->set_owner ? access->owner : (uid_t)-1;
+	gid_t group = access->set_group ? access->group : (gid_t)-1;
+	struct stat file;
+	int fd, result = 0;
+
+	if (!access->set_owner && !access->set_group)
+		return 0;
+	fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &file) < 0)
+		result = -errno;
+	else if (!S_ISSOCK(file.st_mode))
+		result = -ENOTSOCK;
+	else if ((access->set_owner && file.st_uid != owner) ||
+		 (access->set_group && file.st_gid != group))
+		result = fchownat(fd, "", owner, group, AT_EMPTY_PATH) == 0 ? 0 : -errno;
+	if (fd >= 0)
+		close(fd);
+	if (result == -EPERM)
+		return tp_error_set(error, EPERM,
+			"socket %s cannot be given to user %d, group %d: the process may not; "
+			"start it as root, which keeps what that takes, or put its user into the "
+			"group",
+			path, (int)owner, (int)group);
+	return result == 0 ? 0
+			   : tp_error_set(error, -result, "socket %s: owner: %s", path,
+				     strerror(-result));
+}
+
 /* Who listens at the other end of a connection, for people. */
 static int refuse_served(const char *path, int fd, struct tp_error *error)
 {
-	int pid = tp_unix_peer_pid(fd);
-	char file_name[32], program[32] = "";
-	FILE *file;
+	struct tp_unix_peer peer;
 
-	if (pid <= 0)
+	tp_unix_peer(fd, &peer);
+	if (peer.pid <= 0)
 		return tp_error_set(error, EADDRINUSE,
 			"%s is served by another process; stop it or choose another path", path);
-	snprintf(file_name, sizeof(file_name), "/proc/%d/comm", pid);
-	file = fopen(file_name, "re");
-	if (file != NULL) {
-		if (fgets(program, sizeof(program), file) != NULL)
-			program[strcspn(program, "\n")] = '\0';
-		fclose(file);
-	}
 	return tp_error_set(error, EADDRINUSE,
-		"%s is served by process %d (%s); stop it or choose another path", path, pid,
-		program[0] == '\0' ? "its name cannot be read" : program);
+		"%s is served by process %d (%s); stop it or choose another path", path,
+		(int)peer.pid, peer.program[0] == '\0' ? "its name cannot be read" : peer.program);
 }
 
 int tp_unix_check_free(const char *path, struct tp_error *error)
@@ -120,24 +168,24 @@ static int remove_stale(const char *path, struct tp_error *error)
 static int bind_and_listen(int fd, const char *path, const struct tp_unix_listen *how,
 	struct stat *identity, struct tp_error *error)
 {
-	int result;
-
-	/* Linux gives the file the mode of the unbound socket: nobody else can connect meanwhile.
-	 */
-	if (how->mode != 0 && fchmod(fd, how->mode) < 0)
-		return tp_error_set(
-			error, errno, "socket %s: mode 0%o: %s", path, how->mode, strerror(errno));
-	result = bind_to(fd, path);
+	int result = bind_with_mode(fd, path, how->access.mode);
 
 	if (result == -EADDRINUSE) {
 		result = remove_stale(path, error);
 		if (result < 0)
 			return result;
-		result = bind_to(fd, path);
+		result = bind_with_mode(fd, path, how->access.mode);
 	}
+	if (result == -EACCES || result == -EPERM)
+		return refuse_directory(path, -result, error);
 	if (result < 0)
 		return tp_error_set(
 			error, -result, "socket %s cannot be made: %s", path, strerror(-result));
+	result = give_to_owner(path, &how->access, error);
+	if (result < 0) {
+		unlink(path);
+		return result;
+	}
 	if (listen(fd, how->backlog) < 0 || lstat(path, identity) < 0)
 		return tp_error_set(
 			error, errno, "socket %s cannot be served: %s", path, strerror(errno));
@@ -238,10 +286,39 @@ void tp_unix_remove(const char *path, const struct stat *identity)
 		unlink(path);
 }
 
-int tp_unix_peer_pid(int fd)
+/* What a process calls itself may be any bytes. */
+static void keep_printable(char *text, ssize_t length)
 {
-	struct ucred peer = {0};
-	socklen_t size = sizeof(peer);
+	ssize_t kept = 0;
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+	for (ssize_t i = 0; i < length && text[i] != '\n'; i++)
+		text[kept++] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	text[kept] = '\0';
+}
+
+static void read_program(pid_t pid, char program[TP_UNIX_PROGRAM_SIZE])
+{
+	char path[32];
+	ssize_t length;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	length = read(fd, program, TP_UNIX_PROGRAM_SIZE - 1);
+	close(fd);
+	keep_printable(program, length);
+}
+
+void tp_unix_peer(int fd, struct tp_unix_peer *peer)
+{
+	struct ucred credentials = {.uid = (uid_t)-1, .gid = (gid_t)-1};
+	socklen_t size = sizeof(credentials);
+
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size);
+	*peer = (struct tp_unix_peer){
+		.pid = credentials.pid, .uid = credentials.uid, .gid = credentials.gid};
+	if (peer->pid > 0)
+		read_program(peer->pid, peer->program);
 }

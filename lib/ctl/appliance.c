@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +20,11 @@
 #include "base/log.h"
 #include "billing.h"
 #include "budget.h"
+#include "crew.h"
 #include "ctl/control_socket.h"
 #include "ctl/plan.h"
 #include "figures.h"
+#include "memory_limit.h"
 #include "underlay.h"
 #include "uplinks.h"
 
@@ -150,7 +153,7 @@ static int find_lcores(unsigned workers, unsigned *lcores, int *nodes, struct tp
 		if (i == workers)
 			break;
 		lcores[i] = lcore;
-		nodes[i++] = tp_node_of_cpu(rte_lcore_to_cpu_id((int)lcore));
+		nodes[i++] = tp_node_of_cpu(tp_cpu_of_lcore(lcore));
 	}
 	if (i < workers)
 		return tp_error_set(error, EINVAL,
@@ -163,11 +166,11 @@ static int find_lcores(unsigned workers, unsigned *lcores, int *nodes, struct tp
 
 static void assign_lcores(struct tp_dataplane *dataplane, const unsigned *lcores)
 {
-	int control_cpu = rte_lcore_to_cpu_id((int)rte_get_main_lcore());
+	int control_cpu = tp_cpu_of_lcore(rte_get_main_lcore());
 
 	for (unsigned i = 0; i < dataplane->worker_count; i++) {
 		dataplane->worker[i]->lcore = lcores[i];
-		dataplane->worker[i]->core = rte_lcore_to_cpu_id((int)lcores[i]);
+		dataplane->worker[i]->core = tp_cpu_of_lcore(lcores[i]);
 		dataplane->shared_core |= dataplane->worker[i]->core == control_cpu;
 	}
 	dataplane->shared_core |= sysconf(_SC_NPROCESSORS_ONLN) == 1;
@@ -215,42 +218,19 @@ static void warn_of_doorbells(const struct tp_dataplane *dataplane)
 				w);
 }
 
-static bool has_underlay(const struct tp_config *config)
-{
-	for (uint32_t i = 0; i < config->uplink_count; i++)
-		if (config->uplinks[i].underlay.address.length != 0)
-			return true;
-	return false;
-}
-
 static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error)
 {
 	const struct tp_config *config = appliance->config;
 	unsigned lcores[TP_CONFIG_WORKERS_MAX];
-	int nodes[TP_CONFIG_WORKERS_MAX];
-	struct tp_dataplane_settings settings = {
-		.workers = config->worker_count,
-		.tenants = TP_CONFIG_TENANTS_MAX, /* as many as may come */
-		.learned_macs = tp_learned_limit(config),
-		.hot_contexts = config->hot_contexts,
-		.stay_hot_ns = config->stay_hot_ns,
-		.hot_cache = config->hot_cache,
-		.sweep_budget_ns = config->sweep_budget_ns,
-		.uplink_nap_ns = config->uplink_nap_ns,
-		.idle_sleep = config->idle_sleep,
-		.socket = SOCKET_ID_ANY,
-		.worker_nodes = nodes,
-		.underlays = has_underlay(config),
-	};
+	int nodes[TP_CONFIG_WORKERS_MAX] = {0};
+	struct tp_dataplane_settings settings = tp_crew_settings(config, nodes);
 	struct tp_snapshot *snapshot;
-	uint32_t pinned;
 	int result;
 
 	if (find_lcores(config->worker_count, lcores, nodes, error) < 0)
 		return -EINVAL;
 	if (make_store(appliance, nodes, error) < 0)
 		return -ENOMEM;
-	settings.rings = tp_config_count_rings(config, &pinned) + TP_PLAN_SPARE_RINGS;
 	appliance->dataplane = tp_dataplane_new(&settings, error);
 	if (appliance->dataplane == NULL)
 		return -ENOMEM;
@@ -270,10 +250,23 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 	return 0;
 }
 
+static void warn_of_memory_limit(void)
+{
+	uint64_t limit = tp_memory_limit();
+
+	if (limit != UINT64_MAX)
+		tp_log(TP_LOG_WARNING,
+			"memory: a cgroup limits this process to %" PRIu64
+			" MiB. Memory of guests counts where the switch is the first to touch it, "
+			"so that they can make the kernel kill it: lift MemoryMax=",
+			limit >> 20);
+}
+
 static int build(struct tp_appliance *appliance, struct tp_error *error)
 {
 	struct tp_control_settings control = {
 		.path = appliance->config->control_socket,
+		.access = appliance->config->control_sockets.access,
 		.handle = tp_answer,
 		.owner = appliance,
 	};
@@ -284,6 +277,7 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 		return -ENOMEM;
 	appliance->tick.expired = on_tick;
 	appliance->started_ms = tp_loop_now_ms();
+	warn_of_memory_limit();
 	result = raise_descriptor_limit(appliance->config, error);
 	if (result == 0)
 		result = watch_signals(appliance, error);
@@ -339,9 +333,12 @@ struct tp_dataplane *tp_appliance_dataplane(struct tp_appliance *appliance)
 	return appliance->dataplane;
 }
 
-int tp_appliance_run(struct tp_appliance *appliance, struct tp_error *error)
+int tp_appliance_run(
+	struct tp_appliance *appliance, const struct tp_worker_ops *ops, struct tp_error *error)
 {
 	int result;
+
+	appliance->worker_ops = ops;
 
 	tp_log(TP_LOG_INFO,
 		"ready: %s, %u interfaces of %u tenants on %u worker%s (%s), control %s",
@@ -349,7 +346,9 @@ int tp_appliance_run(struct tp_appliance *appliance, struct tp_error *error)
 		appliance->config->tenant_count, appliance->config->worker_count,
 		appliance->config->worker_count == 1 ? "" : "s", appliance->vector,
 		appliance->config->control_socket);
+	tp_watchdog_ready(appliance);
 	result = tp_loop_run(appliance->loop);
+	tp_watchdog_stopping(appliance);
 	if (result < 0)
 		return tp_error_set(error, -result, "event loop: %s", strerror(-result));
 	return 0;

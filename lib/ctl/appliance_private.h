@@ -41,10 +41,10 @@ struct tp_port {
 	unsigned rings_running;
 	uint32_t rings_retired; /* bit n: nobody uses ring n any more: it stops without waiting */
 	struct tp_log_limit announcements;
-	uint32_t learned; /* MACs learned at it */
-	int peer_pid;     /* process of the front-end, 0: none connected */
-	uint16_t mtu;     /* as the front-end told it, 0: it did not */
-	int memory_node;  /* where most of the guest's memory lies, or TP_NO_NODE */
+	uint32_t learned;         /* MACs learned at it */
+	struct tp_unix_peer peer; /* whose process the front-end is; all zero: none is connected */
+	uint16_t mtu;             /* as the front-end told it, 0: it did not */
+	int memory_node;          /* where most of the guest's memory lies, or TP_NO_NODE */
 };
 
 /** Which worker serves whom, and why; balance.h. */
@@ -67,6 +67,14 @@ struct tp_balance {
 };
 
 struct tp_underlays;
+/** What the service manager is told; watchdog.c. */
+struct tp_watchdog {
+	struct tp_timer timer;
+	uint64_t look_ms; /* between two looks; 0: nobody wants to hear */
+	uint64_t stalled; /* looks in a row that found some worker where it was */
+	uint64_t sweeps[TP_CONFIG_WORKERS_MAX]; /* of each worker, when it was last seen to work */
+};
+
 /** What interfaces counted that are gone or have another class since; figures.h. By place. */
 struct tp_carried {
 	struct tp_counters all;
@@ -83,6 +91,7 @@ struct tp_appliance {
 	size_t previous_length;
 	uint16_t generation; /* at least that of all rings that are gone */
 	struct tp_loop *loop;
+	const struct tp_worker_ops *worker_ops;
 	struct tp_dataplane *dataplane;
 	struct tp_context_store *store;
 	struct tp_uplinks_control *uplinks; /* uplinks.h; NULL: there is none */
@@ -105,6 +114,7 @@ struct tp_appliance {
 	struct tp_watch signals; /* SIGINT, SIGTERM */
 	struct tp_watch faults;  /* the fault guard replaced a mapping */
 	struct tp_control_socket *control;
+	struct tp_watchdog watchdog;
 	uint64_t started_ms;
 };
 
@@ -171,6 +181,9 @@ void tp_kick_start(struct tp_port *port, uint32_t pair, int kick_fd);
 
 /** It has stopped and no worker holds it any more: kicks are not heard from now on. */
 void tp_kick_stop(struct tp_port *port, uint32_t pair);
+
+/** No worker holds the ring, and none hears of it from now on, but it has not stopped. */
+void tp_kick_unhear(struct tp_port *port, uint32_t pair);
 
 /** Arm the doorbells that workers want armed, and tell them what they could not be told before. */
 void tp_kicks_arm(struct tp_appliance *appliance);
@@ -254,6 +267,14 @@ json_t *tp_show_latency(const struct tp_appliance *appliance);
 
 /** Devices, links and counters of the uplinks. */
 json_t *tp_show_uplinks(const struct tp_appliance *appliance);
+
+/* watchdog.c */
+
+/** Tell the service manager that guests can come, and from now on that the workers work. */
+void tp_watchdog_ready(struct tp_appliance *appliance);
+
+/** Tell it that the appliance ends. */
+void tp_watchdog_stopping(struct tp_appliance *appliance);
 
 /* telemetry.c */
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "billing.h"
 #include "budget.h"
+#include "crew.h"
 #include "figures.h"
 #include "ledger.h"
 #include "spread.h"
@@ -46,7 +47,8 @@ static void take_rings(const struct tp_apply *apply)
 		retire(appliance->ports[i]);
 		any = true;
 	}
-	for (uint32_t i = 0; i < apply->config->interface_count; i++) {
+	/* With other workers all rings are taken already. */
+	for (uint32_t i = 0; i < apply->config->interface_count && !apply->crew; i++) {
 		if (!apply->reseated[i])
 			continue;
 		tp_spread_take(apply->ports[i]);
@@ -135,18 +137,26 @@ static void clear_places(const struct tp_apply *apply)
 	struct tp_appliance *appliance = apply->appliance;
 	const struct tp_config *config = apply->config;
 
-	for (uint32_t c = 0; c < config->class_count; c++) {
-		if (!is_new(apply, TP_OBJECT_CLASS, c))
-			continue;
-		tp_carried_clear_class(appliance, config->classes[c].place);
-		tp_dataplane_clear_class(appliance->dataplane, config->classes[c].place);
-	}
+	for (uint32_t c = 0; c < config->class_count; c++)
+		if (is_new(apply, TP_OBJECT_CLASS, c))
+			tp_carried_clear_class(appliance, config->classes[c].place);
 	for (uint32_t t = 0; t < config->tenant_count; t++) {
 		if (!is_new(apply, TP_OBJECT_TENANT, t))
 			continue;
 		tp_carried_clear_tenant(appliance, config->tenants[t].place);
 		tp_budget_go(appliance, config->tenants[t].place);
 	}
+}
+
+/* The same of what workers count; those who are of a new class are not served yet. */
+static void clear_counted(const struct tp_apply *apply)
+{
+	const struct tp_config *config = apply->config;
+
+	for (uint32_t c = 0; c < config->class_count; c++)
+		if (is_new(apply, TP_OBJECT_CLASS, c))
+			tp_dataplane_clear_class(
+				apply->appliance->dataplane, config->classes[c].place);
 }
 
 /* --- with the snapshot ----------------------------------------------------------------------- */
@@ -187,13 +197,32 @@ static void put_in_force(struct tp_apply *apply)
 
 /* --- after it -------------------------------------------------------------------------------- */
 
-static void give_rings_back(const struct tp_apply *apply)
+/* Who had them has them again; who came to a worker that is no more, its tenant's. */
+static void find_homes(const struct tp_apply *apply, struct tp_port *port)
+{
+	uint32_t tenant = apply->config->interfaces[port->index].tenant_index;
+
+	for (uint32_t pair = 0; pair < port->context->pair_count; pair++) {
+		unsigned home = apply->worker_to[port->kick[pair].home];
+
+		port->kick[pair].home = home != TP_NO_WORKER
+						? home
+						: apply->appliance->balance.tenant[tenant].worker;
+	}
+}
+
+static void give_rings_back(const struct tp_apply *apply, bool all)
 {
 	for (uint32_t i = 0; i < apply->config->interface_count; i++) {
 		struct tp_port *port = apply->appliance->ports[i];
 
-		if (!apply->reseated[i])
+		if (is_new(apply, TP_OBJECT_INTERFACE, i) || (!apply->reseated[i] && !all))
 			continue;
+		find_homes(apply, port);
+		if (!apply->reseated[i]) {
+			tp_spread_give_back(port);
+			continue;
+		}
 		port->context->bucket = port->context->flood_bucket = (struct tp_bucket){0};
 		tp_spread_give_back(port);
 	}
@@ -274,20 +303,25 @@ static void commit(struct tp_apply *apply)
 {
 	struct tp_appliance *appliance = apply->appliance;
 	struct tp_config *old = appliance->config;
+	bool crew = apply->crew;
 	struct tp_port **gone;
 
 	take_rings(apply);
 	forget_learned(apply);
 	grow_learned(apply);
 	close_accounts(apply);
-	tp_telemetry_hold();
-	carry(apply);
+	if (!crew)
+		tp_telemetry_hold();
 	clear_places(apply);
+	carry(apply);
 	gone = list_gone(apply);
 	put_in_force(apply);
+	if (crew)
+		tp_crew_change(apply);
+	clear_counted(apply);
 	tp_telemetry_go_on();
 	open_accounts(apply);
-	give_rings_back(apply);
+	give_rings_back(apply, crew);
 	take_sockets_over(apply);
 	close_gone(appliance, gone);
 	change_budgets(apply, old);

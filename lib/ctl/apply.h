@@ -19,6 +19,8 @@
  *                                 that each of its frames is the one class's or the other's; they
  *                                 wait in the guest's ring
  *   anything else                 nothing but the snapshot
+ *
+ * Where other workers are needed (crew.h) nobody serves anything for some milliseconds.
  */
 
 struct tp_apply {
@@ -35,6 +37,13 @@ struct tp_apply {
 	struct tp_learned *learned; /* a larger one, NULL: the present one is large enough */
 	uint32_t learned_macs;
 	struct tp_snapshot *snapshot;
+	/* crew.h */
+	bool crew;                                   /* other workers are made */
+	unsigned worker_from[TP_CONFIG_WORKERS_MAX]; /* which of the present ones each next one
+							is, or TP_NO_WORKER */
+	unsigned worker_to[TP_CONFIG_WORKERS_MAX];   /* and the reverse */
+	struct tp_worker_place *worker;              /* of the next ones */
+	struct tp_workers before;                    /* the present ones, while crew is set */
 };
 
 /**

@@ -2,12 +2,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <rte_common.h>
 #include <rte_memory.h>
 
+#include "accounts.h"
 #include "apply.h"
 #include "billing.h"
+#include "crew.h"
+#include "ctl/plan.h"
 #include "ledger.h"
 #include "places.h"
 #include "uplinks.h"
@@ -49,18 +53,37 @@ static int make_room(struct tp_apply *apply, struct tp_error *error)
 	return 0;
 }
 
-static int check_rings(const struct tp_apply *apply, struct tp_error *error)
+/* Guests' are beside; they are refused one by one when there are none left. */
+static int check_descriptors(const struct tp_apply *apply, struct tp_error *error)
 {
-	uint32_t most = apply->appliance->dataplane->settings.rings;
-	uint32_t pinned;
-	uint32_t rings = tp_config_count_rings(apply->config, &pinned);
+	unsigned long long wanted = tp_plan_first_descriptors(apply->config);
+	struct rlimit limit;
 
-	if (rings <= most)
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || wanted <= limit.rlim_cur)
 		return 0;
-	return tp_error_set(error, ENOSPC,
-		"found %u queue pairs; the workers have room for %u, for they began with fewer: "
-		"stop the appliance and start it with this file",
-		rings, most);
+	return tp_error_set(error, EMFILE,
+		"descriptors: this configuration needs %llu before any guest comes, this process "
+		"may open %llu; start it anew with more (LimitNOFILE= or ulimit -Hn)",
+		wanted, (unsigned long long)limit.rlim_cur);
+}
+
+static int check_machine(const struct tp_apply *apply, struct tp_error *error)
+{
+	const struct tp_config *old = present(apply);
+	const struct tp_config *new = apply->config;
+	bool same = old->worker_count ==
+		    new->worker_count &&memcmp(old->worker_cores, new->worker_cores,
+			    new->worker_count * sizeof(new->worker_cores[0])) == 0;
+	int result = check_descriptors(apply, error);
+
+	if (result == 0 && old->worker_count != new->worker_count &&new->uplink_count > 0)
+		return tp_error_set(error, EBUSY,
+			"dataplane.worker_cores: found %u, %u are in force; the number of workers "
+			"cannot change while there are uplinks, whose queues they own: stop the "
+			"appliance and start it with this file, or name as many as before",
+			new->worker_count, old->worker_count);
+	/* CPUs that EAL options have chosen instead of the file's need not be there. */
+	return result < 0 || same ? result : tp_config_check_machine(apply->config, error);
 }
 
 /* --- who is who ------------------------------------------------------------------------------ */
@@ -141,13 +164,17 @@ static void place_tenants(struct tp_apply *apply)
 	uint32_t interfaces[TP_CONFIG_WORKERS_MAX] = {0};
 
 	for (uint32_t t = 0; t < apply->config->tenant_count; t++) {
+		apply->tenant[t].worker = TP_NO_WORKER;
 		if (from[t] == TP_NOT_THERE)
 			continue;
 		apply->tenant[t] = apply->appliance->balance.tenant[from[t]];
-		interfaces[apply->tenant[t].worker] += apply->config->tenants[t].interface_count;
+		apply->tenant[t].worker = apply->worker_to[apply->tenant[t].worker];
+		if (apply->tenant[t].worker != TP_NO_WORKER)
+			interfaces[apply->tenant[t].worker] +=
+				apply->config->tenants[t].interface_count;
 	}
 	for (uint32_t t = 0; t < apply->config->tenant_count; t++) {
-		if (from[t] != TP_NOT_THERE)
+		if (apply->tenant[t].worker != TP_NO_WORKER)
 			continue;
 		apply->tenant[t].worker = choose_worker(interfaces, apply->config->worker_count);
 		interfaces[apply->tenant[t].worker] +=
@@ -182,7 +209,7 @@ static int open_port(struct tp_apply *apply, uint32_t index, bool succeeds, stru
 	struct tp_appliance *appliance = apply->appliance;
 	const struct tp_interface_config *interface = &apply->config->interfaces[index];
 	const struct tp_tenant_place *tenant = &apply->tenant[interface->tenant_index];
-	int node = appliance->dataplane->worker[tenant->worker]->node;
+	int node = tp_crew_node(apply, tenant->worker);
 	struct tp_port *port;
 
 	if (tp_context_add(appliance->store, interface->place, interface->queue_pairs, node,
@@ -295,15 +322,18 @@ int tp_apply_prepare(struct tp_apply *apply, struct tp_appliance *appliance,
 		return no_memory(error);
 	result = tp_diff_check(apply->diff, error);
 	if (result == 0)
+		result = tp_accounts_find(config, error);
+	if (result == 0)
 		result = tp_places_assign(apply->diff, config, error);
 	if (result == 0)
 		result = keep_uplink_numbers(apply, error);
 	if (result == 0)
-		result = check_rings(apply, error);
+		result = check_machine(apply, error);
 	if (result < 0 || dry_run)
 		return result;
 	if (make_room(apply, error) < 0)
 		return -ENOMEM;
+	tp_crew_match(apply);
 	find_who_stays(apply);
 	place_tenants(apply);
 	result = open_ports(apply, error);
@@ -316,7 +346,9 @@ int tp_apply_prepare(struct tp_apply *apply, struct tp_appliance *appliance,
 	apply->snapshot = tp_compile(config, appliance->store,
 		appliance->uplinks == NULL ? NULL : appliance->uplinks->uplink,
 		appliance->underlays, error);
-	return apply->snapshot == NULL ? -ENOMEM : 0;
+	if (apply->snapshot == NULL)
+		return -ENOMEM;
+	return tp_crew_differs(apply) ? tp_crew_prepare(apply, error) : 0;
 }
 
 void tp_apply_discard(struct tp_apply *apply)
@@ -331,7 +363,9 @@ void tp_apply_discard(struct tp_apply *apply)
 		tp_port_close(apply->ports[i]);
 		tp_context_remove(apply->appliance->store, apply->config->interfaces[i].place);
 	}
+	tp_crew_discard(apply);
 	tp_snapshot_free(apply->snapshot);
+	free(apply->worker);
 	tp_learned_free(apply->learned);
 	free(apply->ports);
 	free(apply->at_place);

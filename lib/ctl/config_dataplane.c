@@ -100,7 +100,7 @@ static int read_control_socket(
 	return tp_config_copy(value, path, field);
 }
 
-static int read_switch(
+int tp_config_read_switch(
 	const struct tp_json_value *value, const struct tp_json_key *key, void *field)
 {
 	const char *word = json_string_value(value->json);
@@ -139,7 +139,8 @@ int tp_config_read_dataplane(
 			false},
 		{"hot_contexts", tp_json_read_u32, offsetof(struct tp_config, hot_contexts), 1,
 			HOT_CONTEXTS_MAX, false},
-		{"hot_cache", read_switch, offsetof(struct tp_config, hot_cache), 0, 0, false},
+		{"hot_cache", tp_config_read_switch, offsetof(struct tp_config, hot_cache), 0, 0,
+			false},
 		{"stay_hot", tp_json_read_time, offsetof(struct tp_config, stay_hot_ns), 0,
 			STAY_HOT_MAX_NS, false},
 		{"idle_sleep", tp_json_read_bool, offsetof(struct tp_config, idle_sleep), 0, 0,

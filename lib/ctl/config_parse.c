@@ -44,6 +44,8 @@ static int read_tariff(
 static const struct tp_json_key root_keys[] = {
 	{"$schema", read_schema, 0, 0, 0, false},
 	{"dataplane", tp_config_read_dataplane, 0, 0, 0, false},
+	{"process", tp_config_read_process, 0, 0, 0, false},
+	{"sockets", tp_config_read_sockets, 0, 0, 0, false},
 	{"tariff", read_tariff, 0, 0, 0, false},
 	{"billing", tp_config_read_billing, 0, 0, 0, false},
 	{"classes", tp_config_read_classes, 0, 0, 0, true},
@@ -91,6 +93,9 @@ static struct tp_config *new_config(void)
 	config->stay_hot_ns = DEFAULT_STAY_HOT_NS;
 	config->idle_sleep = true;
 	config->sweep_budget_ns = DEFAULT_SWEEP_BUDGET;
+	config->system_call_filter = true;
+	config->guest_sockets.access.mode = 0660;
+	config->control_sockets.access.mode = 0600;
 	config->uplink_nap_ns = DEFAULT_UPLINK_NAP;
 	config->tariff_per_frame = DEFAULT_PER_FRAME;
 	config->tariff_per_64_bytes = DEFAULT_PER_64_BYTES;
@@ -162,6 +167,12 @@ struct tp_config *tp_config_parse(
 	return config;
 }
 
+static void free_sockets(struct tp_socket_config *sockets)
+{
+	free(sockets->owner);
+	free(sockets->group);
+}
+
 static void free_tenant(struct tp_tenant_config *tenant)
 {
 	for (uint32_t i = 0; i < tenant->network.remote_count; i++)
@@ -169,6 +180,7 @@ static void free_tenant(struct tp_tenant_config *tenant)
 	free(tenant->network.remotes);
 	free(tenant->network.trunk);
 	free(tenant->name);
+	free_sockets(&tenant->sockets);
 }
 
 void tp_config_free(struct tp_config *config)
@@ -194,6 +206,10 @@ void tp_config_free(struct tp_config *config)
 	free(config->interfaces);
 	free(config->billing_directory);
 	free(config->control_socket);
+	free(config->user);
+	free(config->group);
+	free_sockets(&config->guest_sockets);
+	free_sockets(&config->control_sockets);
 	free(config->text);
 	free(config);
 }

@@ -38,9 +38,22 @@ bool tp_config_is_socket_path(const char *path);
 /* Readers of the keys of the root. */
 int tp_config_read_dataplane(const struct tp_json_value *, const struct tp_json_key *, void *);
 int tp_config_read_billing(const struct tp_json_value *, const struct tp_json_key *, void *);
+int tp_config_read_process(const struct tp_json_value *, const struct tp_json_key *, void *);
+int tp_config_read_sockets(const struct tp_json_value *, const struct tp_json_key *, void *);
 int tp_config_read_classes(const struct tp_json_value *, const struct tp_json_key *, void *);
 int tp_config_read_uplinks(const struct tp_json_value *, const struct tp_json_key *, void *);
 int tp_config_read_tenants(const struct tp_json_value *, const struct tp_json_key *, void *);
+
+/** Read "on" or "off" into a bool. */
+int tp_config_read_switch(const struct tp_json_value *, const struct tp_json_key *, void *);
+
+/** Read whose a tenant's sockets are, into its struct tp_socket_config. */
+int tp_config_read_access(const struct tp_json_value *, const struct tp_json_key *, void *);
+
+/** What a tenant does not say of its sockets is said for all guests. @return 0, or -ENOMEM with the
+ * error set. */
+int tp_config_inherit_access(const struct tp_json_value *value, struct tp_socket_config *sockets,
+	const struct tp_socket_config *of_all);
 
 /* Readers of what shapes a class or an interface, into its struct tp_rate_config. */
 int tp_config_read_rate(const struct tp_json_value *, const struct tp_json_key *, void *);

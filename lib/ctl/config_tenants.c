@@ -80,17 +80,22 @@ static int read_tenant(const struct tp_json_value *value, struct tp_tenant_confi
 		{"mac_learning", tp_config_read_mac_learning, 0, 0, 0, false},
 		{"unknown_unicast", read_unknown_unicast,
 			offsetof(struct tp_tenant_config, unknown_unicast), 0, 0, false},
+		{"sockets", tp_config_read_access, offsetof(struct tp_tenant_config, sockets), 0, 0,
+			false},
 		{"interfaces", read_interfaces, 0, 0, 0, false},
 	};
+	const struct tp_config *config = tp_config_draft_of(value)->config;
 	int result;
 
 	if (!tp_config_is_name(value->key))
 		return tp_json_fail(
 			value, EINVAL, "found this name; accepted: " TP_CONFIG_NAME_ACCEPTED);
-	tenant->first_interface = tp_config_draft_of(value)->config->interface_count;
+	tenant->first_interface = config->interface_count;
 	result = tp_json_read_object(value, keys, sizeof(keys) / sizeof(keys[0]), tenant);
 	tp_config_settle_learning(tenant);
-	return result;
+	if (result < 0)
+		return result;
+	return tp_config_inherit_access(value, &tenant->sockets, &config->guest_sockets);
 }
 
 static int read_each(const struct tp_json_value *value, struct tp_config *config)

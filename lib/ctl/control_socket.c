@@ -15,7 +15,7 @@
 #define STUCK_MS 500
 
 /* Until there is one, new clients wait in the order in which they came, so long at most. */
-#define FULL_MS       2000
+#define FULL_MS       4000
 #define FULL_AGAIN_MS 10
 
 /* More would be a long queue of clients that may have left; fewer, a matter of luck to get in. */
@@ -310,7 +310,16 @@ static struct client **free_place(struct tp_control_socket *control)
 	return NULL;
 }
 
-/* Its patience began when it came, or when its last answer was made or taken. */
+/* It may have spoken in this very step of the loop. */
+static bool is_silent(const struct client *client)
+{
+	char byte;
+
+	return recv(client->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
+/* Its patience began when it came, or when its last answer was made or taken. A further request
+ * waits until the answers before it are taken. */
 static bool has_no_use(struct client *client, uint64_t now)
 {
 	uint64_t patience = client->control->settings.patience_ms;
@@ -318,9 +327,9 @@ static bool has_no_use(struct client *client, uint64_t now)
 
 	if (client->promise != 0)
 		return false;
-	if (client->answer != NULL)
+	if (client->answer != NULL || line_length(client) > 0)
 		return idle >= STUCK_MS;
-	return line_length(client) == 0 && idle >= IDLE_MS;
+	return idle >= IDLE_MS && is_silent(client);
 }
 
 /* @return the place of the one that has waited longest, free now; NULL: all have a use for theirs.
@@ -438,9 +447,12 @@ static void stop_listening(struct tp_control_socket *control)
 static int start(struct tp_control_socket *control, struct tp_error *error)
 {
 	const char *path = control->settings.path;
-	const struct tp_unix_listen how = {.backlog = BACKLOG, .mode = 0600};
-	int fd = tp_unix_listen(path, &how, &control->socket_file, error);
-	int result;
+	struct tp_unix_listen how = {.backlog = BACKLOG, .access = control->settings.access};
+	int fd, result;
+
+	if (how.access.mode == 0)
+		how.access.mode = 0600;
+	fd = tp_unix_listen(path, &how, &control->socket_file, error);
 
 	if (fd < 0) {
 		tp_error_prefix(error, "control socket");

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "accounts.h"
 #include "cpus.h"
 #include "ctl/config.h"
 
@@ -73,7 +74,7 @@ static int refuse_core(
 		key, core, tp_cpus_format(cpus, present, sizeof(present)));
 }
 
-int tp_config_check_machine(const struct tp_config *config, struct tp_error *error)
+static int check_cpus(const struct tp_config *config, struct tp_error *error)
 {
 	cpu_set_t cpus;
 	int result = tp_cpus_online(&cpus, error);
@@ -87,4 +88,11 @@ int tp_config_check_machine(const struct tp_config *config, struct tp_error *err
 	if (config->control_core >= 0 && !CPU_ISSET((unsigned)config->control_core, &cpus))
 		return refuse_core("control_core", (unsigned)config->control_core, &cpus, error);
 	return 0;
+}
+
+int tp_config_check_machine(struct tp_config *config, struct tp_error *error)
+{
+	int result = check_cpus(config, error);
+
+	return result < 0 ? result : tp_accounts_find(config, error);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "diff.h"
+#include "json_place.h"
 
 /* --- by name --------------------------------------------------------------------------------- */
 
@@ -88,6 +89,14 @@ static struct tp_change *add_change(struct tp_diff *diff, enum tp_object_kind ki
 	return change;
 }
 
+/* A copy for people: a path may have any character, and their terminals act on some. */
+static char *to_be_shown(const char *text)
+{
+	char shown[6 * TP_FIELD_TEXT + 12];
+
+	return strdup(tp_json_quote(text, "", TP_FIELD_TEXT, shown, sizeof(shown)));
+}
+
 /* @param from  NULL: there was none */
 static int add_field(struct tp_change *change, const struct tp_object_field *field,
 	const char *from, const char *to)
@@ -102,8 +111,8 @@ static int add_field(struct tp_change *change, const struct tp_object_field *fie
 	one = &grown[change->fields++];
 	*one = (struct tp_field_change){
 		.name = field->name,
-		.from = from == NULL ? NULL : strdup(from),
-		.to = strdup(to),
+		.from = from == NULL ? NULL : to_be_shown(from),
+		.to = to_be_shown(to),
 		.effect = field->effect,
 	};
 	change->replaces |= from != NULL && field->effect == TP_EFFECT_REPLACE;

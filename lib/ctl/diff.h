@@ -22,6 +22,7 @@
 /* In the order in which their changes are listed. */
 enum tp_object_kind {
 	TP_OBJECT_DATAPLANE,
+	TP_OBJECT_PROCESS,
 	TP_OBJECT_TARIFF,
 	TP_OBJECT_BILLING,
 	TP_OBJECT_CLASS,

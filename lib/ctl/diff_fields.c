@@ -139,15 +139,60 @@ TEXT(control_socket)
 }
 
 static const struct tp_object_field dataplane[] = {
-	{"worker_cores", TP_EFFECT_RESTART, false, worker_cores},
+	{"worker_cores", TP_EFFECT_LIVE, false, worker_cores},
 	{"control_core", TP_EFFECT_RESTART, false, control_core},
-	{"hot_cache", TP_EFFECT_RESTART, false, hot_cache},
-	{"hot_contexts", TP_EFFECT_RESTART, false, hot_contexts},
-	{"stay_hot", TP_EFFECT_RESTART, false, stay_hot},
-	{"sweep_budget", TP_EFFECT_RESTART, false, sweep_budget},
-	{"idle_sleep", TP_EFFECT_RESTART, false, idle_sleep},
+	{"hot_cache", TP_EFFECT_LIVE, false, hot_cache},
+	{"hot_contexts", TP_EFFECT_LIVE, false, hot_contexts},
+	{"stay_hot", TP_EFFECT_LIVE, false, stay_hot},
+	{"sweep_budget", TP_EFFECT_LIVE, false, sweep_budget},
+	{"idle_sleep", TP_EFFECT_LIVE, false, idle_sleep},
 	{"uplink_nap", TP_EFFECT_RESTART, false, uplink_nap},
 	{"control_socket", TP_EFFECT_RESTART, false, control_socket},
+};
+
+/* --- process and sockets --------------------------------------------------------------------- */
+
+static void put_account(char *text, const char *name)
+{
+	put(text, "%s", name == NULL ? "as it was started" : name);
+}
+
+TEXT(user)
+{
+	(void)index;
+	put_account(text, config->user);
+}
+
+TEXT(group)
+{
+	(void)index;
+	put_account(text, config->group);
+}
+
+TEXT(system_call_filter)
+{
+	(void)index;
+	strcpy(text, config->system_call_filter ? "on" : "off");
+}
+
+static void put_access(char *text, const struct tp_socket_config *sockets)
+{
+	put(text, "%04o, owner %s, group %s", (unsigned)sockets->access.mode,
+		sockets->owner == NULL ? "by default" : sockets->owner,
+		sockets->group == NULL ? "by default" : sockets->group);
+}
+
+TEXT(control_access)
+{
+	(void)index;
+	put_access(text, &config->control_sockets);
+}
+
+static const struct tp_object_field process[] = {
+	{"user", TP_EFFECT_RESTART, false, user},
+	{"group", TP_EFFECT_RESTART, false, group},
+	{"system_call_filter", TP_EFFECT_RESTART, false, system_call_filter},
+	{"control_socket_access", TP_EFFECT_RESTART, false, control_access},
 };
 
 /* --- tariff and billing ---------------------------------------------------------------------- */
@@ -508,6 +553,17 @@ TEXT(socket)
 	put(text, "%s", config->interfaces[index].socket);
 }
 
+/* Of the tenant's sockets, told of each, since each is made anew; those that guests serve are not
+ * touched by it. */
+TEXT(socket_access)
+{
+	static const struct tp_socket_config untouched = {.access.mode = 0660};
+	const struct tp_interface_config *interface = &config->interfaces[index];
+
+	put_access(text,
+		interface->client ? &untouched : &config->tenants[interface->tenant_index].sockets);
+}
+
 TEXT(mode)
 {
 	strcpy(text, config->interfaces[index].client ? "client" : "server");
@@ -525,6 +581,7 @@ static const struct tp_object_field interfaces[] = {
 	{"rate", TP_EFFECT_LIVE, false, interface_rate},
 	{"source_mac_check", TP_EFFECT_LIVE, false, source_mac_check},
 	{"socket", TP_EFFECT_REPLACE, true, socket},
+	{"socket_access", TP_EFFECT_REPLACE, false, socket_access},
 	{"mode", TP_EFFECT_REPLACE, false, mode},
 	{"queue_pairs", TP_EFFECT_REPLACE, false, queue_pairs},
 };
@@ -534,6 +591,7 @@ static const struct tp_object_field interfaces[] = {
 const struct tp_object_table tp_object_tables[TP_OBJECT_KINDS] = {
 	[TP_OBJECT_DATAPLANE] = {"dataplane", TP_EFFECT_LIVE, once, no_name, NULL,
 		FIELDS(dataplane)},
+	[TP_OBJECT_PROCESS] = {"process", TP_EFFECT_LIVE, once, no_name, NULL, FIELDS(process)},
 	[TP_OBJECT_TARIFF] = {"tariff", TP_EFFECT_LIVE, once, no_name, NULL, FIELDS(tariff)},
 	[TP_OBJECT_BILLING] = {"billing", TP_EFFECT_LIVE, once, no_name, NULL, FIELDS(billing)},
 	[TP_OBJECT_CLASS] = {"class", TP_EFFECT_LIVE, class_count, class_name, NULL,

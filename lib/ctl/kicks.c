@@ -105,7 +105,7 @@ void tp_kick_start(struct tp_port *port, uint32_t pair, int kick_fd)
 	attend(port, pair);
 }
 
-void tp_kick_stop(struct tp_port *port, uint32_t pair)
+void tp_kick_unhear(struct tp_port *port, uint32_t pair)
 {
 	struct tp_ring_pair *ring = &port->context->pair[pair];
 	struct tp_dataplane *dataplane = port->appliance->dataplane;
@@ -113,6 +113,14 @@ void tp_kick_stop(struct tp_port *port, uint32_t pair)
 	if (tp_ring_armed(ring))
 		tp_doorbell_disarm(&dataplane->worker[port->kick[pair].worker]->doorbell,
 			&port->kick[pair].request);
+	ring->rang = ring->armed;
+}
+
+void tp_kick_stop(struct tp_port *port, uint32_t pair)
+{
+	struct tp_ring_pair *ring = &port->context->pair[pair];
+
+	tp_kick_unhear(port, pair);
 	port->kick[pair].fd = -1;
 	port->kick[pair].attend_again = port->kick[pair].arm_again = false;
 	atomic_store_explicit(&ring->residence, TP_RESIDENCE_COLD, memory_order_relaxed);

@@ -41,11 +41,11 @@ static struct tp_vring *ring_of(const struct tp_port *port, unsigned ring_number
 	return is_tx(ring_number) ? &pair->tx : &pair->rx;
 }
 
-static void come(void *owner, int peer_pid)
+static void come(void *owner, const struct tp_unix_peer *peer)
 {
 	struct tp_port *port = owner;
 
-	port->peer_pid = peer_pid;
+	port->peer = *peer;
 }
 
 static int start_ring(void *owner, unsigned ring_number, const struct tp_vhost_ring *ring,
@@ -182,7 +182,7 @@ static void gone(void *owner, const char *reason)
 
 	(void)reason; /* the endpoint has logged it and keeps it for `show` */
 	port->mtu = 0;
-	port->peer_pid = 0;
+	port->peer = (struct tp_unix_peer){0};
 	port->memory_node = TP_NO_NODE;
 	tp_forget_learned(port);
 }
@@ -207,6 +207,7 @@ static int open_endpoint(struct tp_port *port, bool succeeds, struct tp_error *e
 		.name = name,
 		.path = config->socket,
 		.client = config->client,
+		.access = port->config->tenants[config->tenant_index].sockets.access,
 		.succeeds = succeeds,
 		.queue_pairs = config->queue_pairs,
 		.device_features = TP_DEVICE_FEATURES,
@@ -307,7 +308,7 @@ static const char *broken_because(const struct tp_port *port, char *text, size_t
 	const struct tp_guest_memory *memory = tp_vhost_memory(port->endpoint);
 
 	if (memory != NULL && tp_guest_memory_condemned(memory))
-		return "guest memory file shrank while it was mapped";
+		return "guest memory file shrank, or had no room for a page";
 	if (port->rings_running == 0)
 		return NULL;
 	for (unsigned n = 0; n < 2 * port->context->pair_count; n++) {

@@ -92,6 +92,15 @@ static void set_mac(json_t *object, const uint8_t mac[6])
 	set_text(object, "mac", text);
 }
 
+/* Of a process that this one cannot see the pid is 0 and the program unknown. */
+static void set_peer(json_t *object, bool connected, const struct tp_unix_peer *peer)
+{
+	set_count(object, "peer_pid", (uint64_t)peer->pid);
+	json_object_set_new(object, "peer_uid", connected ? json_integer(peer->uid) : json_null());
+	json_object_set_new(object, "peer_gid", connected ? json_integer(peer->gid) : json_null());
+	set_text(object, "peer_program", peer->program);
+}
+
 static void set_endpoint(json_t *object, const struct tp_port *port)
 {
 	struct tp_vhost_status status;
@@ -105,7 +114,7 @@ static void set_endpoint(json_t *object, const struct tp_port *port)
 	set_count(object, "connections", status.connections);
 	set_count(object, "descriptors", status.descriptors);
 	set_count(object, "mtu", port->mtu);
-	set_count(object, "peer_pid", (uint64_t)port->peer_pid);
+	set_peer(object, status.state == TP_VHOST_CONNECTED, &port->peer);
 }
 
 /* Who serves each of its queue pairs. */

@@ -146,7 +146,7 @@ int tp_worker_run(void *argument)
 
 	rte_rcu_qsbr_thread_register(dataplane->qsbr, worker->index);
 	rte_rcu_qsbr_thread_online(dataplane->qsbr, worker->index);
-	while (!atomic_load_explicit(&dataplane->stop, memory_order_relaxed)) {
+	while (!atomic_load_explicit(&worker->share->stop, memory_order_relaxed)) {
 		unsigned frames = tp_worker_sweep(worker);
 		uint64_t rest;
 

@@ -14,8 +14,6 @@
 #define NO_MEMORY                                                                                  \
 	"dataplane: not enough memory in the EAL's heap; give it more with -m MEGABYTES before --"
 
-#define SIGHTINGS 1023 /* kept for control between two of its looks */
-
 static struct rte_rcu_qsbr *qsbr_new(unsigned workers, int socket)
 {
 	struct rte_rcu_qsbr *qsbr = rte_zmalloc_socket(
@@ -26,75 +24,30 @@ static struct rte_rcu_qsbr *qsbr_new(unsigned workers, int socket)
 	return qsbr;
 }
 
-/* Lines of its own, since others change theirs all the time. */
-static void *tenant_array(
-	const struct tp_dataplane_settings *settings, const char *name, size_t element, int node)
+static int make_shares(struct tp_dataplane *dataplane, struct tp_error *error)
 {
-	size_t size = RTE_MAX(settings->tenants, 1u) * element;
-
-	return tp_node_zalloc(name, RTE_ALIGN_CEIL(size, (size_t)RTE_CACHE_LINE_SIZE), node);
-}
-
-/* The kernel's part of a doorbell is taken like any memory of this thread. */
-static int open_doorbell(struct tp_worker_share *share,
-	const struct tp_dataplane_settings *settings, struct tp_error *error)
-{
-	struct tp_node_policy before;
-	int result;
-
-	tp_node_prefer(share->node, &before);
-	result = tp_doorbell_open(&share->doorbell, settings->rings, error);
-	tp_node_restore(&before);
-	return result;
-}
-
-static int worker_share_new(struct tp_dataplane *dataplane, unsigned index, struct tp_error *error)
-{
-	const struct tp_dataplane_settings *settings = &dataplane->settings;
-	int node = settings->worker_nodes == NULL ? TP_NO_NODE : settings->worker_nodes[index];
-	struct tp_worker_share *share = tp_node_zalloc("worker share", sizeof(*share), node);
-
-	if (share == NULL)
-		return tp_error_set(error, ENOMEM, NO_MEMORY);
-	dataplane->worker[index] = share;
-	share->node = node;
-	share->sightings = tp_node_ring("sightings", sizeof(struct tp_sighting), SIGHTINGS, node);
-	if (settings->underlays)
-		share->underlay = tp_node_ring(
-			"underlay", sizeof(struct tp_underlay_frame), TP_UNDERLAY_FRAMES, node);
-	share->arms = tp_node_ring("arms", sizeof(struct tp_ring_id), settings->rings, node);
-	share->tenant_bill = tenant_array(settings, "bills", sizeof(share->tenant_bill[0]), node);
-	if (share->sightings == NULL || share->arms == NULL || share->tenant_bill == NULL ||
-		(settings->underlays && share->underlay == NULL))
-		return tp_error_set(error, ENOMEM, NO_MEMORY);
-	return open_doorbell(share, settings, error);
-}
-
-static void worker_share_free(struct tp_worker_share *share)
-{
-	if (share == NULL)
-		return;
-	rte_ring_free(share->sightings);
-	rte_ring_free(share->underlay);
-	rte_ring_free(share->arms);
-	rte_free(share->tenant_bill);
-	tp_doorbell_close(&share->doorbell);
-	rte_free(share);
+	for (unsigned i = 0; i < dataplane->worker_count; i++) {
+		dataplane->worker[i] = tp_worker_share_new(&dataplane->settings, i, error);
+		if (dataplane->worker[i] == NULL)
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 /* @return 0, or negative errno with *error set; then the caller frees what there is. */
 static int make(struct tp_dataplane *dataplane, struct tp_error *error)
 {
 	const struct tp_dataplane_settings *settings = &dataplane->settings;
-	int result = 0;
+	int result;
 
-	dataplane->qsbr = qsbr_new(settings->workers, settings->socket);
-	dataplane->out_of_credit = tenant_array(
-		settings, "out of credit", sizeof(dataplane->out_of_credit[0]), TP_NO_NODE);
+	dataplane->qsbr = qsbr_new(TP_WORKERS_MAX, settings->socket);
+	/* Lines of its own, since others change theirs all the time. */
+	dataplane->out_of_credit = tp_node_zalloc("out of credit",
+		RTE_ALIGN_CEIL(RTE_MAX(settings->tenants, 1u), (uint32_t)RTE_CACHE_LINE_SIZE),
+		TP_NO_NODE);
 	if (dataplane->qsbr == NULL || dataplane->out_of_credit == NULL)
 		return tp_error_set(error, ENOMEM, NO_MEMORY);
-	for (unsigned i = 0; i < settings->workers && result == 0; i++)
-		result = worker_share_new(dataplane, i, error);
+	result = make_shares(dataplane, error);
 	if (result < 0 || settings->learned_macs == 0)
 		return result;
 	dataplane->learned =
@@ -105,9 +58,8 @@ static int make(struct tp_dataplane *dataplane, struct tp_error *error)
 struct tp_dataplane *tp_dataplane_new(
 	const struct tp_dataplane_settings *settings, struct tp_error *error)
 {
-	struct tp_dataplane *dataplane = rte_zmalloc_socket("dataplane",
-		sizeof(*dataplane) + settings->workers * sizeof(dataplane->worker[0]),
-		RTE_CACHE_LINE_SIZE, settings->socket);
+	struct tp_dataplane *dataplane = rte_zmalloc_socket(
+		"dataplane", sizeof(*dataplane), RTE_CACHE_LINE_SIZE, settings->socket);
 
 	if (dataplane == NULL) {
 		tp_error_set(error, ENOMEM, NO_MEMORY);
@@ -128,7 +80,7 @@ void tp_dataplane_free(struct tp_dataplane *dataplane)
 	if (dataplane == NULL)
 		return;
 	for (unsigned i = 0; i < dataplane->worker_count; i++)
-		worker_share_free(dataplane->worker[i]);
+		tp_worker_share_free(dataplane->worker[i]);
 	rte_free(dataplane->out_of_credit);
 	tp_learned_free(dataplane->learned);
 	tp_snapshot_free((struct tp_snapshot *)atomic_load(&dataplane->snapshot));
@@ -207,12 +159,65 @@ void tp_dataplane_leave(struct tp_dataplane *dataplane, unsigned worker)
 	tp_dataplane_quiesce(dataplane);
 }
 
-void tp_dataplane_stop(struct tp_dataplane *dataplane)
+/* --- other workers ---------------------------------------------------------------------------- */
+
+static void put_in_place(struct tp_dataplane *dataplane, const struct tp_workers *workers)
+{
+	dataplane->settings = workers->settings;
+	dataplane->worker_count = workers->count;
+	memset(dataplane->worker, 0, sizeof(dataplane->worker));
+	memcpy(dataplane->worker, workers->share, workers->count * sizeof(workers->share[0]));
+}
+
+int tp_dataplane_replace_workers(struct tp_dataplane *dataplane,
+	const struct tp_dataplane_settings *settings, struct tp_workers *before,
+	struct tp_error *error)
+{
+	struct tp_workers next = {.settings = *settings, .count = settings->workers};
+
+	*before = (struct tp_workers){
+		.settings = dataplane->settings, .count = dataplane->worker_count};
+	memcpy(before->share, dataplane->worker, before->count * sizeof(before->share[0]));
+	put_in_place(dataplane, &next);
+	if (make_shares(dataplane, error) < 0) {
+		tp_dataplane_restore_workers(dataplane, before);
+		return -ENOMEM;
+	}
+	dataplane->settings.worker_nodes = NULL;
+	return 0;
+}
+
+void tp_dataplane_restore_workers(struct tp_dataplane *dataplane, const struct tp_workers *before)
+{
+	for (unsigned i = 0; i < dataplane->worker_count; i++)
+		tp_worker_share_free(dataplane->worker[i]);
+	put_in_place(dataplane, before);
+}
+
+void tp_workers_free(struct tp_workers *before)
+{
+	for (unsigned i = 0; i < before->count; i++)
+		tp_worker_share_free(before->share[i]);
+	before->count = 0;
+}
+
+static void stop(struct tp_worker_share *share)
 {
 	const struct tp_ring_id nobody = {.bell = TP_BELL_WAKE};
 
-	atomic_store_explicit(&dataplane->stop, true, memory_order_relaxed);
+	atomic_store_explicit(&share->stop, true, memory_order_relaxed);
 	/* A doorbell that takes no more has rung already. */
+	tp_doorbell_ring(&share->doorbell, &nobody);
+}
+
+void tp_workers_stop(struct tp_workers *workers)
+{
+	for (unsigned i = 0; i < workers->count; i++)
+		stop(workers->share[i]);
+}
+
+void tp_dataplane_stop(struct tp_dataplane *dataplane)
+{
 	for (unsigned i = 0; i < dataplane->worker_count; i++)
-		tp_doorbell_ring(&dataplane->worker[i]->doorbell, &nobody);
+		stop(dataplane->worker[i]);
 }

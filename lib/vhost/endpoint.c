@@ -29,6 +29,7 @@ struct tp_vhost_endpoint {
 	char *path;
 	char *beside; /* where it listens until it takes its path; NULL: it has it */
 	bool client;
+	struct tp_unix_access access;
 	bool succeeds;
 	struct tp_watch listen; /* fd -1 in client mode */
 	struct stat socket_file;
@@ -82,18 +83,20 @@ static void connection_ended(struct vhost_connection *connection, const char *re
 int vhost_endpoint_attach(struct tp_vhost_endpoint *endpoint, int fd)
 {
 	struct vhost_connection *connection = &endpoint->connection;
-	int pid = tp_unix_peer_pid(fd);
+	struct tp_unix_peer peer;
 	int result = vhost_connection_open(connection, fd);
 
 	if (result < 0)
 		return result;
+	tp_unix_peer(fd, &peer);
 	endpoint->connections++;
 	endpoint->messages_before = connection->messages;
 	endpoint->connect_failed = false;
-	tp_log_limited(&endpoint->come_and_go, TP_LOG_INFO, "%s: connected, process %d",
-		endpoint->name, pid);
+	tp_log_limited(&endpoint->come_and_go, TP_LOG_INFO,
+		"%s: connected, process %d (%s) of user %d, group %d", endpoint->name,
+		(int)peer.pid, peer.program, (int)peer.uid, (int)peer.gid);
 	vhost_connection_enter(connection);
-	endpoint->device.ops->connected(endpoint->device.owner, pid);
+	endpoint->device.ops->connected(endpoint->device.owner, &peer);
 	vhost_connection_leave(connection);
 	return 0;
 }
@@ -108,23 +111,30 @@ static bool has_hung_up(const struct vhost_connection *connection)
 
 static void refuse_front_end(struct tp_vhost_endpoint *endpoint, int fd, const char *reason)
 {
+	struct tp_unix_peer peer;
+
+	tp_unix_peer(fd, &peer);
 	snprintf(endpoint->last_reason, sizeof(endpoint->last_reason), "refused: %.200s", reason);
-	tp_log_limited(&endpoint->refused, TP_LOG_ERROR, "%s: process %d refused: %s",
-		endpoint->name, tp_unix_peer_pid(fd), reason);
+	tp_log_limited(&endpoint->refused, TP_LOG_ERROR,
+		"%s: process %d (%s) of user %d refused: %s", endpoint->name, (int)peer.pid,
+		peer.program, (int)peer.uid, reason);
 	tp_closer_hang_up(endpoint->closer, fd);
 }
 
 static void take_front_end(struct tp_vhost_endpoint *endpoint, int fd)
 {
+	struct tp_unix_peer peer;
 	struct tp_error error;
 	int result;
 
 	if (vhost_connection_is_open(&endpoint->connection) && has_hung_up(&endpoint->connection))
 		vhost_connection_end(&endpoint->connection, "front-end closed the connection");
 	if (vhost_connection_is_open(&endpoint->connection)) {
+		tp_unix_peer(fd, &peer);
 		tp_log_limited(&endpoint->refused, TP_LOG_WARNING,
-			"%s: process %d connected to %s, which has a front-end already: hung up",
-			endpoint->name, tp_unix_peer_pid(fd), endpoint->path);
+			"%s: process %d (%s) of user %d connected to %s, which has a front-end "
+			"already: hung up",
+			endpoint->name, (int)peer.pid, peer.program, (int)peer.uid, endpoint->path);
 		tp_closer_hang_up(endpoint->closer, fd);
 		return;
 	}
@@ -235,7 +245,7 @@ static void retry_expired(struct tp_timer *timer)
 
 static int start_listening(struct tp_vhost_endpoint *endpoint, struct tp_error *error)
 {
-	const struct tp_unix_listen how = {.backlog = BACKLOG};
+	const struct tp_unix_listen how = {.backlog = BACKLOG, .access = endpoint->access};
 	int fd = endpoint->succeeds
 			 ? tp_unix_listen_beside(endpoint->path, &how, &endpoint->beside,
 				   &endpoint->socket_file, error)
@@ -281,6 +291,7 @@ static struct tp_vhost_endpoint *new_endpoint(
 	endpoint->name = strdup(settings->name);
 	endpoint->path = strdup(settings->path);
 	endpoint->client = settings->client;
+	endpoint->access = settings->access;
 	endpoint->succeeds = settings->succeeds;
 	endpoint->listen = (struct tp_watch){.fd = -1, .ready = accept_ready};
 	endpoint->retry.expired = retry_expired;

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Any bytes as a configuration: it is refused with words, or what it gives keeps every promise of
- * ctl/config.h. */
+/*
+ * Any bytes as a configuration: it is refused with words, or what it gives keeps every promise of
+ * ctl/config.h. Behind a NUL another one, to which the first is changed, or a list of edits of it.
+ */
 #include "config_tables.h"
 #include "ctl/plan.h"
+#include "diff.h"
+#include "edit.h"
 #include "messages.h"
 
 static void check_rate(const struct tp_rate_config *rate)
@@ -90,17 +94,77 @@ static void check_config(const struct tp_config *config)
 	EXPECT(tp_plan_node_memory(config, nodes, 0) <= tp_plan_memory(config));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static struct tp_config *parse(const char *text, size_t size)
 {
 	static const char name[] = "fuzz.json: ";
 	struct tp_error error = {""};
-	struct tp_config *config = tp_config_parse((const char *)data, size, "fuzz.json", &error);
+	struct tp_config *config = tp_config_parse(text, size, "fuzz.json", &error);
 
 	if (config != NULL) {
 		check_config(config);
-	} else {
+		return config;
+	}
+	expect_message(&error);
+	EXPECT(strncmp(error.text, name, sizeof(name) - 1) == 0);
+	return NULL;
+}
+
+/* @return how many changes there are. */
+static uint32_t compare(const struct tp_config *from, const struct tp_config *to)
+{
+	struct tp_diff *diff = tp_diff_new(from, to);
+	struct tp_error error = {""};
+	uint32_t count;
+	json_t *json;
+
+	EXPECT(diff != NULL);
+	count = diff->count;
+	json = tp_diff_to_json(diff);
+	EXPECT(json_array_size(json) == count);
+	if (tp_diff_check(diff, &error) < 0)
 		expect_message(&error);
-		EXPECT(strncmp(error.text, name, sizeof(name) - 1) == 0);
+	json_decref(json);
+	tp_diff_free(diff);
+	return count;
+}
+
+/* The way there and the way back are as long, and from itself there is none. */
+static void change(const struct tp_config *config, const char *text, size_t size)
+{
+	struct tp_config *other = parse(text, size);
+
+	EXPECT(compare(config, config) == 0);
+	if (other != NULL)
+		EXPECT(compare(config, other) == compare(other, config));
+	tp_config_free(other);
+}
+
+static void edit(const char *text, size_t size, const char *edits, size_t edits_size)
+{
+	json_t *list = json_loadb(edits, edits_size, 0, NULL);
+	struct tp_error error = {""};
+	char *edited = NULL;
+
+	if (list == NULL)
+		return;
+	if (tp_config_edit(text, size, list, &edited, &error) == 0)
+		tp_config_free(parse(edited, strlen(edited)));
+	else
+		EXPECT(error.text[0] != '\0');
+	free(edited);
+	json_decref(list);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *text = (const char *)data;
+	const char *end = size > 0 ? memchr(text, '\0', size) : NULL;
+	size_t length = end != NULL ? (size_t)(end - text) : size;
+	struct tp_config *config = parse(text, length);
+
+	if (config != NULL && end != NULL) {
+		change(config, end + 1, size - length - 1);
+		edit(text, length, end + 1, size - length - 1);
 	}
 	tp_config_free(config);
 	return 0;

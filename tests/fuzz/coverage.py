@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Which lines were reached, and which were not, from a trace file of lcov's format.
 
-    coverage.py FILE FOLDER...
+    coverage.py FILE FOLDER=PERCENT...
+
+Fails if less of a folder's lines was reached than that.
 
 Source: geninfo(1), "TRACEFILE FORMAT".
 """
@@ -46,8 +48,8 @@ def show(reached, total):
     return f"{reached:6} of {total:5} {100 * reached / total:6.1f} %"
 
 
-def main(path, folders):
-    files = read(path, folders)
+def main(path, floors):
+    files = read(path, list(floors))
     sums = collections.defaultdict(lambda: [0, 0])
     print("Lines reached")
     for name in sorted(files):
@@ -63,8 +65,13 @@ def main(path, folders):
         text = (ROOT / name).read_text().splitlines()
         for first, last in missed_runs(files[name]):
             print(f"  {name}:{first}-{last}: {text[first - 1].strip()}")
-    return 0 if files else 1
+    low = [folder for folder, floor in floors.items()
+           if 100 * sums[folder][0] < floor * sums[folder][1] or not sums[folder][1]]
+    for folder in low:
+        print(f"{folder}: less than {floors[folder]} % of its lines were reached")
+    return 1 if low else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    sys.exit(main(sys.argv[1], {folder: int(percent) for folder, _, percent in
+                                (argument.partition("=") for argument in sys.argv[2:])}))

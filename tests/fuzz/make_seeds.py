@@ -12,7 +12,7 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from seeds import frames, texts, vhost, vring
+from seeds import backend, frames, texts, vhost, vring
 
 HERE = pathlib.Path(__file__).resolve().parent
 TARGETS = {
@@ -22,6 +22,7 @@ TARGETS = {
     "vring_between": vring.between_seeds,
     "classify": frames.classify_seeds,
     "received_frame": frames.received_seeds,
+    "backend": backend.seeds,
     "config": texts.config_seeds,
     "control_request": texts.request_seeds,
     "control_stream": texts.stream_seeds,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Values as people write them, in configurations and commands: units, moments, loads. Any text is
- * read or refused with words; what is read is within its bounds.
+ * read or refused with words; what is read is within its bounds. Each line of the input is one.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -15,8 +15,9 @@
 #include "traffic/stamp.h"
 #include "traffic/talk.h"
 
-#define TEXT_MAX 512
-#define NOW_MS   INT64_C(1793716200000) /* 2026-11-03 */
+#define TEXT_MAX  512
+#define LINES_MAX 256
+#define NOW_MS    INT64_C(1793716200000) /* 2026-11-03 */
 
 /* 9999-12-31T23:59:59.999Z */
 #define LAST_MOMENT INT64_C(253402300799999)
@@ -117,10 +118,10 @@ static void try_load(const char *text)
 		EXPECT(verify <= TP_VERIFY_PAYLOAD);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void try_line(const char *line, size_t size)
 {
 	/* In a block of its size, so that a sanitizer sees what is read behind it. */
-	char *text = strndup((const char *)data, size < TEXT_MAX ? size : TEXT_MAX);
+	char *text = strndup(line, size < TEXT_MAX ? size : TEXT_MAX);
 
 	EXPECT(text != NULL);
 	try_units(text, &tp_units_rate);
@@ -132,5 +133,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	try_size(text);
 	try_load(text);
 	free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *line = (const char *)data;
+
+	for (unsigned i = 0; i < LINES_MAX && size > 0; i++) {
+		const char *end = memchr(line, '\n', size);
+		size_t length = end != NULL ? (size_t)(end - line) : size;
+
+		try_line(line, length);
+		size -= length + (end != NULL);
+		line += length + (end != NULL);
+	}
 	return 0;
 }

@@ -12,11 +12,11 @@ static struct tp_places places;
 
 /* --- what the protocol tells ----------------------------------------------------------------- */
 
-static void connected(void *object, int peer_pid)
+static void connected(void *object, const struct tp_unix_peer *peer)
 {
 	struct vhost_owner *owner = object;
 
-	EXPECT(peer_pid > 0);
+	EXPECT(peer->pid > 0);
 	EXPECT(owner->connected++ == owner->disconnected);
 	if (owner->refuse_presence)
 		tp_vhost_condemn(owner->endpoint, "not wanted");

@@ -12,6 +12,8 @@
 #define PATIENCE_MS 4000
 /* A switch that connects tries again once in a second or so. */
 #define PATIENCE_SERVING_MS 15000
+/* And may set its ports up anew before it looks at one. */
+#define SETTLE_US 1200000
 
 void hostile_fail(const char *format, ...)
 {
@@ -89,6 +91,8 @@ struct tp_frontend *hostile_come(
 	/* Acknowledged while it comes, so that it is known to be there. */
 	hostile->bad = attach(hostile, hostile->bad_path, &silent);
 	hostile->bad->settings.no_acks = true;
+	if (hostile->serve)
+		usleep(SETTLE_US);
 	return hostile->bad;
 }
 

@@ -62,8 +62,11 @@ static bool usable(struct hostile *hostile)
 	tp_frontend_free(hostile->peer);
 	hostile->peer = NULL;
 	hostile_peer(hostile, NULL);
-	return hostile_exchange(hostile->bad, hostile->peer, BAD_MAC, PEER_MAC, 20) &&
-	       hostile_exchange(hostile->peer, hostile->bad, PEER_MAC, BAD_MAC, 20);
+	for (unsigned tries = 0; tries < (hostile->serve ? 5 : 1); tries++)
+		if (hostile_exchange(hostile->bad, hostile->peer, BAD_MAC, PEER_MAC, 20) &&
+			hostile_exchange(hostile->peer, hostile->bad, PEER_MAC, BAD_MAC, 20))
+			return true;
+	return false;
 }
 
 static void play(struct hostile *hostile, const struct hostile_case *one)

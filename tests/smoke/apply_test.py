@@ -161,9 +161,8 @@ class Told(ApplyScenario):
             return change
 
         refused("$.tenants.acme.interfaces.vm3.class: found \"no\"", put((*vm3, "class"), "no"))
-        refused("dataplane.hot_contexts: found 17, 4096 is in force; it cannot change while the "
-                "appliance runs", put(("dataplane", "hot_contexts"), 17))
-        refused("dataplane.control_socket", put(("dataplane", "control_socket"), "/tmp/other"))
+        refused("dataplane.control_socket: found /tmp/other, ", put(("dataplane", "control_socket"), "/tmp/other"))
+        refused("found CPU 127", put(("dataplane", "worker_cores"), [127]))
         refused("acme/vm3: ", put((*vm3, "socket"), "/proc/nowhere/vm3.sock"))
         refused("is not a socket", put((*vm3, "socket"), str(appliance.config)))
         self.assertIn("line 1, column", appliance.apply('{"classes": ', status=1))
@@ -263,8 +262,8 @@ class Told(ApplyScenario):
         appliance.stop()
 
 
-class Unharmed(ApplyScenario):
-    """What does not change goes on."""
+class Traffic(ApplyScenario):
+    """Guests that talk meanwhile."""
 
     def load(self, sockets, count, *arguments, name="guest", seconds=None):
         process = self.start(name, [
@@ -273,11 +272,28 @@ class Unharmed(ApplyScenario):
         process.wait_text("attached")
         return process
 
-    def clean(self, process):
+    def clean(self, process, now=False):
+        """It ends, or is ended now, and has lost nothing."""
+        if now:
+            self.assertTrue(process.alive(), process.text())
+            process.child.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(120), 0, process.text())
         run = lines_of(process.text())[-1]["run"]
         self.expect_clean(run)
         return run
+
+    def expect_sums(self, appliance):
+        """Everything that was taken went somewhere, whoever is gone since."""
+        summary = appliance.show("summary")["counters"]
+        drops = sum(row["frames"] for row in appliance.show("drops"))
+        self.assertEqual(summary["tx_frames"], summary["delivered"] + drops)
+        for what in ("classes", "tenants"):
+            self.assertLessEqual(sum(one["tx_frames"] for one in appliance.show(what)),
+                                 summary["tx_frames"])
+
+
+class Unharmed(Traffic):
+    """What does not change goes on."""
 
     def random_change(self, config, chance):
         """Another configuration, in which the pods are as they were."""
@@ -315,15 +331,6 @@ class Unharmed(ApplyScenario):
         config["tenants"]["acme"]["interfaces"] = dict(entries)
         return config
 
-    def expect_sums(self, appliance):
-        """Everything that was taken went somewhere, whoever is gone since."""
-        summary = appliance.show("summary")["counters"]
-        drops = sum(row["frames"] for row in appliance.show("drops"))
-        self.assertEqual(summary["tx_frames"], summary["delivered"] + drops)
-        for what in ("classes", "tenants"):
-            self.assertLessEqual(sum(one["tx_frames"] for one in appliance.show(what)),
-                                 summary["tx_frames"])
-
     def test_many_changes_under_full_traffic(self):
         """Pods talk at full rate, and so do two interfaces that change their class, rate and pin
         all the time; others come and go. Nobody who stays loses a frame or sees one twice or
@@ -352,6 +359,56 @@ class Unharmed(ApplyScenario):
         self.assertGreater(rate, 8)
         self.assertLess(resident[-1], resident[len(resident) // 4] * 1.02 + 512)
         self.assertEqual(entry["count"], 2)
+        appliance.stop()
+
+
+class OtherWorkers(Traffic):
+    """Workers come and go, and get more room, under full traffic."""
+
+    def test_workers_come_and_go(self):
+        first, second = sorted(os.sched_getaffinity(0))[:2]
+        config = self.config(acme={}, umbra={})
+        config["dataplane"]["worker_cores"] = [first]
+        pods = self.pods(config, count=4)
+        others = self.pods(config, tenant="umbra", count=4, name="vm", first=512)
+        appliance = self.serve(config)
+        guests = [self.load(pods, 4, "--mac", "02:00:00:00:01:00", seconds=60),
+                  self.load(others, 4, "--mac", "02:00:00:00:02:00", name="others", seconds=60)]
+        for number, cores in enumerate([[first, second], [second], [second, first], [first]] * 3):
+            config["dataplane"]["worker_cores"] = cores
+            config["dataplane"]["stay_hot"] = f"{number + 1}ms"
+            appliance.ask(command="apply", config=config)
+            workers = appliance.show("workers")
+            self.assertEqual([one["core"] for one in workers], cores)
+            self.assertEqual(sum(one["interfaces"] for one in workers), 8)
+            before = [one["frames"] for one in workers]
+            if len(cores) == 2 and number % 4 == 0:
+                appliance.ask(command="move", tenant="acme", worker=1)
+                appliance.ask(command="move", tenant="umbra", interface="vm0", worker=1)
+            time.sleep(0.3)
+            after = [one["frames"] for one in appliance.show("workers")]
+            self.assertGreater(sum(after), sum(before), cores)
+        for guest in guests:
+            self.clean(guest, now=True)
+        self.expect_sums(appliance)
+        appliance.stop()
+
+    def test_more_room(self):
+        """Thousands of interfaces more than the workers have room for, and away again, while
+        others talk."""
+        config = self.config(acme={})
+        pods = self.pods(config)
+        appliance = self.serve(config)
+        guest = self.load(pods, 4, "--mac", "02:00:00:00:01:00", seconds=60)
+        more = copy.deepcopy(config)
+        self.pods(more, tenant="umbra", count=2000, name="vm")
+        for _ in range(2):
+            appliance.ask(command="apply", config=more)
+            self.assertEqual(len(appliance.show()), 2004)
+            appliance.ask(command="apply", config=config)
+        appliance.process.wait_text("room for 2260 queue pairs")
+        self.clean(guest, now=True)
+        self.expect_sums(appliance)
         appliance.stop()
 
 

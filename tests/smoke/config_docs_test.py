@@ -73,8 +73,8 @@ def keys(part):
 
 def check_tables():
     documented = rows()
-    listed = [entry for name in ("dataplane", "tariff", "billing", "class", "uplink", "tenant", "remote",
-                                  "interface")
+    listed = [entry for name in ("dataplane", "process", "access", "tariff", "billing", "class",
+                                 "uplink", "tenant", "remote", "interface")
               for entry in keys(schema["$defs"][name]) if entry[0] != "hold"]
     for name, value in listed:
         if name not in documented:

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Out of hugepages, descriptors, address space, heap: a start says what helps; while it runs the
 guest that comes too late is refused for a named reason, and nobody else notices."""
+import os
+import pathlib
 import re
 import resource
 import time
@@ -35,9 +37,9 @@ class AtStart(FaultScenario):
                                r"vm\.nr_hugepages reserves them")
 
     def test_too_little_address_space(self):
-        said = self.limited([self.crowd(2)], ["prlimit", f"--as={1 << 30}"],
-                            eal=("--in-memory", "-m", "64")).refused()
-        self.assertIn("limited to 1024 MiB", said)
+        said = self.limited([self.crowd(2)], ["prlimit", f"--as={256 << 20}"],
+                            eal=("--no-huge", "-m", "300")).refused()
+        self.assertIn("limited to 256 MiB", said)
         self.assertIn("lift LimitAS= or ulimit -v", said)
 
     def test_too_small_a_heap(self):
@@ -48,8 +50,33 @@ class AtStart(FaultScenario):
         """Nothing is locked, so the limit does not matter, also without the right to exceed it."""
         limit = ["prlimit", "--memlock=0:0", "setpriv", "--bounding-set=-ipc_lock"]
         appliance = self.limited([self.crowd(2)], limit).start()
-        self.expect_clean(self.run_of("--rate", "10kpps", "--seconds", 0.3))
+        self.expect_served(self.run_of("--rate", "10kpps", "--seconds", 0.3))
         appliance.stop()
+
+    def test_memory_is_limited_by_a_cgroup(self):
+        """Guests could have the kernel kill it, so it warns. (docs/security.md)"""
+        groups = pathlib.Path("/sys/fs/cgroup/memory")
+        name = "memory.limit_in_bytes"
+        if not groups.exists():
+            groups, name = groups.parent, "memory.max"
+        group = groups / f"turnpike-test-{os.getpid()}"
+        try:
+            group.mkdir()
+            self.addCleanup(group.rmdir)
+            (group / name).write_text(str(512 << 20))
+        except OSError as error:
+            self.skipTest(f"no memory cgroup can be made here: {error}")
+        inner = group / "inner"  # the limit of one above counts as well
+        inner.mkdir()
+        try:
+            appliance = self.limited([self.crowd(2)], [
+                "sh", "-c", f'echo $$ >{inner}/cgroup.procs && exec "$@"', "sh"]).start()
+            self.assertRegex(appliance.process.text(), r"warning: memory: a cgroup limits this "
+                                                       r"process to 512 MiB\. .* lift MemoryMax=")
+            appliance.stop()
+        finally:
+            self.processes[-1].kill()
+            inner.rmdir()
 
     def test_too_few_descriptors(self):
         crowd = [self.crowd(200)]
@@ -79,14 +106,17 @@ class AtRunTime(FaultScenario):
             _, seconds = self.turnpike(appliance, *command)
             self.assertLess(seconds, 5, command)
 
-    def expect_guests(self, count):
-        self.expect_clean(self.run_of("--count", count, "--rate", "1kpps", "--seconds", 0.5,
-                                      "--timeout", 20))
+    def expect_guests(self, appliance, count):
+        """So many come, are served, and are gone."""
+        self.expect_served(self.run_of("--count", count, "--rate", "1kpps", "--seconds", 0.5,
+                                       "--timeout", 20))
+        harness.wait_for("they are gone", lambda: all(
+            one["state"] == "listening" for one in appliance.show() if one["tenant"] == "pods"))
 
     def test_out_of_descriptors(self):
         appliance = self.serve(60)
         neighbours = Neighbours(self)
-        self.expect_guests(60)
+        self.expect_guests(appliance, 60)
         normal = set_limit(appliance.pid, resource.RLIMIT_NOFILE,
                            descriptors_below(appliance.pid) + KEPT + 40)
         # They are many, so some have come when the first is refused.
@@ -111,7 +141,7 @@ class AtRunTime(FaultScenario):
         # A limit that is raised holds at once.
         set_limit(appliance.pid, resource.RLIMIT_NOFILE, normal)
         self.assertEqual(crowd.stop(), 0)
-        self.expect_guests(60)
+        self.expect_guests(appliance, 60)
         neighbours.end_well()
         self.expect_balance(appliance)
         appliance.stop()
@@ -120,7 +150,7 @@ class AtRunTime(FaultScenario):
         """A guest whose memory cannot be mapped, then none left at all."""
         appliance = self.serve(20)
         neighbours = Neighbours(self)
-        self.expect_guests(20)
+        self.expect_guests(appliance, 20)
         before = descriptors(appliance.pid)
         normal = set_limit(appliance.pid, resource.RLIMIT_AS,
                            memory(appliance.pid, "VmSize") + (8 << 20))
@@ -139,7 +169,7 @@ class AtRunTime(FaultScenario):
         self.assertTrue(appliance.process.alive(), appliance.process.text()[-2000:])
         set_limit(appliance.pid, resource.RLIMIT_AS, normal)
         self.expect_commands(appliance)
-        self.expect_guests(20)
+        self.expect_guests(appliance, 20)
         harness.wait_for("descriptors come back", lambda: descriptors(appliance.pid) <= before + 4)
         run = neighbours.end_well()
         self.expect_balance(appliance)
@@ -168,7 +198,7 @@ class AtRunTime(FaultScenario):
         self.assertGreater(len(refused), 0, self.reasons(appliance))
         self.progress(f"reason: {refused[0]}")
         self.expect_commands(appliance)
-        self.expect_guests(100)
+        self.expect_guests(appliance, 100)
         neighbours.end_well()
         self.expect_balance(appliance)
         appliance.stop()

@@ -53,11 +53,15 @@ class Limited(harness.Appliance):
 class Neighbours:
     """Two guests of the tenant "acme" that talk at a steady rate while others have trouble."""
 
-    def __init__(self, scenario, *more, rate="20kpps", name="neighbours"):
+    def __init__(self, scenario, *more, rate="20kpps", name="neighbours", ready=None):
+        """@param ready  called when they wait at their sockets for an appliance that connects"""
         self.scenario = scenario
         self.process = scenario.start(name, [
-            GUEST, "--socket", scenario.directory / "acme-a.sock", "--socket",
+            "nice", "-n", "5", GUEST, "--socket", scenario.directory / "acme-a.sock", "--socket",
             scenario.directory / "acme-b.sock", "--json", "--rate", rate, *more])
+        if ready is not None:
+            harness.wait_for("they wait", (scenario.directory / "acme-b.sock").exists)
+            ready()
         self.process.wait_text('"attached"')
 
     @staticmethod
@@ -73,15 +77,11 @@ class Neighbours:
     def end_well(self):
         """They have lost nothing, and nothing was changed or came twice. What they saw."""
         run = self.end()
-        check = self.scenario
-        check.assertGreater(run["order"]["received"], 1000)
-        for name in ("lost", "duplicates", "reordered", "late"):
-            check.assertEqual(run["order"][name], 0, f"{name}: {run}")
-        for name in FAULTS:
-            check.assertEqual(run[name], 0, f"{name}: {run}")
-        latency = run["latency_us"]
-        check.progress(f'neighbours: {run["order"]["received"]} frames in {run["seconds"]:.1f} s, '
-                       f'none lost; us p50 {latency["p50"]:.1f} p99 {latency["p99"]:.1f}')
+        self.scenario.assertGreater(run["order"]["received"], 1000)
+        self.scenario.expect_served(run)
+        self.scenario.progress(
+            f'neighbours: {run["order"]["received"]} frames in {run["seconds"]:.1f} s, none lost; '
+            f'us p50 {run["latency_us"]["p50"]:.1f} p99 {run["latency_us"]["p99"]:.1f}')
         return run
 
 
@@ -97,6 +97,15 @@ class FaultScenario(LoadScenario):
     def limited(self, interfaces, *arguments, **options):
         self.switches.append(Limited(self, interfaces, *arguments, **options))
         return self.switches[-1]
+
+    def expect_served(self, run):
+        """Frames went through, none was lost or damaged. On a busy machine some may be on their
+        way still."""
+        self.assertGreater(run["order"]["received"], 0)
+        for name in ("lost", "duplicates", "reordered", "late"):
+            self.assertEqual(run["order"][name], 0, f"{name}: {run}")
+        for name in FAULTS:
+            self.assertEqual(run[name], 0, f"{name}: {run}")
 
     def turnpike(self, appliance, *arguments, status=0, seconds=harness.PATIENCE):
         """An operator's command; its output, and how long it took."""

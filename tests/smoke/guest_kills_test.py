@@ -91,7 +91,7 @@ class GuestKills(FaultScenario):
         neighbours.end_well()
         self.expect_balance(appliance)
         # The dead leave nothing behind that a new guest would meet.
-        self.expect_clean(self.run_of("--count", AT_ONCE * DEVICES, "--mac", "02:00:00:00:01:00",
+        self.expect_served(self.run_of("--count", AT_ONCE * DEVICES, "--mac", "02:00:00:00:01:00",
                                       "--rate", "1kpps", "--seconds", 0.5))
         appliance.stop()
 

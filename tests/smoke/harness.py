@@ -130,11 +130,16 @@ class Appliance:
         self.uplinks, self.networks = uplinks or {}, networks or {}
         self.control = scenario.directory / "control.sock"
         self.config = scenario.directory / "config.json"
-        configuration = self.configuration()
-        if change is not None:
-            change(configuration)
-        self.config.write_text(json.dumps(configuration, indent=4))
+        self.change = change
+        self.write_configuration()
         self.process = None
+
+    def write_configuration(self):
+        """Its file, also anew."""
+        configuration = self.configuration()
+        if self.change is not None:
+            self.change(configuration)
+        self.config.write_text(json.dumps(configuration, indent=4))
 
     def configuration(self):
         tenants = {}
@@ -240,7 +245,8 @@ class Scenario(unittest.TestCase):
         if self._failed():
             kept = BUILD / "logs" / self.id()
             shutil.rmtree(kept, ignore_errors=True)
-            sockets = shutil.ignore_patterns("*.sock", "*.ctl", "*.mgmt", "*.snoop")
+            sockets = shutil.ignore_patterns("*.sock", "*.ctl", "*.mgmt", "*.snoop",
+                                             "dpdk_telemetry*", "notify")
             shutil.copytree(self.directory, kept, ignore=sockets)
             print(f"  logs kept in {kept}", flush=True)
         shutil.rmtree(self.directory)

@@ -23,6 +23,29 @@ def setUpModule():
     build_image()
 
 
+class OutsideLinux(LinuxGuest):
+    """A Linux host behind the wire: QEMU on a TAP interface that is bridged with the wire's end."""
+
+    def __init__(self, scenario, namespace, wire, address):
+        self.namespace = namespace
+        namespace.ip("tuntap", "add", "qemu0", "mode", "tap")
+        namespace.ip("link", "add", "bridge0", "type", "bridge")
+        for port in ("qemu0", wire):
+            namespace.ip("link", "set", port, "master", "bridge0", "up")
+        namespace.ip("link", "set", "bridge0", "up")
+        super().__init__(scenario, "outside-linux",
+                         harness.Interface("", "", "", "02:00:00:00:02:00"), address)
+
+    def _command(self):
+        command = [str(word) for word in super()._command()]
+        first = next(at for at, word in enumerate(command) if word.startswith("socket,id=net"))
+        del command[first - 1:]  # no vhost-user: what follows is the network
+        return self.namespace.within(
+            *command, "-netdev", "tap,id=net0,ifname=qemu0,script=no,downscript=no", "-device",
+            f"virtio-net-pci,netdev=net0,mac={self.interface.mac},romfile=,vectors=0,"
+            "csum=off,gso=off")
+
+
 class Uplinks(harness.Scenario):
     def wire(self, **networks):
         """A wire, its far end's namespace, and what the configuration says of them."""
@@ -105,6 +128,27 @@ class Uplinks(harness.Scenario):
         beyond = self.wire(acme={"uplink": "wan0", "vlan": 100})
         self.outside.up(self.veth.vlan(100), HOST)
         self.check_reach(beyond, self.outside)
+
+    def test_vlan_of_linux(self):
+        """An unmodified Linux host's own VLAN interface at the far end."""
+        beyond = self.wire(acme={"uplink": "wan0", "vlan": 100})
+        host = OutsideLinux(self, self.outside, self.veth.there, "10.9.9.9")
+        one = self.interface("acme", "one", 1)
+        self.appliance([one], **beyond)
+        guest = TapGuest(self, "one", one, "10.0.0.1")
+        host.ready()
+        host.run(f"ip link add link eth0 name vlan100 type vlan id 100; "
+                 f"ip addr add {HOST}/24 dev vlan100; ip link set vlan100 up")
+        harness.wait_for("an echo", lambda: guest.hears(HOST, count=1))
+        self.assertEqual(guest.hears(HOST, size=1472), 3, "full frames and a tag")
+        self.assertIn("3 packets received", host.run("ping -c 3 -i 0.2 -W 5 10.0.0.1"))
+        host.run("nc -l -p 5000 -e sh -c 'sha256sum >/tmp/sum' >/dev/null 2>&1 & "
+                 "until netstat -ltn | grep -q :5000; do usleep 20000; done")
+        sent = guest.run("sh", "-c", f"head -c 4M /dev/urandom | tee {self.directory}/data | "
+                         f"busybox nc -w 10 {HOST} 5000; sha256sum {self.directory}/data")
+        received = host.run("while pidof nc; do usleep 20000; done >/dev/null; cat /tmp/sum")
+        self.assertEqual(received.split()[0], sent.stdout.split()[0])
+        self.check_sums()
 
     def test_two_workers(self):
         """Frames come in at one worker for guests of another; rings move while TCP runs."""

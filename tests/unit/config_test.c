@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <pwd.h>
+
 #include "config_support.h"
 
 /* What a file says arrives; what it refuses is refused with its place. */
@@ -18,6 +21,11 @@ static void defaults_are_filled_in(void **state)
 	assert_int_equal(config->tariff_per_frame, 16);
 	assert_int_equal(config->tariff_per_64_bytes, 1);
 	assert_null(config->billing_directory);
+	assert_null(config->user);
+	assert_true(config->system_call_filter);
+	assert_int_equal(config->guest_sockets.access.mode, 0660);
+	assert_int_equal(config->control_sockets.access.mode, 0600);
+	assert_int_equal(config->tenants[0].sockets.access.mode, 0660);
 	assert_int_equal(config->class_count, 1);
 	assert_int_equal(config->classes[0].weight, 1);
 	assert_false(config->classes[0].pinned);
@@ -61,6 +69,69 @@ static void a_core_that_is_not_there_is_told_by_the_machine_check_only(void **st
 	assert_true(tp_config_check_machine(config, &error) < 0);
 	assert_non_null(strstr(error.text, "$.dataplane.control_core: found CPU 1022"));
 	tp_config_free(config);
+}
+
+static const char accounts[] =
+	"{'process':{'user':'daemon','group':'root'},"
+	"'sockets':{'guests':{'owner':'root','group':'daemon','permissions':'0640'},"
+	"'control':{'group':'daemon','permissions':'0620'}},'classes':{'gold':{'bid':2}},"
+	"'tenants':{'as_all':{},'own':{'sockets':{'group':'root'}},"
+	"'open':{'sockets':{'owner':'daemon','permissions':'0777'}}}}";
+
+static void a_tenant_says_only_what_differs_of_its_sockets(void **state)
+{
+	struct tp_config *config = accepted(accounts);
+	const struct tp_tenant_config *tenant = config->tenants;
+
+	(void)state;
+	assert_string_equal(config->user, "daemon");
+	assert_string_equal(config->group, "root");
+	assert_int_equal(config->control_sockets.access.mode, 0620);
+	assert_null(config->control_sockets.owner);
+	assert_string_equal(tenant[0].sockets.owner, "root");
+	assert_string_equal(tenant[0].sockets.group, "daemon");
+	assert_int_equal(tenant[0].sockets.access.mode, 0640);
+	assert_string_equal(tenant[1].sockets.owner, "root");
+	assert_string_equal(tenant[1].sockets.group, "root");
+	assert_string_equal(tenant[2].sockets.owner, "daemon");
+	assert_int_equal(tenant[2].sockets.access.mode, 0777);
+	tp_config_free(config);
+}
+
+static void the_machine_check_finds_users_and_groups(void **state)
+{
+	const struct passwd *user = getpwnam("daemon");
+	struct tp_config *config = accepted(accounts);
+	const struct tp_tenant_config *tenant = config->tenants;
+	struct tp_error error = {""};
+
+	(void)state;
+	assert_int_equal(tp_config_check_machine(config, &error), 0);
+	assert_int_equal(config->uid, user->pw_uid);
+	assert_int_equal(config->gid, 0);
+	assert_false(config->control_sockets.access.set_owner);
+	assert_true(config->control_sockets.access.set_group);
+	assert_int_equal(config->control_sockets.access.group, user->pw_gid);
+	assert_int_equal(tenant[0].sockets.access.owner, 0);
+	assert_int_equal(tenant[0].sockets.access.group, user->pw_gid);
+	assert_int_equal(tenant[1].sockets.access.group, 0);
+	assert_int_equal(tenant[2].sockets.access.owner, user->pw_uid);
+	assert_int_equal(tenant[2].sockets.access.group, user->pw_gid);
+	free(config->tenants[1].sockets.group);
+	config->tenants[1].sockets.group = strdup("no-such");
+	assert_int_equal(tp_config_check_machine(config, &error), -ENOENT);
+	assert_non_null(strstr(error.text, "$.tenants.own.sockets.group: found \"no-such\""));
+	tp_config_free(config);
+}
+
+static void a_group_comes_with_its_user(void **state)
+{
+	(void)state;
+	refused("{'process':{'group':'daemon'},'classes':{'gold':{'bid':2}},'tenants':{'a':{}}}",
+		"$.process.group: found a group without a \"user\"");
+	refused("{'sockets':{'guests':{'permissions':'0560'}},'classes':{'gold':{'bid':2}},"
+		"'tenants':{'a':{}}}",
+		"$.sockets.guests.permissions: found \"0560\"");
 }
 
 static void every_key_arrives(void **state)
@@ -422,6 +493,9 @@ int main(void)
 		cmocka_unit_test(defaults_are_filled_in),
 		cmocka_unit_test(the_default_worker_core_is_on_this_machine),
 		cmocka_unit_test(a_core_that_is_not_there_is_told_by_the_machine_check_only),
+		cmocka_unit_test(a_tenant_says_only_what_differs_of_its_sockets),
+		cmocka_unit_test(the_machine_check_finds_users_and_groups),
+		cmocka_unit_test(a_group_comes_with_its_user),
 		cmocka_unit_test(every_key_arrives),
 		cmocka_unit_test(a_billing_section_has_defaults),
 		cmocka_unit_test(a_count_makes_consecutive_interfaces),

@@ -291,6 +291,25 @@ static void who_takes_no_answer_makes_place_later(void **state)
 	run();
 }
 
+/* An answer that the socket itself holds, and a request that waits behind it. */
+static void who_takes_no_answer_that_fits_makes_place_too(void **state)
+{
+	static char said[61000] = "{\"command\":\"echo\",\"what\":\"";
+	int clients[TP_CONTROL_CLIENTS_MAX];
+	size_t length = strlen(said);
+
+	(void)state;
+	memset(said + length, 'x', 60000);
+	strcpy(said + length + 60000, "\"}\n{\"command\":\"echo\",\"what\":2}\n");
+	take_all_places(clients, said);
+	assert_int_equal(handled, TP_CONTROL_CLIENTS_MAX);
+	run_for(600);
+	is_served();
+	for (unsigned i = 0; i < TP_CONTROL_CLIENTS_MAX; i++)
+		close(clients[i]);
+	run();
+}
+
 static void the_33rd_client_is_turned_away(void **state)
 {
 	int clients[TP_CONTROL_CLIENTS_MAX + 1];
@@ -298,7 +317,7 @@ static void the_33rd_client_is_turned_away(void **state)
 	(void)state;
 	take_all_places(clients, "{\"command\":\"promise\"}\n");
 	clients[TP_CONTROL_CLIENTS_MAX] = dial();
-	run_for(2100);
+	run_for(4100);
 	hears(clients[TP_CONTROL_CLIENTS_MAX], "{\"ok\":false,\"error\":\"32 clients are");
 	assert_true(hung_up(clients[TP_CONTROL_CLIENTS_MAX]));
 	close(clients[TP_CONTROL_CLIENTS_MAX]);
@@ -391,6 +410,7 @@ int main(void)
 		WITH_SERVER(a_flood_takes_turns_with_others),
 		WITH_SERVER(who_asks_nothing_makes_place),
 		WITH_SERVER(who_takes_no_answer_makes_place_later),
+		WITH_SERVER(who_takes_no_answer_that_fits_makes_place_too),
 		WITH_SERVER(the_33rd_client_is_turned_away),
 		cmocka_unit_test_setup_teardown(patience_ends, open_hasty, close_server),
 		WITH_SERVER(who_speaks_and_leaves_is_heard),

@@ -187,6 +187,26 @@ static void each_field_of_an_interface_is_told(void **state)
 		"~ interface acme/vm queue_pairs 1 -> 4 anew;");
 }
 
+#define SOCKETS(sockets, interfaces)                                                               \
+	"{'sockets':{" sockets "},'classes':{" CLASSES                                             \
+	"},'tenants':{'acme':{'interfaces':{" interfaces "}}}}"
+
+static void whose_a_socket_is_is_told_of_each(void **state)
+{
+	(void)state;
+	expect(TWO, SOCKETS("'guests':{'group':'kvm','permissions':'0666'}", VM("1") "," VM("2")),
+		"~ interface acme/vm1 socket_access 0660, owner by default, group by default -> "
+		"0666, owner by default, group kvm anew;"
+		"~ interface acme/vm2 socket_access 0660, owner by default, group by default -> "
+		"0666, owner by default, group kvm anew;");
+	/* one that the guest serves */
+	expect(INTERFACE(PLAIN ",'mode':'client'"),
+		SOCKETS("'guests':{'owner':'qemu'}", "'vm':{" PLAIN ",'mode':'client'}"), "");
+	expect(TWO, SOCKETS("'control':{'group':'adm'}", VM("1") "," VM("2")),
+		"~ process  control_socket_access 0600, owner by default, group by default -> "
+		"0600, owner by default, group adm;");
+}
+
 /* What a class changes is told once, not of each of its interfaces. */
 static void a_rate_of_a_class_is_told_of_the_class(void **state)
 {
@@ -313,6 +333,22 @@ static void what_cannot_change_is_refused(void **state)
 	end();
 }
 
+/* Whoever reads it has a terminal. */
+static void control_characters_are_made_visible(void **state)
+{
+#define AT(path)                                                                                   \
+	"{'dataplane':{'control_socket':'" path "'},'classes':{" CLASSES "},'tenants':{'a':{}}}"
+	struct tp_error error = {""};
+
+	(void)state;
+	compare(AT("/run/a"), AT("/run/b\x7f\\u001b[2J"));
+	assert_string_equal(
+		told(), "~ dataplane  control_socket /run/a -> /run/b\\u007f\\u001b[2J;");
+	assert_int_equal(tp_diff_check(diff, &error), -EBUSY);
+	assert_non_null(strstr(error.text, "found /run/b\\u007f\\u001b[2J, /run/a is in force"));
+	end();
+}
+
 static void uplinks_are_told(void **state)
 {
 	struct tp_error error = {""};
@@ -338,6 +374,7 @@ int main(void)
 		cmocka_unit_test(each_field_of_a_class_is_told),
 		cmocka_unit_test(each_field_of_a_tenant_is_told),
 		cmocka_unit_test(each_field_of_an_interface_is_told),
+		cmocka_unit_test(whose_a_socket_is_is_told_of_each),
 		cmocka_unit_test(a_rate_of_a_class_is_told_of_the_class),
 		cmocka_unit_test(names_are_identity),
 		cmocka_unit_test(who_is_in_both_is_found),
@@ -345,6 +382,7 @@ int main(void)
 		cmocka_unit_test(places_are_used_again),
 		cmocka_unit_test(more_classes_than_places_are_refused),
 		cmocka_unit_test(what_cannot_change_is_refused),
+		cmocka_unit_test(control_characters_are_made_visible),
 		cmocka_unit_test(uplinks_are_told),
 	};
 

@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 
-static char text[65536];
+static char text[1 << 20];
 
 /* Lines that nobody can write. */
 static void log_lines(unsigned count)
@@ -106,6 +106,22 @@ static void long_line_is_cut(void **state)
 	assert_in_range(strlen(text), 900, 1024);
 }
 
+/* A line each, of more sources than all of them together may write. */
+static void many_sources(void)
+{
+	static struct tp_log_limit limit[6000];
+
+	for (unsigned i = 0; i < 6000; i++)
+		tp_log_limited(&limit[i], TP_LOG_INFO, "%u", i);
+}
+
+static void all_sources_together_are_limited(void **state)
+{
+	(void)state;
+	capture(many_sources);
+	assert_in_range(lines(), 4900, 5200);
+}
+
 static void say_one_more(void)
 {
 	tp_log(TP_LOG_INFO, "back");
@@ -160,8 +176,8 @@ int main(void)
 		cmocka_unit_test(a_full_disk_loses_lines_and_says_how_many),
 		cmocka_unit_test(a_pipe_that_nobody_reads_does_not_stop_us),
 		cmocka_unit_test(line_has_time_level_text),
-		cmocka_unit_test(flood_is_limited_and_counted),
-		cmocka_unit_test(long_line_is_cut),
+		cmocka_unit_test(flood_is_limited_and_counted), cmocka_unit_test(long_line_is_cut),
+		cmocka_unit_test(all_sources_together_are_limited), /* the last: nothing is left */
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

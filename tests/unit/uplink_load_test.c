@@ -330,6 +330,13 @@ static void test_overload_among_equals(void **state)
 	/* The scene has a class with a higher bid, which nobody is of. */
 	assert_int_equal(wire_drops(&wire, TP_DROP_OVERLOAD), 0);
 	end();
+	/* Who bids more, but has no network, takes no part. */
+	options = (struct scene_options){.guests = 4, .tenants = 2, .prices = true, .dear = 2};
+	begin(&options);
+	for (unsigned round = 0; round < 2 * TP_OVERLOAD_FULL; round++)
+		flood_sweep();
+	assert_int_equal(wire_drops(&wire, TP_DROP_OVERLOAD), 0);
+	end();
 }
 
 int main(void)

@@ -14,11 +14,16 @@
 
 #include "base/log.h"
 
-static void on_connected(void *owner, int peer_pid)
+static void on_connected(void *owner, const struct tp_unix_peer *peer)
 {
 	struct scene *scene = owner;
 
-	assert_int_equal(peer_pid, getpid());
+	assert_int_equal(peer->pid, getpid());
+	assert_int_equal(peer->uid, getuid());
+	assert_int_equal(peer->gid, getgid());
+	assert_int_equal(
+		strncmp(peer->program, program_invocation_short_name, sizeof(peer->program) - 1),
+		0);
 	scene->record.connected++;
 	if (scene->record.condemn_in_connected)
 		tp_vhost_condemn(scene->endpoint, "condemned when it came");

@@ -38,7 +38,8 @@ def frames():
     yield "header_too_short", ethernet(0x0800, b"\x41" + ipv4(17, udp(bytes(30)))[1:])
     yield "echo", ethernet(0x0800, ipv4(1, b"\x08\0" + struct.pack("!H", checksum(b"\x08\0" + bytes(30))) + bytes(28)))
     yield "echo_answer", ethernet(0x0800, ipv4(1, bytes(32)))
-    yield "arp", ethernet(0x0806, struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + OWN + b"\1\2\3\4" + bytes(6) + b"\1\2\3\5",
+    yield "arp", ethernet(0x0806, struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + OWN + b"\1\2\3\4"
+                          + bytes(6) + b"\1\2\3\5",
                           destination=BROADCAST)
     yield "arp_answer", ethernet(0x0806, struct.pack("!HHBBH", 1, 0x0800, 6, 4, 2) + bytes(20))
     yield "ipv6", ethernet(0x86DD, ipv6(17, udp(bytes(20))))

@@ -7,8 +7,8 @@ import struct
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 EVERYTHING = {
-    "dataplane": {"worker_cores": [1, 3], "control_core": 0, "hot_cache": "on", "hot_contexts": 64, "stay_hot": "1.5ms",
-                  "idle_sleep": False, "sweep_budget": "20us", "control_socket": "/run/t/c.sock"},
+    "dataplane": {"worker_cores": [1, 3], "control_core": 0, "hot_cache": "on", "hot_contexts": 64,
+                  "stay_hot": "1.5ms", "idle_sleep": False, "sweep_budget": "20us", "control_socket": "/run/t/c.sock"},
     "tariff": {"per_frame": 16, "per_64_bytes": 1},
     "billing": {"directory": "/var/lib/t", "interval": "60s"},
     "classes": {
@@ -40,13 +40,39 @@ def changed(**changes):
     return text.encode()
 
 
+LEAST = b'{"classes":{"g":{"bid":2}},"tenants":{"a":{"interfaces":{"v":{"mac":"02:00:00:00:00:01",' \
+        b'"class":"g","socket":"/v"}}}}}'
+NETWORKS = b'{"classes":{"g":{"bid":2,"flood_rate":"100pps"}},"uplinks":{"w":{"device":"net_tap0,iface=w","queues":2,' \
+           b'"mtu":9000,"rx_descriptors":64},"p":{"device":"0000:03:00.0"}},"tenants":{"a":{"network":{"uplink":"w",' \
+           b'"vlan":100},"mac_learning":{"age":"10s","per_interface":3,"per_tenant":5},"interfaces":{"v":{' \
+           b'"mac":"02:00:00:00:00:01","macs":["02:00:00:00:00:50"],"class":"g","socket":"/v"}}},' \
+           b'"b":{"network":{"uplink":"w","vlan":7}},"c":{"network":{"uplink":"p"}}}}'
+EDITS = (
+    [{"edit": "add", "kind": "interface", "name": "t/z",
+      "fields": {"mac": "02:00:00:00:00:77", "class": "a", "socket": "/s/z"}}],
+    [{"edit": "set", "kind": "interface", "name": "t/y1", "fields": {"class": "c"}}],
+    [{"edit": "remove", "kind": "interface", "name": "t/y2"}, {"edit": "remove", "kind": "tenant", "name": "u"}],
+    [{"edit": "set", "kind": "class", "name": "a", "fields": {"weight": None, "bid": 3}}],
+    [{"edit": "set", "kind": "tariff", "fields": {"per_frame": 1}}],
+    [{"edit": "remove", "kind": "class", "name": "nobody's"}], [{"edit": 7}], {}, [],
+)
+
+
 def config_seeds():
     yield "demo", (ROOT / "config/demo.json").read_bytes()
     yield "everything", json.dumps(EVERYTHING).encode()
-    yield "least", b'{"classes":{"g":{"bid":2}},"tenants":{"a":{"interfaces":{"v":{"mac":"02:00:00:00:00:01",' \
-                   b'"class":"g","socket":"/v"}}}}}'
+    yield "least", LEAST
     yield "no_interfaces", b'{"classes":{"g":{"bid":2}},"tenants":{"a":{"interfaces":{}}}}'
     yield "uplinks", b'{"classes":{"g":{"bid":2}},"uplinks":{"w":{"device":"x"}},"tenants":{}}'
+    yield "networks", NETWORKS
+    yield "vlan_twice", NETWORKS.replace(b'"vlan":7', b'"vlan":100')
+    yield "changed", changed() + b"\0" + changed(a=('"weight": 3', '"weight": 4'),
+                                                 b=('"queue_pairs": 8', '"queue_pairs": 2'),
+                                                 c=('"100us"', '"5ms"'), d=('"class": "c"', '"class": "a"'))
+    yield "changed_to_less", changed() + b"\0" + LEAST
+    yield "changed_to_more", LEAST + b"\0" + NETWORKS
+    for number, edits in enumerate(EDITS):
+        yield f"edited_{number}", changed() + b"\0" + json.dumps(edits).encode()
     yield "same_socket", changed(a=('"/u/x"', '"/s/x"'))
     yield "same_mac", changed(a=("ff:fe", "00:00"))
     yield "same_name", changed(a=('"x": {"mac"', '"y1": {"mac"'))
@@ -135,7 +161,8 @@ def ledger_seeds():
     yield "left_over_twice", files((LEDGER_11, line), (CURRENT, line), (OTHER_CURRENT, another))
     yield "torn", files((LEDGER_11, line + line[:70]))
     yield "torn_but_whole", files((LEDGER_11, line + RECORD), (CURRENT, another))
-    yield "damaged", files((LEDGER_11, "\n\n{}\n" + line + "x\n"), (CURRENT_UNNAMED, "rubbish"), (LEDGER_UNNAMED, line))
+    yield "damaged", files((LEDGER_11, "\n\n{}\n" + line + "x\n"), (CURRENT_UNNAMED, "rubbish"),
+                          (LEDGER_UNNAMED, line))
     yield "no_end", files((CURRENT, RECORD))
     yield "over_two_lines", files((CURRENT, line.replace(',"end"', '\n,"end"')))
     yield "quiet_left_over", files((CURRENT, QUIET), (LEDGER_1970, QUIET))
@@ -143,18 +170,20 @@ def ledger_seeds():
 
 
 def text_seeds():
-    for number, text in enumerate((
+    yield "values", "\n".join((
             "2Gbit/s", "12.5 Mbit/s", "1000kpps", "100us", "1.5ms", "0s", "64KiB", "1.5MiB", "18446744073709551615B",
-            "18446744073709551616ns", "99999999Tbit/s", "1.", ".5s", "0.1B", "0.000000001s", "2 parsec", "5", "2026-11-03",
+            "18446744073709551616ns", "99999999Tbit/s", "1.", ".5s", "0.1B", "0.000000001s", "2 parsec", "5",
+            "2026-11-03",
             "2026-11-03T14:30:05.250Z", "2024-02-29 23:59", "2026-02-29", "-90s", "-7d", "-999999999999d",
             "9999-12-31T23:59:59.999Z", "64", "64,128,1024", "60-9018", "imix", "1,1,1,1,1,1,1,60,1", "full", "none",
-            "1Mpps/total", "10Gbit/s/device", "1e400pps", "on-off:10ms,1s", "poisson", "random:zipf", "random:zipf:1.1",
-            "pairs", "macswap", "payload")):
-        yield f"{number:02}", text.encode()
+            "1Mpps/total", "10Gbit/s/device", "1e400pps", "on-off:10ms,1s", "poisson", "random:zipf",
+            "random:zipf:1.1",
+            "pairs", "macswap", "payload")).encode()
 
 
 DICTIONARY_WORDS = ["{", "}", "[", "]", ":", ",", '"', "true", "false", "null", "-1", "1.5", "0", "\\u0000", "\\u001b",
-                    "02:00:00:00:00:01", "%d", "ns", "us", "ms", "bit/s", "pps", "KiB", "drop", "hold", "flood", "client"]
+                    "02:00:00:00:00:01", "%d", "ns", "us", "ms", "bit/s", "pps", "KiB", "drop", "hold", "flood",
+                    "client"]
 
 
 def keys(value):
@@ -173,11 +202,13 @@ def control_words():
 
 
 def ledger_words():
-    return ['"run":', '"number":', '"begin":', '"end":', '"charges":', "2026-11-03T14:30:00Z", '["acme","vm1","gold",1,2,3]',
+    return ['"run":', '"number":', '"begin":', '"end":', '"charges":', "2026-11-03T14:30:00Z",
+            '["acme","vm1","gold",1,2,3]',
             "1970-01-01T00:00:00Z", "9223372036854775807", "\n", RECORD[:40]] + DICTIONARY_WORDS[:9]
 
 
 def text_words():
-    return ["bit/s", "kbit/s", "Gbit/s", "Tbit/s", "pps", "Mpps", "ns", "us", "ms", "s", "B", "KiB", "GiB", "imix", "full",
+    return ["bit/s", "kbit/s", "Gbit/s", "Tbit/s", "pps", "Mpps", "ns", "us", "ms", "s", "B", "KiB", "GiB", "imix",
+            "full",
             "none", "/total", "/device", "on-off:", "poisson", "constant", "random:", "zipf", "star", "wheel", "all",
             "2026-11-03T14:30:05.250Z", "-1h", "4294967295", "18446744073709551615", "0.000", ","]

@@ -110,6 +110,11 @@ def raw(data, fds=(), at=0):
 
 
 INTRUDE, CONDEMN, DEAF, REFUSE_MTU, REFUSE_PRESENCE, REPLACE, SHUT = (event(i) for i in range(7))
+UNREACHABLE, CLOSE_SLOWLY = event(7, 1), event(8)
+
+
+def wait(milliseconds):
+    return step(7) + bytes([9, milliseconds // 16])
 
 
 def posted(index, flags, length=72, head=0):
@@ -178,7 +183,8 @@ def seeds():
     yield "ring_sizes", hello() + b"".join(
         ring_value(SET_VRING_NUM, 0, size, flags=NEED_REPLY) for size in (0, 1, 2, 3, 32768, 65536, 1 << 31))
     yield "ring_numbers", hello() + b"".join(
-        ring_value(request, 16, 2, flags=NEED_REPLY) for request in (SET_VRING_NUM, SET_VRING_BASE, SET_VRING_ENABLE)) \
+        ring_value(request, 16, 2, flags=NEED_REPLY)
+        for request in (SET_VRING_NUM, SET_VRING_BASE, SET_VRING_ENABLE)) \
         + addresses(300, flags=NEED_REPLY) + u64(SET_VRING_CALL, 16, fds=[EVENTFD], flags=NEED_REPLY) \
         + ring_value(GET_VRING_BASE, 16)
     yield "ring_unaligned", hello() + addresses(0, user=USER + 1, flags=NEED_REPLY) \
@@ -210,7 +216,8 @@ def seeds():
     yield "wrong_size", message(SET_FEATURES, longer=-8) + message(SET_OWNER, bytes(4), longer=4)
     yield "byte_by_byte", b"".join(raw(bytes([byte])) for byte in header)
     yield "two_in_one", raw(header + header + header[:5]) + hang_up() + raw(header[:3])
-    yield "descriptors_in_parts", raw(header[:1], [0, 1, 2, 3]) + raw(header[1:2], [4, 5, 6, 11]) + raw(header[2:3], [12])
+    yield "descriptors_in_parts", raw(header[:1], [0, 1, 2, 3]) + raw(header[1:2], [4, 5, 6, 11]) \
+        + raw(header[2:3], [12])
     yield "too_many_descriptors", message(SET_OWNER, fds=list(range(15)))
     yield "descriptor_unasked", message(GET_FEATURES, fds=[0])
     yield "intruder", INTRUDE + hello() + INTRUDE + memory() + SHUT + INTRUDE
@@ -218,5 +225,15 @@ def seeds():
     yield "deaf", DEAF + hello() + raw(header * 21) * 40
     yield "late_reader", DEAF + raw(header * 21) * 20 + DEAF + raw(header * 21) * 4 + hello()
     yield "replaced", hello() + REPLACE + hello() + REPLACE
+    yield "silent", raw(header[:5]) + wait(900) + wait(200) + raw(header + header[:4]) + wait(1100)
+    yield "payload_never_comes", hello() + raw(struct.pack("<III", SET_FEATURES, 1, 8) + b"abc") + wait(1100)
+    yield "replies_never_read", DEAF + raw(header * 21) * 20 + wait(1100) + wait(4000)
+    yield "unreachable", hello(at=1) + UNREACHABLE + hang_up(1) + wait(112) + wait(208) \
+        + wait(1008) + wait(1008) + hello(at=1)
+    yield "leaves_and_is_found_again", hang_up(1) + wait(112) + hello(at=1) + hang_up(1) + wait(16) + wait(1000) \
+        + event(1, 1) + wait(2000) + hello(at=1) + event(6, 1) + wait(1000)
+    yield "slow_closing", hello() + CLOSE_SLOWLY + table(region(), fds=[DIRECTORY], flags=NEED_REPLY) + REPLACE * 12 \
+        + wait(112) * 9 + INTRUDE + wait(208) + hello() + hello(at=1) + CLOSE_SLOWLY + hang_up(1) + wait(112) \
+        + wait(1008) + hello(at=1)
     yield "both", hello() + hello(at=1) + memory() + memory(at=1) + ring(1) + ring(1, at=1) + poll() + poll(1) \
         + hang_up() + poll(1)

@@ -138,7 +138,8 @@ def source_seeds():
         describe(0, 0xE001, 0xFFFF), entry(0, 0xFFFF), move_index(100)]), take(8))
     yield "used_rewritten", ring(SOURCE, guest(plain), take(4, between=[used_index(77)]), take(4))
     yield "many_pieces", ring(SOURCE, guest(fill(0, 255, 13, BUFFERS, 20, NEXT)), take(64), take(64), size_bits=7)
-    yield "events", ring(SOURCE, kicks(True), guest(plain, event_word(3)), take(8), kicks(False), kicks(True), what=EVENT)
+    yield "events", ring(SOURCE, kicks(True), guest(plain, event_word(3)), take(8), kicks(False), kicks(True),
+            what=EVENT)
     yield "no_interrupts", ring(SOURCE, guest(plain, avail_flags(1)), take(8))
     yield "longest", ring(SOURCE, guest(describe(0, 0xE000, 0xFE00), describe(1, 0xE000, 0xFE01)), take(70))
     yield "ring_in_itself", ring(SOURCE, guest(describe(0, 0, 256), describe(1, 0x2000, 134)), take(2))
@@ -148,7 +149,8 @@ def destination_seeds():
     buffers = fill(0, 16, 200, BUFFERS, 200, WRITE)
     small = fill(0, 16, 64, BUFFERS, 64, WRITE)
     yield "reserve", ring(DESTINATION, guest(buffers), attempt(60, 60, 60), finish(), attempt(60), abort(60), finish())
-    yield "full", ring(DESTINATION, attempt(60), guest(buffers), attempt(*[60] * 16), attempt(60), finish(), attempt(60))
+    yield "full", ring(DESTINATION, attempt(60), guest(buffers), attempt(*[60] * 16), attempt(60), finish(),
+            attempt(60))
     yield "price", ring(DESTINATION, guest(buffers), attempt(*[60] * 12, bid=1), attempt(60, bid=0), finish(),
                         attempt(60, bid=0, age=1), attempt(60, bid=4, age=2, fresh=False))
     yield "mergeable", ring(DESTINATION, guest(small), attempt(300, 40, 500), finish(), what=MERGEABLE)
@@ -165,13 +167,17 @@ def destination_seeds():
     yield "outside", ring(DESTINATION, guest(fill(0, 2, 0, 0x7FFF, 200, WRITE)), attempt(60), attempt(60))
     yield "no_header", ring(DESTINATION, guest(fill(0, 4, 0, BUFFERS, 5, WRITE)), attempt(60), what=MERGEABLE)
     yield "wild_head", ring(DESTINATION, guest(buffers, entry(1, 0x8000)), attempt(60, 60), finish(), attempt(60))
-    yield "wild_index", ring(DESTINATION, guest(buffers, move_index(5)), attempt(60), guest(move_index(-5)), attempt(60))
+    yield "wild_index", ring(DESTINATION, guest(buffers, move_index(5)), attempt(60), guest(move_index(-5)),
+            attempt(60))
     yield "huge_buffers", ring(DESTINATION, guest(fill(0, 3, 0, 0, 0x8000, WRITE)), attempt(1514), finish())
-    yield "longest", ring(DESTINATION, guest(fill(0, 8, 0, 0, 0x7F00, WRITE)), attempt(65535), finish(), what=MERGEABLE)
-    yield "over_the_ring", ring(DESTINATION, guest(fill(0, 4, 0, 0x2000, 200, WRITE)), attempt(60, 60), finish(), attempt(60))
+    yield "longest", ring(DESTINATION, guest(fill(0, 8, 0, 0, 0x7F00, WRITE)), attempt(65535), finish(),
+            what=MERGEABLE)
+    yield "over_the_ring", ring(DESTINATION, guest(fill(0, 4, 0, 0x2000, 200, WRITE)), attempt(60, 60), finish(),
+            attempt(60))
     yield "crowded", ring(DESTINATION, guest(fill(0, 40, 5, BUFFERS, 13, WRITE | NEXT | FIRST_ONLY), *[post(0)] * 20),
                           attempt(*[488] * 16), finish(), attempt(*[60] * 4), finish(), size_bits=7)
-    yield "longest_alone", ring(DESTINATION, guest(describe(0, 0xE000, 0xFE10, WRITE | NEXT, 1), describe(1, 0xE000, 0xFE10, WRITE)),
+    yield "longest_alone", ring(DESTINATION, guest(
+        describe(0, 0xE000, 0xFE10, WRITE | NEXT, 1), describe(1, 0xE000, 0xFE10, WRITE)),
                                 attempt(65535), attempt(60), finish())
     yield "rewritten_meanwhile", ring(DESTINATION, guest(buffers), attempt(60, 60, between=[
         fill(0, 16, 0, 0xE000, 5), entry(0, 999), move_index(99)]), finish())
@@ -183,13 +189,15 @@ def destination_seeds():
 def shared_seeds():
     buffers = fill(0, 16, 200, BUFFERS, 200, WRITE)
     yield "in_order", ring(SHARED, guest(buffers), attempt(60, 60), attempt(60), finish(0), finish(1), attempt(60))
-    yield "out_of_order", ring(SHARED, guest(buffers), attempt(60, 60), attempt(60), attempt(60), finish(2), finish(1), finish(0))
+    yield "out_of_order", ring(SHARED, guest(buffers), attempt(60, 60), attempt(60), attempt(60), finish(2),
+            finish(1), finish(0))
     yield "overtaken", ring(SHARED, guest(buffers), duel(60, 60), duel(60, 1500), finish(1), finish(0))
     yield "wild_index", ring(SHARED, guest(buffers), attempt(60), guest(move_index(-10)), attempt(60), finish())
     yield "broken_head", ring(SHARED, guest(buffers, entry(0, 77)), duel(60, 60), attempt(60))
     yield "overtaken_early", ring(SHARED, guest(buffers), overtaken_early(60, 60), finish(), guest(entry(2, 99)),
                                   overtaken_early(300, 60), finish(1), what=MERGEABLE)
-    yield "alone_again", ring(SHARED, guest(buffers), attempt(60), share(False), attempt(60), finish(), share(True), attempt(60))
+    yield "alone_again", ring(SHARED, guest(buffers), attempt(60), share(False), attempt(60), finish(), share(True),
+            attempt(60))
     yield "mergeable", ring(SHARED, guest(buffers), attempt(900), attempt(900), finish(1), finish(0), what=MERGEABLE)
 
 
@@ -234,15 +242,18 @@ def race_seeds():
     yield "frames", thread(SOURCE, frames, [take(64), take(8), take(8, 2)] * 4)
     yield "index", thread(SOURCE, frames + [move_index(3), move_index(-2), entry(0, 99), entry(0, 1)], [take(16)] * 6)
     yield "indirect", thread(SOURCE, table, [take(8)] * 6, what=INDIRECT_FEATURE)
-    yield "chains", thread(SOURCE, [fill(0, 16, 16, BUFFERS, 20, NEXT), describe(3, BUFFERS, 20, 0, 0, post=False)], [take(64)] * 6)
-    yield "buffers", thread(DESTINATION, buffers, [attempt(60, 300), finish(), attempt(1500), finish()] * 3, what=MERGEABLE)
+    yield "chains", thread(SOURCE, [fill(0, 16, 16, BUFFERS, 20, NEXT), describe(3, BUFFERS, 20, 0, 0, post=False)],
+            [take(64)] * 6)
+    yield "buffers", thread(DESTINATION, buffers, [attempt(60, 300), finish(), attempt(1500), finish()] * 3,
+            what=MERGEABLE)
     yield "buffers_one_each", thread(DESTINATION, buffers, [attempt(60, 60, 60), abort(60), finish()] * 3)
     yield "indirect_buffers", thread(DESTINATION, [
         indirect_table(BUFFERS, (BUFFERS + 600, 50, NEXT | WRITE, 1), (0x8000, 900, WRITE)),
         describe(0, BUFFERS, 32, INDIRECT), indirect_table(BUFFERS, (0xE003, 0xFFFF, NEXT | WRITE, 7))],
         [attempt(600), finish()] * 4, what=INDIRECT_FEATURE | MERGEABLE)
     yield "shared", thread(SHARED, buffers + [move_index(1)], [attempt(60), duel(60, 60), finish(1), finish(0)] * 3)
-    yield "used_ring", thread(SOURCE, frames + [used_index(5), event_word(9), avail_flags(1)], [take(8), kicks(True)] * 4, what=EVENT)
+    yield "used_ring", thread(SOURCE, frames + [used_index(5), event_word(9), avail_flags(1)], [take(8),
+            kicks(True)] * 4, what=EVENT)
 
 
 def between_seeds():

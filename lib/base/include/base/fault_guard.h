@@ -8,10 +8,12 @@
 #include "base/error.h"
 
 /*
- * A guest can truncate the file behind its memory at any time; the next access then raises SIGBUS.
- * The guard knows every guest mapping: its handler replaces the mapping that faulted by zero pages,
- * raises the owner's flag, and the access goes on. A SIGBUS elsewhere is nobody's guest and ends
- * the process as usual.
+ * A guest can truncate the file behind its memory at any time; the next access then raises SIGBUS,
+ * as it does when the file's system has no room for a page that was never touched, or when the page
+ * is lost to a hardware error. The guard knows every guest mapping: its handler replaces the
+ * mapping that faulted by zero pages, raises the owner's flag, and the access goes on, on whichever
+ * thread it was. A SIGBUS elsewhere, or one that somebody sent, is nobody's guest and ends the
+ * process as usual.
  */
 
 /**

@@ -35,8 +35,9 @@ void tp_log_set_level(enum tp_log_level level);
 __attribute__((format(printf, 2, 3))) void tp_log(enum tp_log_level level, const char *format, ...);
 
 /**
- * Write one line if the limit allows (burst 10, then one a second); otherwise count it. The next
- * line that is written says how many were suppressed.
+ * Write one line if the limit allows (burst 10, then one a second), and that of all sources
+ * together (burst 5,000, then 20 a second); otherwise count it. The next line that is written says
+ * how many were suppressed.
  *
  * @param limit  zero-initialised once, owned by the source of the messages
  * Threading: control thread only.

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -10,9 +12,28 @@
  * descriptors are non-blocking and close on exec. Threading: any one thread a path.
  */
 
+/** Who may connect to a socket: its file's mode and owner. All zero: as the umask says, ours. */
+struct tp_unix_access {
+	mode_t mode; /* whatever the umask says; 0: as it says */
+	bool set_owner;
+	bool set_group;
+	uid_t owner; /* if set_owner */
+	gid_t group; /* if set_group */
+};
+
 struct tp_unix_listen {
 	int backlog;
-	mode_t mode; /* of the socket file, 0: as the umask says */
+	struct tp_unix_access access;
+};
+
+#define TP_UNIX_PROGRAM_SIZE 16 /* bytes, with the end; what Linux keeps of a program's name */
+
+/** Who is at the other end of a socket, as the kernel noted it when they connected or listened. */
+struct tp_unix_peer {
+	pid_t pid; /* 0: not known, as for one in another PID namespace */
+	uid_t uid;
+	gid_t gid;
+	char program[TP_UNIX_PROGRAM_SIZE]; /* printable ASCII; "" if it is not to be had */
 };
 
 /** Refuse a path that is empty or does not fit a socket address. @return 0, or negative errno. */
@@ -27,7 +48,8 @@ int tp_unix_check_free(const char *path, struct tp_error *error);
 
 /**
  * Listen at a path. Missing parent directories are made (0755); a socket file that nobody serves is
- * replaced; one that somebody serves and a file of another kind are refused by name.
+ * replaced; one that somebody serves and a file of another kind are refused by name. Nobody can
+ * connect before the file has its owner and mode.
  *
  * @param identity  device and inode of the socket file made, for tp_unix_remove
  * @return a descriptor, or negative errno with *error set.
@@ -55,5 +77,8 @@ int tp_unix_connect(const char *path, struct tp_error *error);
 /** Remove the socket file if it is still the one that was made. */
 void tp_unix_remove(const char *path, const struct stat *identity);
 
-/** Process at the other end, 0 if that is not known. */
-int tp_unix_peer_pid(int fd);
+/**
+ * Tell who is at the other end (SO_PEERCRED, unix(7)). The program's name is for people: it is the
+ * process's own to choose, and read a moment later.
+ */
+void tp_unix_peer(int fd, struct tp_unix_peer *peer);

@@ -13,6 +13,23 @@ struct tp_appliance;
 struct tp_dataplane;
 
 /**
+ * How the appliance has other workers come when its configuration asks for them; whoever knows both
+ * planes gives it. The dataplane tells what workers it wants when these are called.
+ */
+struct tp_worker_ops {
+	void *owner;
+	/** Make the workers that the dataplane asks for now; others are at work.
+	 * @return 0, or negative errno with *error set. */
+	int (*prepare)(void *owner, struct tp_error *error);
+	/** Free what was made and did not begin. */
+	void (*discard)(void *owner);
+	/** Wait until those at work, who have been told to stop, have returned, and free them. */
+	void (*end)(void *owner);
+	/** Those that were made begin. Cannot fail. */
+	void (*begin)(void *owner);
+};
+
+/**
  * Keep SIGINT and SIGTERM for tp_appliance_run. Call first of all: threads started later inherit
  * it, and a signal must not reach one that does not know it. Threading: main thread, before
  * rte_eal_init.
@@ -38,9 +55,11 @@ struct tp_dataplane *tp_appliance_dataplane(struct tp_appliance *appliance);
 
 /**
  * Serve, the workers running, until SIGINT, SIGTERM or the `stop` command.
+ * @param ops  borrowed
  * @return 0, or negative errno with *error set. Threading: main lcore.
  */
-int tp_appliance_run(struct tp_appliance *appliance, struct tp_error *error);
+int tp_appliance_run(
+	struct tp_appliance *appliance, const struct tp_worker_ops *ops, struct tp_error *error);
 
 /**
  * Hang up on all guests, remove the sockets, free; after the workers have returned. NULL is

@@ -7,6 +7,7 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "base/unix_socket.h"
 
 /*
  * A configuration as C: what a JSON file says, defaults filled in, counts expanded, every check
@@ -22,6 +23,13 @@
 #define TP_CONFIG_FAR_MACS_MAX   4096 /* of a remote */
 #define TP_CONFIG_MACS_MAX       64   /* beside an interface's own */
 #define TP_CONFIG_NAME_MAX       32   /* bytes of a name, without the end */
+
+/** Whose a socket is and who may connect; names from the file, their numbers from the machine. */
+struct tp_socket_config {
+	char *owner;                  /* user; NULL: who the appliance runs as */
+	char *group;                  /* NULL: the group that it runs as */
+	struct tp_unix_access access; /* .set_owner, .set_group: by tp_config_check_machine */
+};
 
 enum tp_on_full { TP_ON_FULL_HOLD, TP_ON_FULL_DROP };
 enum tp_unknown_unicast { TP_UNKNOWN_UNICAST_DROP, TP_UNKNOWN_UNICAST_FLOOD };
@@ -151,6 +159,7 @@ struct tp_tenant_config {
 	bool has_budget;
 	uint64_t credits_per_second;
 	uint64_t burst;
+	struct tp_socket_config sockets; /* its own or those for all guests */
 	uint32_t first_interface; /* its interfaces are consecutive in tp_config.interfaces */
 	uint32_t interface_count;
 };
@@ -168,6 +177,13 @@ struct tp_config {
 	uint64_t uplink_nap_ns;   /* how long a worker with an uplink may sleep between two looks */
 	bool idle_sleep;          /* default true; workers with nothing to poll sleep */
 	char *control_socket;     /* default /run/turnpike/control.sock */
+	char *user;               /* as whom the appliance runs; NULL: as it was started */
+	char *group;              /* NULL: the user's */
+	bool system_call_filter;  /* default true */
+	uid_t uid;                /* of user and group; by tp_config_check_machine */
+	gid_t gid;
+	struct tp_socket_config guest_sockets;   /* default 0660 */
+	struct tp_socket_config control_sockets; /* default 0600 */
 	uint64_t tariff_per_frame;
 	uint64_t tariff_per_64_bytes;
 	char *billing_directory;      /* where bills are kept; NULL: in memory only */
@@ -198,14 +214,15 @@ struct tp_config *tp_config_parse(
 	const char *text, size_t length, const char *name, struct tp_error *error);
 
 /**
- * Check that the CPUs that a configuration names are online on this machine. Apart from
- * tp_config_read, so that a configuration can be checked on another machine than its own.
+ * Check that the CPUs, users and groups that a configuration names are on this machine, and fill in
+ * the numbers of users and groups. Apart from tp_config_read, so that a configuration can be
+ * checked on another machine than its own.
  *
- * @param error  which CPU is missing, which there are
- * @return 0, -ENODEV with *error set, or another negative errno if the machine does not tell its
- * CPUs. Threading: any.
+ * @param error  which CPU, user or group is missing, what there is
+ * @return 0, -ENODEV or -ENOENT with *error set, or another negative errno if the machine does not
+ * tell. Threading: any.
  */
-int tp_config_check_machine(const struct tp_config *config, struct tp_error *error);
+int tp_config_check_machine(struct tp_config *config, struct tp_error *error);
 
 /**
  * Count source rings: one for each queue pair of each interface.

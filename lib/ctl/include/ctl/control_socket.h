@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/loop.h"
+#include "base/unix_socket.h"
 
 /*
  * The control socket: a UNIX stream server on the control plane's loop. One JSON object a line in,
@@ -18,7 +19,7 @@
  * MiB: a configuration. A client that has not finished its request, or not taken its answer, 10 s
  * after its last one was done is ended. Where all 32 are there, a new one takes the place of one
  * that has asked nothing for 50 ms, or not taken its answer for 500 ms, the longest of them first.
- * While there is none new ones wait in the order in which they came; after 2 s they are told to try
+ * While there is none new ones wait in the order in which they came; after 4 s they are told to try
  * again.
  *
  * An answer that takes longer than a step of the loop may is promised (tp_control_promise) and kept
@@ -47,13 +48,14 @@ struct tp_control_settings {
 		void *owner, const char *command, const json_t *request, struct tp_error *error);
 	void *owner;
 
-	unsigned patience_ms; /* 0: TP_CONTROL_PATIENCE_MS */
+	struct tp_unix_access access; /* mode 0: 0600 */
+	unsigned patience_ms;         /* 0: TP_CONTROL_PATIENCE_MS */
 };
 
 struct tp_control_socket;
 
 /**
- * Serve a control socket (mode 0600). A stale socket file, on which nobody accepts, is replaced;
+ * Serve a control socket. A stale socket file, on which nobody accepts, is replaced;
  * one that somebody serves and a file of another kind are refused.
  *
  * @return the server, or NULL with *error set. Threading: the loop's thread, as all functions here.

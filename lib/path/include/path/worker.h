@@ -25,7 +25,7 @@ struct tp_worker *tp_worker_new(
 void tp_worker_free(struct tp_worker *worker);
 
 /**
- * Poll until dataplane->stop. For rte_eal_remote_launch.
+ * Poll until its share says stop. For rte_eal_remote_launch.
  * @param worker  struct tp_worker *
  * @return 0. Threading: the worker's lcore.
  */

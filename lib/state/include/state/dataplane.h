@@ -56,6 +56,9 @@ struct tp_cache_counters {
 #undef X
 };
 
+#define TP_WORKERS_MAX 128
+#define TP_NO_LCORE    UINT32_MAX
+
 /** What one worker shares with the control plane. */
 struct tp_worker_share {
 	struct tp_doorbell doorbell; /* control: arms and rings, worker: takes */
@@ -67,9 +70,10 @@ struct tp_worker_share {
 	/* A ring has stopped or gone to another worker; control: w (release), worker: r (acquire)
 	 */
 	_Atomic uint64_t departures;
-	unsigned lcore; /* control: w before launch */
-	int core;       /* CPU number; control: w before launch */
-	int node;       /* NUMA node of that CPU, or TP_NO_NODE; control: w before launch */
+	atomic_bool stop; /* return; control: w, worker: r (relaxed) */
+	unsigned lcore;   /* control: w before launch; TP_NO_LCORE: a thread of its own */
+	int core;         /* CPU number; control: w before launch */
+	int node;         /* NUMA node of that CPU, or TP_NO_NODE; control: w before launch */
 
 	/* worker: rw, control: r, all relaxed; a line of their own, since they change all the time
 	 */
@@ -114,6 +118,13 @@ struct tp_dataplane_settings {
 	const int *worker_nodes;
 };
 
+/** Workers of a dataplane, and how they are. */
+struct tp_workers {
+	struct tp_dataplane_settings settings;
+	unsigned count;
+	struct tp_worker_share *share[TP_WORKERS_MAX];
+};
+
 struct tp_dataplane {
 	_Atomic(const struct tp_snapshot *)
 		snapshot;                     /* control: w (release), worker: r (acquire) */
@@ -125,10 +136,9 @@ struct tp_dataplane {
 	struct rte_rcu_qsbr *qsbr;
 	struct tp_dataplane_settings settings;
 	uint64_t published; /* snapshots so far; control */
-	atomic_bool stop;   /* control: w, worker: r */
 	bool shared_core;   /* a worker shares its CPU: yield when idle */
 	unsigned worker_count;
-	struct tp_worker_share *worker[]; /* each on its node */
+	struct tp_worker_share *worker[TP_WORKERS_MAX]; /* each on its node */
 };
 
 /**
@@ -177,5 +187,42 @@ void tp_dataplane_leave(struct tp_dataplane *dataplane, unsigned worker);
 /** The same of all workers at once. */
 void tp_dataplane_leave_all(struct tp_dataplane *dataplane);
 
+/**
+ * Put other workers in the place of those that there are, which have no rings any more
+ * (tp_dataplane_leave_all) and go on until they are told to stop.
+ *
+ * @param settings  of the others; tenants and learned_macs as before
+ * @param before    set to those that there were
+ * @return 0, or negative errno with *error set and nothing changed. Threading: control thread, as
+ * these three.
+ */
+int tp_dataplane_replace_workers(struct tp_dataplane *dataplane,
+	const struct tp_dataplane_settings *settings, struct tp_workers *before,
+	struct tp_error *error);
+
+/** Undo that: the others, none of which ran, are freed. */
+void tp_dataplane_restore_workers(struct tp_dataplane *dataplane, const struct tp_workers *before);
+
+/** Or free those that there were, which have returned. */
+void tp_workers_free(struct tp_workers *before);
+
+/** Have workers return that are not a dataplane's any more. Threading: control thread. */
+void tp_workers_stop(struct tp_workers *workers);
+
 /** Have all workers return. Threading: control thread. */
 void tp_dataplane_stop(struct tp_dataplane *dataplane);
+
+/* worker_share.c */
+
+/** Make what worker `index` shares. @return it, or NULL with *error set. */
+struct tp_worker_share *tp_worker_share_new(
+	const struct tp_dataplane_settings *settings, unsigned index, struct tp_error *error);
+
+/** NULL is allowed. */
+void tp_worker_share_free(struct tp_worker_share *share);
+
+/** Go on counting where another worker, which has returned, has ended.
+ * @param same  it is the same worker, begun anew; else what it counted of classes and tenants is
+ * taken over, and what is of workers is not */
+void tp_worker_share_inherit(struct tp_worker_share *share, const struct tp_worker_share *from,
+	uint32_t tenants, bool same);

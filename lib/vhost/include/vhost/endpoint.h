@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/guest_memory.h"
 #include "base/loop.h"
+#include "base/unix_socket.h"
 
 /*
  * A vhost-user back-end endpoint: one UNIX socket, at most one front-end at a time, the rings that
@@ -39,8 +40,8 @@ struct tp_vhost_ring {
 };
 
 struct tp_vhost_ops {
-	/** A front-end is there (peer_pid from SO_PEERCRED). */
-	void (*connected)(void *owner, int peer_pid);
+	/** A front-end is there. */
+	void (*connected)(void *owner, const struct tp_unix_peer *peer);
 
 	/**
 	 * A ring may be used from now on: features, memory, size, addresses, base and kick are
@@ -80,6 +81,7 @@ struct tp_vhost_settings {
 	const char *name; /* for log lines, e.g. "acme/vm1"; copied */
 	const char *path; /* UNIX socket; copied; missing parent directories are made (0755) */
 	bool client;      /* connect to a socket that the front-end serves */
+	struct tp_unix_access access; /* of the socket file, if not client */
 	/* Server: the path belongs to an endpoint that will be closed; listen beside it until
 	 * tp_vhost_take_over. */
 	bool succeeds;

@@ -1,0 +1,204 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Everything at once, for long: 500 guests that come and go, are killed and started again, operators
+that ask, and the configuration replaced meanwhile. Two guests among them must lose nothing; at the
+end every frame is accounted for, and nothing has grown.
+
+    soak_test.py [--seconds N | --minutes N] [--seed N]     20 s without a number; tests/soak: 10 min
+"""
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+import harness
+from fault_harness import TURNPIKE, FaultScenario, Neighbours, descriptors, mappings, memory
+from harness import SWITCH
+from load_harness import FAULTS, GUEST, lines_of
+
+SECONDS, SEED = 20, 1
+TENANTS = 6
+GUESTS = 83  # of each tenant; with the neighbours' two, 500
+MACS = "02:00:00:00:01:00"
+MANNERS = ((), ("--indirect",), ("--interrupts", "--event-index"), ("--no-mergeable",),
+           ("--two-regions",), ("--in-order",))
+TALKS = ("pairs", "random", "wheel", "star")
+CLASSES = {
+    "silver": {"bid": 4, "weight": 2, "rate": "50Mbit/s"},
+    "bronze": {"bid": 2, "weight": 1, "on_full": "drop"},
+}
+# They poll, and would leave operators nothing of a small machine.
+GENTLY = ("nice", "-n", "10")
+# What may be there at the end that was not there before, in bytes.
+GROWTH = 2 << 20
+LOG_AT_ONCE, LOG_A_SECOND = 5500 * 160, 25 * 160
+
+
+def can_apply():
+    """Does this version replace the configuration at run time?"""
+    done = subprocess.run([str(TURNPIKE), "--help"], capture_output=True, text=True, check=False)
+    return "apply FILE" in done.stdout
+
+
+class Crowd:
+    """The guests of one tenant, in one process: all talk, a third of them comes and goes."""
+
+    def __init__(self, scenario, tenant, chance):
+        self.scenario, self.tenant, self.chance = scenario, tenant, chance
+        self.lives = 0
+        self.start()
+
+    def start(self):
+        self.lives += 1
+        away = f"0-{GUESTS - 1}/3:{self.chance.uniform(0.5, 3):.2f},0.2"
+        self.process = self.scenario.start(f"{self.tenant}-{self.lives}", [
+            *GENTLY, GUEST, "--socket", f"{self.scenario.directory}/{self.tenant}-%d.sock", "--count",
+            GUESTS, "--mac", MACS, "--json", "--reconnect", "--leave", away, "--rate",
+            f"{self.chance.choice((2, 5, 10))}kpps/total", "--size", "imix", "--timeout", 30,
+            "--talk", self.chance.choice(TALKS), *self.chance.choice(MANNERS)])
+
+    def kill(self):
+        """And away with its output, of which there may be thousands."""
+        self.process.kill()
+        self.process.log.unlink()
+        self.scenario.processes.remove(self.process)
+
+    def end_well(self):
+        """Nothing that has arrived was damaged, doubled or somebody else's."""
+        scenario = self.scenario
+        scenario.assertEqual(self.process.wait(60), 0, self.process.text())
+        run = lines_of(self.process.text())[-1]["run"]
+        for name in FAULTS:
+            scenario.assertEqual(run[name], 0, run)
+        scenario.assertEqual(run["order"]["duplicates"], 0, run)
+
+
+@unittest.skipIf(SWITCH != "turnpiked", "of the appliance alone")
+class Soak(FaultScenario):
+    def serve(self):
+        pods = [self.interface(f"tenant{number}", "pod", 1, count=GUESTS,
+                               **{"class": ("gold", "silver", "bronze")[number % 3]})
+                for number in range(TENANTS)]
+        for pod in pods:
+            pod.socket, pod.mac = f"{self.directory}/{pod.tenant}-%d.sock", MACS
+        billing = {"directory": f"{self.directory}/ledger", "interval": "1s"}
+        return self.limited([*Neighbours.interfaces(self), *pods], billing=billing,
+                            classes=CLASSES).start()
+
+    def has(self, appliance):
+        return {"descriptors": descriptors(appliance.pid), "mappings": mappings(appliance.pid),
+                "memory": memory(appliance.pid),
+                "log": os.path.getsize(appliance.process.log)}
+
+    def alone(self, appliance, count):
+        harness.wait_for(f"{count} descriptors again",
+                         lambda: descriptors(appliance.pid) <= count, 20)
+        return self.has(appliance)
+
+    def disturb(self, appliance, crowds, chance):
+        """One of the things that happen."""
+        what = chance.random()
+        if what < 0.4:
+            crowd = chance.choice(crowds)
+            crowd.kill()
+            crowd.start()
+            self.kills += 1
+        elif what < 0.9:
+            command = chance.choice((("show", "interfaces"), ("show", "cache"), ("bill",),
+                                     ("show", "latency"), ("show", "tenants")))
+            self.longest = max(self.longest, self.turnpike(appliance, *command)[1])
+            self.commands += 1
+        else:
+            self.change(appliance, chance)
+
+    def change(self, appliance, chance):
+        """Other weights and rates, while everything goes on."""
+        if not self.applies:
+            return
+        classes = appliance.sections["classes"]
+        classes["silver"]["rate"] = chance.choice(("20Mbit/s", "50Mbit/s", "1Gbit/s"))
+        classes["bronze"]["weight"] = chance.choice((1, 2, 4))
+        appliance.write_configuration()
+        self.turnpike(appliance, "apply", str(appliance.config))
+        self.changes += 1
+
+    def tell(self, begin, appliance):
+        found = self.has(appliance)
+        rows = appliance.show("tenants")
+        running = sum(one["running"] for one in rows)
+        frames = sum(one["tx_frames"] for one in rows)
+        self.progress(f"{time.monotonic() - begin:4.0f} s: {running} guests, {frames} frames, "
+                      f"{self.kills} kills, {self.commands} commands (longest "
+                      f"{self.longest:.2f} s), {self.changes} changes; {found['descriptors']} "
+                      f"descriptors, {found['memory'] >> 10} KiB, log {found['log'] >> 10} KiB")
+
+    def go_on(self, appliance, crowds, chance, seconds):
+        begin = time.monotonic()
+        told = 0
+        while time.monotonic() < begin + seconds:
+            self.disturb(appliance, crowds, chance)
+            time.sleep(chance.uniform(0, 0.5))
+            if time.monotonic() - told > min(30, SECONDS / 5):
+                told = time.monotonic()
+                self.tell(begin, appliance)
+                self.assertTrue(appliance.process.alive())
+        self.tell(begin, appliance)
+
+    def test_soak(self):
+        chance = random.Random(SEED)
+        self.kills = self.commands = self.changes = self.longest = 0
+        self.applies = can_apply()
+        appliance = self.serve()
+        neighbours = Neighbours(self, rate="2kpps")
+        before = descriptors(appliance.pid)
+        crowds = [Crowd(self, f"tenant{number}", chance) for number in range(TENANTS)]
+        # All that is kept for the next time is there after a tenth of it.
+        self.go_on(appliance, crowds, chance, max(5, SECONDS / 10))
+        for crowd in crowds:
+            crowd.kill()
+        first = self.alone(appliance, before)
+        for crowd in crowds:
+            crowd.start()
+        self.go_on(appliance, crowds, chance, SECONDS)
+        for crowd in crowds:
+            crowd.process.child.send_signal(signal.SIGINT)
+        for crowd in crowds:
+            crowd.end_well()
+        last = self.alone(appliance, before)
+        self.progress(f"alone before: {first}")
+        self.progress(f"alone after:  {last}")
+        neighbours.end_well()
+        interfaces = self.expect_balance(appliance)
+        completed = sum(one["tx_frames"] for one in interfaces)
+        dropped = sum(one["drops"] for one in interfaces)
+        self.progress(f"{len(interfaces)} interfaces: completed {completed} = delivered "
+                      f"{completed - dropped} + named drops {dropped}, each of them and in all")
+        self.assertEqual(last["descriptors"], before)
+        self.assertLessEqual(last["mappings"], first["mappings"] + 4)
+        self.assertLess(last["memory"], first["memory"] + GROWTH)
+        self.assertLess(last["log"], LOG_AT_ONCE + 1.2 * SECONDS * LOG_A_SECOND)
+        self.assertLess(self.longest, 5)
+        self.expect_bill(appliance, completed)
+        appliance.stop()
+        self.assertIn("info: stopped", appliance.process.text())
+
+    def expect_bill(self, appliance, frames):
+        text, _ = self.turnpike(appliance, "bill", "--csv")
+        billed = sum(int(line.split(",")[2]) for line in text.splitlines()[1:])
+        self.assertEqual(billed, frames, "frames in bills")
+
+
+if __name__ == "__main__":
+    arguments = sys.argv[:1]
+    rest = iter(sys.argv[1:])
+    for argument in rest:
+        if argument in ("--seconds", "--minutes"):
+            SECONDS = float(next(rest)) * (60 if argument == "--minutes" else 1)
+        elif argument == "--seed":
+            SEED = int(next(rest))
+        else:
+            arguments.append(argument)
+    unittest.main(argv=arguments, verbosity=2)
