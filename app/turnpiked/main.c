@@ -166,17 +166,12 @@ static struct tp_config *read_config(const char *path, struct tp_error *error)
 	return NULL;
 }
 
-/* The EAL is the last to need what an ordinary process may not do. */
 static int become_ready(
 	const struct tp_config *config, int separator, char **argv, struct tp_error *error)
 {
 	int result = tp_privilege_prepare(config, error);
 
-	if (result == 0)
-		result = start_eal(config, separator, argv, error);
-	if (result == 0)
-		result = tp_privilege_drop(config, runtime_directory, error);
-	return result;
+	return result < 0 ? result : start_eal(config, separator, argv, error);
 }
 
 static int fail(const struct tp_error *error)

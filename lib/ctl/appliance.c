@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <rte_eal.h>
 #include <rte_lcore.h>
 #include <rte_memory.h>
 
@@ -23,6 +24,7 @@
 #include "crew.h"
 #include "ctl/control_socket.h"
 #include "ctl/plan.h"
+#include "ctl/privilege.h"
 #include "figures.h"
 #include "memory_limit.h"
 #include "underlay.h"
@@ -287,6 +289,9 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 		result = tp_error_set(error, ENOMEM, "no memory");
 	if (result == 0)
 		result = make_dataplane(appliance, error);
+	/* Devices are the last to need what an ordinary process may not do. */
+	if (result == 0)
+		result = tp_privilege_drop(appliance->config, rte_eal_get_runtime_dir(), error);
 	if (result == 0 && tp_budgets_open(appliance) < 0)
 		result = tp_error_set(error, ENOMEM, "no memory");
 	if (result == 0)

@@ -118,16 +118,27 @@ static void select_capabilities(const struct tp_config *config)
 		capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_CHOWN, -1);
 }
 
-/* An ordinary user may have been given some with the unit's AmbientCapabilities. */
-static int limit_ordinary_user(const struct tp_config *config, struct tp_error *error)
+static void keep_if(bool needed, unsigned capability)
 {
+	if (needed)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, capability);
+}
+
+/* An ordinary user may have been given some with the unit's AmbientCapabilities. Those by which
+ * uplinks are opened are kept until they are. */
+static int limit_ordinary_user(const struct tp_config *config, bool devices, struct tp_error *error)
+{
+	bool network = devices && config->uplink_count > 0;
 	bool chown = needs_chown(config) && capng_have_capability(CAPNG_PERMITTED, CAP_CHOWN);
+	bool admin = network && capng_have_capability(CAPNG_PERMITTED, CAP_NET_ADMIN);
+	bool raw = network && capng_have_capability(CAPNG_PERMITTED, CAP_NET_RAW);
 
 	if (capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE)
 		return 0;
 	capng_clear(CAPNG_SELECT_BOTH);
-	if (chown)
-		capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_CHOWN, -1);
+	keep_if(chown, CAP_CHOWN);
+	keep_if(admin, CAP_NET_ADMIN);
+	keep_if(raw, CAP_NET_RAW);
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
 		capng_apply(CAPNG_SELECT_CAPS) < 0)
 		return tp_error_set(error, EPERM, "capabilities cannot be dropped");
@@ -156,7 +167,7 @@ int tp_privilege_prepare(const struct tp_config *config, struct tp_error *error)
 	if (capng_get_caps_process() < 0)
 		return tp_error_set(error, EPERM, "capabilities cannot be read");
 	if (geteuid() != 0)
-		return limit_ordinary_user(config, error);
+		return limit_ordinary_user(config, true, error);
 	if (!changes_user(config))
 		return 0;
 	result = make_directories(config, error);
@@ -265,13 +276,16 @@ static int give_made(const struct tp_config *config, const char *made, struct tp
 
 int tp_privilege_drop(const struct tp_config *config, const char *made, struct tp_error *error)
 {
+	bool changed = changes_user(config);
 	int result = 0;
 
-	if (changes_user(config)) {
+	if (changed) {
 		result = give_made(config, made, error);
 		if (result == 0)
 			result = become_user(config, error);
 	}
+	if (geteuid() != 0 && result == 0 && !changed)
+		result = limit_ordinary_user(config, false, error);
 	if (result < 0)
 		return result;
 	tell(config);

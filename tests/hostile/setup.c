@@ -2,8 +2,11 @@
 /* What a front-end says of its rings: numbers, sizes, addresses, descriptors. */
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -228,6 +231,37 @@ static void call_eventfd_full_and_blocking(struct hostile *hostile)
 	hostile_judge_served(hostile);
 }
 
+/* Each signal of an eventfd visits all who wait for it, in the time of the one who signals. */
+static void call_eventfd_with_thousands_waiting(struct hostile *hostile)
+{
+	static const struct tp_frontend_settings settings = {.interrupts = true};
+	struct tp_frontend *bad = hostile_come(hostile, &settings);
+	struct rlimit limit;
+	int fd = bad->ring[0].call_fd;
+	unsigned waiting = 0;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	for (; waiting < 15000; waiting++) {
+		struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+		int epoll = epoll_create1(0);
+
+		if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+			break;
+	}
+	if (waiting < 5000)
+		snprintf(hostile->skipped, sizeof(hostile->skipped),
+			"only %u can wait: this process may open too few descriptors", waiting);
+	hostile_peer(hostile, NULL);
+	for (unsigned i = 0; i < 2000 && !tp_frontend_hung_up(bad); i++) {
+		hostile_talk(hostile->peer, BAD_MAC, PEER_MAC, i);
+		hostile_drain(bad);
+		usleep(200);
+	}
+	hostile->ended += tp_channel_wait_closed(bad->socket, 200) == 0;
+}
+
 static void enabled_before_addresses(struct hostile *hostile)
 {
 	int socket = hostile_open(hostile);
@@ -300,6 +334,8 @@ static const struct hostile_case cases[] = {
 	{24, "call_eventfd_full_and_blocking", call_eventfd_full_and_blocking},
 	{62, "descriptor_whose_close_waits", descriptor_whose_close_waits,
 		.ends = "request 4294967295 is unknown"},
+	{63, "call_eventfd_with_thousands_waiting", call_eventfd_with_thousands_waiting,
+		.skipped = "a known weakness, not mended: play it with --case 63"},
 	{28, "enabled_before_addresses", enabled_before_addresses},
 	{29, "ring_stopped_with_frames_in_flight", ring_stopped_with_frames_in_flight},
 	{54, "used_ring_over_descriptors", used_ring_over_descriptors, .ends = "overlaps"},

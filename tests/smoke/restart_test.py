@@ -21,6 +21,7 @@ PING = 0.1  # seconds from one to the next
 # what a guest takes to try again.
 GUESTS_BACK = 5.0
 QEMU_BACK = 8.0
+TESTPMD_BACK = 20.0  # its own start among it, where it has to be started again
 
 
 class Testpmd:
@@ -155,7 +156,7 @@ class Restart(FaultScenario):
         if mode == "server":
             for guest in guests:
                 guest.start_again()
-        self.traffic_again(appliance, begin, f"testpmd, {mode}", "acme/b", GUESTS_BACK)
+        self.traffic_again(appliance, begin, f"testpmd, {mode}", "acme/b", TESTPMD_BACK)
         for guest in guests:
             self.assertTrue(guest.process.alive(), guest.process.text())
         appliance.stop()

@@ -9,11 +9,11 @@
  *
  *   prepare  directories are made and given to the user; nothing can be gained by executing
  *            a program any more (no_new_privs, an empty bounding set)
- *   the EAL  takes memory and devices
+ *   the EAL, uplinks  take memory and devices
  *   drop     groups, user, capabilities, then the filter of system calls; for all threads
  *
  * Sockets, the ledger and whatever else the appliance makes are made after that, so that what would
- * fail at run time fails at the start.
+ * fail at run time fails at the start. Uplinks cannot come while it runs.
  */
 
 /**
