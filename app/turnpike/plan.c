@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "ctl/plan.h"
+#include "plan_networks.h"
 #include "table.h"
 
 static const struct tp_column columns[] = {
@@ -52,23 +53,30 @@ int tp_command_plan(const struct tp_options *options, const char *path)
 		[WILL_NOT_RUN] = "this machine has too little of something",
 	};
 	enum verdict verdict;
-	json_t *rows;
+	json_t *rows, *wishes, *tenants;
 
 	if (config == NULL) {
 		fprintf(stderr, "turnpike: %s\n", error.text);
 		return TP_EXIT_FAILED;
 	}
 	rows = plan_rows(config, &verdict);
+	wishes = tp_plan_wishes(config, path);
+	tenants = tp_plan_tenants(config);
 	if (options->json) {
+		json_array_extend(rows, wishes);
+		json_array_extend(rows, tenants);
 		json_dumpf(rows, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else {
 		tp_table_write(stdout, rows, SIZE_MAX, columns);
+		tp_plan_write_networks(wishes, tenants);
 		printf("%s: %" PRIu32 " interfaces on %" PRIu32 " worker%s: %s\n", path,
 			config->interface_count, config->worker_count,
 			config->worker_count == 1 ? "" : "s", words[verdict]);
 	}
 	json_decref(rows);
+	json_decref(wishes);
+	json_decref(tenants);
 	tp_config_free(config);
 	return verdict == WILL_NOT_RUN ? TP_EXIT_FAILED : TP_EXIT_OK;
 }

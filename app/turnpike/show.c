@@ -132,6 +132,15 @@ static const struct tp_column uplinks[] = {
 	{NULL, NULL, NULL},
 };
 
+static const struct tp_column neighbours[] = {
+	{"UPLINK", "uplink", tp_format_text},
+	{"ADDRESS", "address", tp_format_text},
+	{"STATE", "state", tp_format_text},
+	{"MAC", "mac", tp_format_text},
+	{"QUESTIONS", "questions", tp_format_number},
+	{NULL, NULL, NULL},
+};
+
 static const struct view {
 	const char *what;
 	const struct tp_column *columns; /* NULL: one object, a line a key */
@@ -145,6 +154,7 @@ static const struct view {
 	{"macs", macs},
 	{"latency", latency},
 	{"uplinks", uplinks},
+	{"neighbours", neighbours},
 	{"summary", NULL},
 };
 

@@ -13,6 +13,7 @@
 #include "base/unix_socket.h"
 #include "crew.h"
 #include "ctl/appliance.h"
+#include "ctl/capabilities_probe.h"
 #include "ctl/eal_args.h"
 #include "ctl/eal_failure.h"
 #include "ctl/privilege.h"
@@ -26,12 +27,13 @@
 
 const char *argp_program_version = "turnpiked " TP_VERSION;
 
-enum { OPTION_VECTOR = 0x100 };
+enum { OPTION_VECTOR = 0x100, OPTION_CAPABILITIES };
 
 struct options {
 	const char *config;
 	const char *vector;
 	bool verbose;
+	bool capabilities;
 };
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
@@ -44,6 +46,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case OPTION_VECTOR:
 		options->vector = argument;
+		return 0;
+	case OPTION_CAPABILITIES:
+		options->capabilities = true;
 		return 0;
 	case 'v':
 		options->verbose = true;
@@ -63,6 +68,8 @@ static const struct argp_option option_table[] = {
 	{"verbose", 'v', NULL, 0,
 		"Log every message of the guests' front-ends, and each ring that starts and stops",
 		0},
+	{"capabilities", OPTION_CAPABILITIES, NULL, 0,
+		"Tell what the devices of the uplinks can, as JSON, and serve nothing", 0},
 	{0},
 };
 
@@ -173,6 +180,26 @@ static int fail(const struct tp_error *error)
 	return EXIT_FAILURE;
 }
 
+/* For `turnpike plan`: a process of its own, which disturbs none that serves. */
+static int tell_capabilities(const struct tp_config *config, char *program, struct tp_error *error)
+{
+	static char words[][24] = {"--no-huge", "--no-shconf", "--no-telemetry", "-m64", "-l0",
+		"--log-level=*:critical"};
+	char *args[1 + sizeof(words) / sizeof(words[0])] = {program};
+	json_t *told;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		args[1 + i] = words[i];
+	if (start_eal(config, sizeof(args) / sizeof(args[0]), args, error) < 0)
+		return -1;
+	told = tp_capabilities_probe(config);
+	json_dumpf(told, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(told);
+	rte_eal_cleanup();
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int separator = find_separator(argc, argv);
@@ -187,7 +214,13 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc - separator, argv + separator, 0, NULL, &options);
 	if (options.verbose)
 		tp_log_set_level(TP_LOG_DEBUG);
-	config = read_config(options.config, &error);
+	config = options.capabilities ? tp_config_read(options.config, &error)
+				      : read_config(options.config, &error);
+	if (options.capabilities && config != NULL) {
+		result = tell_capabilities(config, argv[0], &error);
+		tp_config_free(config);
+		return result < 0 ? fail(&error) : EXIT_SUCCESS;
+	}
 	if (config == NULL || become_ready(config, separator, argv, &error) < 0) {
 		tp_config_free(config);
 		return fail(&error);

@@ -27,6 +27,7 @@
 #include "ctl/privilege.h"
 #include "figures.h"
 #include "memory_limit.h"
+#include "underlay.h"
 #include "uplinks.h"
 
 /* How long a broken ring, a new MAC or a doorbell may wait for the control plane. */
@@ -41,6 +42,7 @@ static void on_tick(struct tp_timer *timer)
 	tp_kicks_arm(appliance);
 	tp_balance_look(appliance);
 	tp_uplinks_look(appliance);
+	tp_underlays_look(appliance);
 	tp_loop_arm(appliance->loop, timer, TICK_MS);
 }
 
@@ -236,10 +238,13 @@ static int make_dataplane(struct tp_appliance *appliance, struct tp_error *error
 		return -ENOMEM;
 	warn_of_doorbells(appliance->dataplane);
 	result = tp_uplinks_open(appliance, nodes, error);
+	if (result == 0)
+		result = tp_underlays_open(appliance, error);
 	if (result < 0)
 		return result;
 	snapshot = tp_compile(config, appliance->store,
-		appliance->uplinks == NULL ? NULL : appliance->uplinks->uplink, error);
+		appliance->uplinks == NULL ? NULL : appliance->uplinks->uplink,
+		appliance->underlays, error);
 	if (snapshot == NULL)
 		return -ENOMEM;
 	tp_dataplane_publish_snapshot(appliance->dataplane, snapshot);
@@ -373,6 +378,7 @@ void tp_appliance_free(struct tp_appliance *appliance)
 	tp_ports_close(appliance);
 	tp_budgets_close(appliance);
 	tp_dataplane_free(appliance->dataplane);
+	tp_underlays_close(appliance);
 	tp_uplinks_close(appliance);
 	tp_context_store_free(appliance->store);
 	tp_fault_guard_install(-1);

@@ -66,6 +66,7 @@ struct tp_balance {
 	uint64_t looked_ms;
 };
 
+struct tp_underlays;
 /** What the service manager is told; watchdog.c. */
 struct tp_watchdog {
 	struct tp_timer timer;
@@ -94,6 +95,7 @@ struct tp_appliance {
 	struct tp_dataplane *dataplane;
 	struct tp_context_store *store;
 	struct tp_uplinks_control *uplinks; /* uplinks.h; NULL: there is none */
+	struct tp_underlays *underlays;     /* underlay.h; NULL: there is no uplink */
 	struct tp_port **ports;             /* one an interface of config */
 	struct tp_port **at_place;          /* the same by place; NULL: there is none */
 	uint32_t places;                    /* of at_place */
@@ -136,10 +138,11 @@ struct tp_places {
 
 struct tp_places tp_count_places(const struct tp_config *config);
 
-/** Compile a configuration; each of it to its place. @param uplinks  one each of config->uplinks.
+/** Compile a configuration; each of it to its place. @param uplinks, underlays  one each of
+ * config->uplinks.
  * @return a sealed snapshot, or NULL with *error set. */
 struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_context_store *store,
-	struct tp_uplink *const *uplinks, struct tp_error *error);
+	struct tp_uplink *const *uplinks, struct tp_underlays *underlays, struct tp_error *error);
 
 /* ports.c */
 

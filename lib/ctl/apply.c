@@ -14,6 +14,7 @@
 #include "figures.h"
 #include "ledger.h"
 #include "spread.h"
+#include "underlay.h"
 #include "uplinks.h"
 
 /* What was prepared takes force. Nothing here can fail. */
@@ -326,6 +327,7 @@ static void commit(struct tp_apply *apply)
 	change_budgets(apply, old);
 	tp_learning_change(appliance);
 	tp_uplinks_change(appliance);
+	tp_underlays_change(appliance);
 	tp_billing_change(appliance);
 	/* One that changes nothing is none that could be taken back. */
 	if (apply->diff->count > 0) {

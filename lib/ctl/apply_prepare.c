@@ -344,7 +344,8 @@ int tp_apply_prepare(struct tp_apply *apply, struct tp_appliance *appliance,
 	if (result < 0)
 		return result;
 	apply->snapshot = tp_compile(config, appliance->store,
-		appliance->uplinks == NULL ? NULL : appliance->uplinks->uplink, error);
+		appliance->uplinks == NULL ? NULL : appliance->uplinks->uplink,
+		appliance->underlays, error);
 	if (apply->snapshot == NULL)
 		return -ENOMEM;
 	return tp_crew_differs(apply) ? tp_crew_prepare(apply, error) : 0;

@@ -6,6 +6,7 @@
 #include <rte_memory.h>
 
 #include "appliance_private.h"
+#include "compile_networks.h"
 #include "ctl/plan.h"
 #include "vring/price.h"
 
@@ -59,26 +60,10 @@ static uint16_t find_lowest_class(const struct tp_class *classes, const struct t
 	return (uint16_t)lowest;
 }
 
-static struct tp_network compile_network(const struct tp_network_config *config)
-{
-	uint8_t uplink = (uint8_t)config->uplink_index;
-
-	switch (config->kind) {
-	case TP_NETWORK_NONE:
-		break;
-	case TP_NETWORK_UNTAGGED:
-		return (struct tp_network){.wire = TP_WIRE_UNTAGGED, .uplink = uplink};
-	case TP_NETWORK_VLAN:
-		return tp_network_tagged(uplink, config->vlan);
-	}
-	return (struct tp_network){.wire = TP_WIRE_NONE};
-}
-
 static void compile_tenant(struct tp_tenant *tenant, const struct tp_tenant_config *config)
 {
 	tenant->flood_unknown = config->unknown_unicast == TP_UNKNOWN_UNICAST_FLOOD;
 	tenant->learning = config->mac_learning;
-	tenant->network = compile_network(&config->network);
 }
 
 static struct tp_shape compile_rate(const struct tp_rate_config *config)
@@ -147,20 +132,8 @@ static int compile_static_macs(
 	return 0;
 }
 
-static int compile_uplinks(struct tp_snapshot *snapshot, const struct tp_config *config,
-	struct tp_uplink *const *uplinks, struct tp_error *error)
-{
-	if (config->uplink_count == 0)
-		return 0;
-	if (tp_snapshot_add_uplinks(snapshot, config->uplink_count, SOCKET_ID_ANY, error) < 0)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < config->uplink_count; i++)
-		snapshot->uplinks[i].uplink = uplinks[i];
-	return 0;
-}
-
 struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_context_store *store,
-	struct tp_uplink *const *uplinks, struct tp_error *error)
+	struct tp_uplink *const *uplinks, struct tp_underlays *underlays, struct tp_error *error)
 {
 	struct tp_places places = tp_count_places(config);
 	struct tp_snapshot *snapshot = tp_snapshot_new(
@@ -181,7 +154,7 @@ struct tp_snapshot *tp_compile(const struct tp_config *config, const struct tp_c
 		compile_interface(
 			&snapshot->interfaces[config->interfaces[i].place], config, i, store);
 	if (compile_static_macs(snapshot, config, error) < 0 ||
-		compile_uplinks(snapshot, config, uplinks, error) < 0 ||
+		tp_compile_networks(snapshot, config, uplinks, underlays, error) < 0 ||
 		tp_snapshot_seal(snapshot, SOCKET_ID_ANY, error) < 0) {
 		tp_snapshot_free(snapshot);
 		return NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config_tables.h"
@@ -8,7 +9,13 @@
 /* A tenant's network beyond this host: on which uplink, and how its frames are told from others'.
  */
 
-#define VLAN_MAX 4094 /* 0 means "no VLAN", 4095 is reserved (IEEE 802.1Q, 9.6) */
+#define VLAN_MAX 4094     /* 0 means "no VLAN", 4095 is reserved (IEEE 802.1Q, 9.6) */
+#define VNI_MAX  0xffffff /* 24 bits (RFC 7348, 5) */
+#define MTU_MIN  68       /* RFC 791 */
+#define MTU_MAX  9600
+
+#define TRUNK_ACCEPTED                                                                             \
+	"an array of VLANs, 1 to 4094, and ranges of them, for example [100, \"200-209\"]"
 
 static int refuse_uplink(const struct tp_json_value *value, const struct tp_config *config)
 {
@@ -41,12 +48,78 @@ static int read_uplink_name(
 	return refuse_uplink(value, config);
 }
 
-static int read_vlan(const struct tp_json_value *value, const struct tp_json_key *key, void *field)
+/* "200-209", or a number. */
+static bool read_range(const json_t *json, long *first, long *last)
+{
+	const char *text = json_string_value(json);
+	int used = 0;
+
+	if (json_is_integer(json)) {
+		json_int_t number = json_integer_value(json);
+
+		*first = *last = number >= 1 && number <= VLAN_MAX ? (long)number : 0;
+	} else if (text == NULL || strlen(text) > 9 ||
+		   sscanf(text, "%4ld-%4ld%n", first, last, &used) != 2 || text[used] != '\0' ||
+		   strspn(text, "0123456789-") != strlen(text)) {
+		return false;
+	}
+	return *first >= 1 && *first <= *last && *last <= VLAN_MAX;
+}
+
+static int read_trunk(const struct tp_json_value *value, const struct tp_json_key *key, void *field)
 {
 	struct tp_network_config *network = field;
+	size_t count = json_array_size(value->json);
 
-	network->kind = TP_NETWORK_VLAN;
-	return tp_json_read_u16(value, key, &network->vlan);
+	(void)key;
+	if (count == 0)
+		return tp_json_refuse(value, TRUNK_ACCEPTED);
+	network->trunk = calloc(4096 / 64, sizeof(*network->trunk));
+	if (network->trunk == NULL)
+		return tp_json_fail(value, ENOMEM, "no memory");
+	for (size_t i = 0; i < count; i++) {
+		struct tp_json_value element = tp_json_element(value, i);
+		long first = 0, last = 0;
+
+		if (!read_range(element.json, &first, &last))
+			return tp_json_refuse(&element, "a VLAN, 1 to 4094, or a range of them, "
+							"for example \"200-209\"");
+		for (long vlan = first; vlan <= last; vlan++)
+			network->trunk[vlan / 64] |= UINT64_C(1) << (vlan % 64);
+	}
+	return 0;
+}
+
+static int refuse_pair(const struct tp_json_value *value, const char *key, const char *other)
+{
+	struct tp_json_value member = tp_json_member(value, key, json_object_get(value->json, key));
+
+	return tp_json_fail(
+		&member, EINVAL, "found \"%s\" beside \"%s\"; accepted: one of them", key, other);
+}
+
+/* Which kind it is, from what was given; and what does not go together. */
+static int tell_kind(const struct tp_json_value *value, struct tp_network_config *network)
+{
+	struct tp_json_value remotes =
+		tp_json_member(value, "remotes", json_object_get(value->json, "remotes"));
+
+	if (network->vlan != 0 && network->trunk != NULL)
+		return refuse_pair(value, "trunk", "vlan");
+	if (network->vni != 0 && network->vlan != 0)
+		return refuse_pair(value, "vlan", "vni");
+	if (network->vni != 0 && network->service_vlan != 0)
+		return refuse_pair(value, "service_vlan", "vni");
+	if (network->vni == 0 && network->remote_count > 0)
+		return tp_json_fail(&remotes, EINVAL,
+			"found \"remotes\" without \"vni\"; accepted: both, for a network in "
+			"VXLAN");
+	network->kind = network->vni != 0            ? TP_NETWORK_TUNNEL
+			: network->service_vlan != 0 ? TP_NETWORK_STACKED
+			: network->trunk != NULL     ? TP_NETWORK_TRUNK
+			: network->vlan != 0         ? TP_NETWORK_VLAN
+						     : TP_NETWORK_UNTAGGED;
+	return 0;
 }
 
 int tp_config_read_network(
@@ -55,54 +128,21 @@ int tp_config_read_network(
 	static const struct tp_json_key keys[] = {
 		{"uplink", read_uplink_name, offsetof(struct tp_network_config, uplink_index), 0, 0,
 			true},
-		{"vlan", read_vlan, 0, 1, VLAN_MAX, false},
+		{"vlan", tp_json_read_u16, offsetof(struct tp_network_config, vlan), 1, VLAN_MAX,
+			false},
+		{"trunk", read_trunk, 0, 0, 0, false},
+		{"service_vlan", tp_json_read_u16, offsetof(struct tp_network_config, service_vlan),
+			1, VLAN_MAX, false},
+		{"vni", tp_json_read_u32, offsetof(struct tp_network_config, vni), 1, VNI_MAX,
+			false},
+		{"remotes", tp_config_read_remotes, 0, 0, 0, false},
+		{"mtu", tp_json_read_u16, offsetof(struct tp_network_config, mtu), MTU_MIN, MTU_MAX,
+			false},
 	};
 	struct tp_network_config *network = field;
+	int result;
 
 	(void)key;
-	network->kind = TP_NETWORK_UNTAGGED;
-	return tp_json_read_object(value, keys, sizeof(keys) / sizeof(keys[0]), network);
-}
-
-/* Would a frame of the wire be of both? */
-static bool collide(const struct tp_network_config *a, const struct tp_network_config *b)
-{
-	return a->kind == b->kind && a->kind != TP_NETWORK_NONE &&
-	       a->uplink_index == b->uplink_index && a->vlan == b->vlan;
-}
-
-static int refuse_collision(const struct tp_config *config, struct tp_json_reader *reader,
-	const struct tp_tenant_config *tenant, const struct tp_tenant_config *other)
-{
-	struct tp_json_value root = {.reader = reader};
-	struct tp_json_value tenants = tp_json_member(&root, "tenants", NULL);
-	struct tp_json_value entry = tp_json_member(&tenants, tenant->name, NULL);
-	struct tp_json_value network = tp_json_member(&entry, "network", NULL);
-	struct tp_json_value vlan = tp_json_member(&network, "vlan", NULL);
-	const char *uplink = config->uplinks[tenant->network.uplink_index].name;
-
-	if (tenant->network.kind == TP_NETWORK_VLAN)
-		return tp_json_fail(&vlan, EINVAL,
-			"found %u, which tenant %s has on uplink %s too; accepted: each VLAN once "
-			"on an uplink",
-			tenant->network.vlan, other->name, uplink);
-	return tp_json_fail(&network, EINVAL,
-		"found an untagged network on uplink %s, which tenant %s has too; accepted: one on "
-		"an uplink; give the others a \"vlan\"",
-		uplink, other->name);
-}
-
-int tp_config_check_networks(const struct tp_config *config, struct tp_json_reader *reader)
-{
-	for (uint32_t t = 1; t < config->tenant_count; t++) {
-		const struct tp_tenant_config *tenant = &config->tenants[t];
-
-		if (tenant->network.kind == TP_NETWORK_NONE)
-			continue;
-		for (uint32_t other = 0; other < t; other++)
-			if (collide(&tenant->network, &config->tenants[other].network))
-				return refuse_collision(
-					config, reader, tenant, &config->tenants[other]);
-	}
-	return 0;
+	result = tp_json_read_object(value, keys, sizeof(keys) / sizeof(keys[0]), network);
+	return result < 0 ? result : tell_kind(value, network);
 }

@@ -175,6 +175,10 @@ static void free_sockets(struct tp_socket_config *sockets)
 
 static void free_tenant(struct tp_tenant_config *tenant)
 {
+	for (uint32_t i = 0; i < tenant->network.remote_count; i++)
+		free(tenant->network.remotes[i].macs);
+	free(tenant->network.remotes);
+	free(tenant->network.trunk);
 	free(tenant->name);
 	free_sockets(&tenant->sockets);
 }

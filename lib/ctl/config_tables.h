@@ -73,7 +73,26 @@ int tp_config_check_rate(const struct tp_json_value *value, const struct tp_rate
 /** Read the "network" of a tenant, into its struct tp_network_config. */
 int tp_config_read_network(const struct tp_json_value *, const struct tp_json_key *, void *);
 
-/** No frame of an uplink may be of two tenants. @return 0, or -EINVAL with the error set. */
+/* Readers of parts of a network or an uplink: into its struct tp_network_config, a struct
+ * tp_address, a struct tp_underlay_config, a uint32_t of offloads. */
+int tp_config_read_remotes(const struct tp_json_value *, const struct tp_json_key *, void *);
+int tp_config_read_address(const struct tp_json_value *, const struct tp_json_key *, void *);
+int tp_config_read_underlay(const struct tp_json_value *, const struct tp_json_key *, void *);
+int tp_config_read_offloads(const struct tp_json_value *, const struct tp_json_key *, void *);
+
+/** Read a unicast MAC into a uint64_t, its first byte on the wire in bits 40 to 47. */
+int tp_config_read_mac(const struct tp_json_value *, const struct tp_json_key *, void *);
+
+/** Write such a one as it lies on the wire. */
+void tp_config_write_mac(uint64_t mac, uint8_t bytes[6]);
+
+/** Remotes must be other stations, each once, that can be reached; so must be their MACs. @return
+ * 0, or negative errno with the error set. */
+int tp_config_check_remotes(const struct tp_config *config, struct tp_json_reader *reader,
+	const struct tp_tenant_config *tenant);
+
+/** No frame of an uplink may be of two tenants, and each must fit. @return 0, or negative errno
+ * with the error set. */
 int tp_config_check_networks(const struct tp_config *config, struct tp_json_reader *reader);
 
 /* config_macs.c: a MAC into a uint64_t, the first byte on the wire its highest of six; the further

@@ -116,6 +116,10 @@ static int read_uplink(const struct tp_json_value *value, const struct tp_config
 			DESCRIPTORS_MAX, false},
 		{"mtu", tp_json_read_u16, offsetof(struct tp_uplink_config, mtu), MTU_MIN, MTU_MAX,
 			false},
+		{"offloads", tp_config_read_offloads, offsetof(struct tp_uplink_config, offloads),
+			0, 0, false},
+		{"vxlan", tp_config_read_underlay, offsetof(struct tp_uplink_config, underlay), 0,
+			0, false},
 	};
 	int result;
 
@@ -124,6 +128,7 @@ static int read_uplink(const struct tp_json_value *value, const struct tp_config
 			value, EINVAL, "found this name; accepted: " TP_CONFIG_NAME_ACCEPTED);
 	uplink->rx_descriptors = uplink->tx_descriptors = DEFAULT_DESCRIPTORS;
 	uplink->mtu = DEFAULT_MTU;
+	uplink->offloads = TP_OFFLOAD_AUTO;
 	result = tp_json_read_object(value, keys, sizeof(keys) / sizeof(keys[0]), uplink);
 	return result < 0 ? result : check_device(value, config, uplink);
 }

@@ -25,6 +25,14 @@ int tp_cpu_of_lcore(unsigned lcore)
 
 /* --- what is asked --------------------------------------------------------------------------- */
 
+static bool has_underlay(const struct tp_config *config)
+{
+	for (uint32_t i = 0; i < config->uplink_count; i++)
+		if (config->uplinks[i].underlay.address.length != 0)
+			return true;
+	return false;
+}
+
 struct tp_dataplane_settings tp_crew_settings(const struct tp_config *config, const int *nodes)
 {
 	uint32_t pinned;
@@ -42,6 +50,7 @@ struct tp_dataplane_settings tp_crew_settings(const struct tp_config *config, co
 		.idle_sleep = config->idle_sleep,
 		.socket = SOCKET_ID_ANY,
 		.worker_nodes = nodes,
+		.underlays = has_underlay(config),
 	};
 }
 

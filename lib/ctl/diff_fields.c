@@ -329,7 +329,35 @@ TEXT(mtu)
 	put(text, "%u", config->uplinks[index].mtu);
 }
 
+TEXT(offloads)
+{
+	size_t used = 0;
+
+	strcpy(text, "none");
+	for (unsigned i = 0; i < TP_OFFLOAD_COUNT; i++)
+		if (config->uplinks[index].offloads & (1u << i))
+			used += (size_t)snprintf(text + used, TP_FIELD_TEXT - used, "%s%s",
+				used > 0 ? ", " : "", tp_config_offload_name(i));
+}
+
+TEXT(vxlan)
+{
+	const struct tp_underlay_config *underlay = &config->uplinks[index].underlay;
+	char address[TP_ADDRESS_TEXT], gateway[TP_ADDRESS_TEXT] = "none";
+
+	strcpy(text, "none");
+	if (underlay->address.length == 0)
+		return;
+	if (underlay->gateway.length != 0)
+		tp_address_format(&underlay->gateway, gateway);
+	put(text, "%s/%u, gateway %s, port %u, VLAN %u",
+		tp_address_format(&underlay->address, address), underlay->prefix, gateway,
+		underlay->port, underlay->vlan);
+}
+
 static const struct tp_object_field uplinks[] = {
+	{"offloads", TP_EFFECT_RESTART, false, offloads},
+	{"vxlan", TP_EFFECT_RESTART, false, vxlan},
 	{"device", TP_EFFECT_RESTART, true, device},
 	{"queues", TP_EFFECT_RESTART, false, queues},
 	{"rx_descriptors", TP_EFFECT_RESTART, false, rx_descriptors},
@@ -378,6 +406,56 @@ TEXT(mac_learning)
 		strcpy(text, "off");
 }
 
+/* FNV-1a (Fowler, Noll, Vo): lists may be longer than any text. */
+static uint32_t digest(uint32_t hash, const void *bytes, size_t length)
+{
+	const uint8_t *byte = bytes;
+
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ byte[i]) * 16777619u;
+	return hash;
+}
+
+static uint32_t digest_lists(const struct tp_network_config *network)
+{
+	uint32_t hash = 2166136261u;
+
+	if (network->trunk != NULL)
+		hash = digest(hash, network->trunk, 4096 / 8);
+	for (uint32_t r = 0; r < network->remote_count; r++) {
+		const struct tp_remote_config *remote = &network->remotes[r];
+
+		hash = digest(hash, &remote->address, sizeof(remote->address));
+		hash = digest(hash, &remote->flood, sizeof(remote->flood));
+		hash = digest(hash, remote->macs, remote->mac_count * sizeof(remote->macs[0]));
+	}
+	return hash;
+}
+
+static void put_network(char *text, const char *uplink, const struct tp_network_config *network)
+{
+	size_t used = (size_t)snprintf(text, TP_FIELD_TEXT, "%s", uplink);
+	const struct {
+		const char *name;
+		uint32_t value;
+	} parts[] = {
+		{"S-VLAN", network->service_vlan},
+		{"VLAN", network->vlan},
+		{"VNI", network->vni},
+		{"MTU", network->mtu},
+		{"remotes", network->remote_count},
+	};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (parts[i].value != 0)
+			used += (size_t)snprintf(text + used, TP_FIELD_TEXT - used, ", %s %" PRIu32,
+				parts[i].name, parts[i].value);
+	if (network->trunk != NULL || network->remote_count > 0)
+		snprintf(text + used, TP_FIELD_TEXT - used, ", %s%s (digest %08" PRIx32 ")",
+			network->trunk != NULL ? "trunk" : "",
+			network->remote_count > 0 ? " lists" : "", digest_lists(network));
+}
+
 TEXT(network)
 {
 	const struct tp_network_config *network = &config->tenants[index].network;
@@ -387,8 +465,7 @@ TEXT(network)
 	else if (network->kind == TP_NETWORK_UNTAGGED)
 		put(text, "%s", config->uplinks[network->uplink_index].name);
 	else
-		put(text, "%s, VLAN %u", config->uplinks[network->uplink_index].name,
-			network->vlan);
+		put_network(text, config->uplinks[network->uplink_index].name, network);
 }
 
 TEXT(unknown_unicast)

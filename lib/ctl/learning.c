@@ -79,6 +79,9 @@ static bool may_learn_at_port(
 
 static bool is_behind(const struct tp_tenant_config *tenant, uint32_t owner)
 {
+	if (tenant->network.kind == TP_NETWORK_TUNNEL)
+		return owner >= TP_FIRST_TUNNEL &&
+		       TP_TUNNEL_OF(owner) < tenant->network.remote_count;
 	return tenant->network.kind != TP_NETWORK_NONE &&
 	       owner == TP_TO_UPLINK(tenant->network.uplink_index);
 }
@@ -214,7 +217,17 @@ void tp_forget_learned(struct tp_port *port)
 
 void tp_forget_beyond(struct tp_appliance *appliance, uint32_t uplink)
 {
+	const struct tp_config *config = appliance->config;
+
 	forget_those_of(appliance, TP_NO_INTERFACE, TP_TO_UPLINK(uplink));
+	for (uint32_t t = 0; t < config->tenant_count; t++) {
+		const struct tp_network_config *network = &config->tenants[t].network;
+
+		if (network->kind != TP_NETWORK_TUNNEL || network->uplink_index != uplink)
+			continue;
+		for (uint32_t r = 0; r < network->remote_count; r++)
+			forget_those_of(appliance, config->tenants[t].place, TP_TO_TUNNEL(r));
+	}
 }
 
 /* What was learned behind an uplink that is not its tenant's any more. */
@@ -230,7 +243,9 @@ static void forget_strays(struct tp_appliance *appliance)
 		if (!tp_learned_taken(learned, i) || one->interface < TP_FIRST_UPLINK)
 			continue;
 		tenant = tenant_at(appliance, one->key);
-		if (tenant != NULL && tenant->mac_learning && is_behind(tenant, one->interface))
+		/* Remotes may have other numbers now: what is behind them is learned anew. */
+		if (tenant != NULL && tenant->mac_learning && one->interface < TP_FIRST_TUNNEL &&
+			is_behind(tenant, one->interface))
 			continue;
 		forget(appliance, i);
 		changed = true;

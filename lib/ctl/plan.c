@@ -89,8 +89,9 @@ uint32_t tp_plan_mbufs(
 	uint32_t queue =
 		uplink->rx_descriptors + uplink->tx_descriptors + tp_plan_work_entries(uplink);
 
-	/* A cache grows to half as much again; a burst or two are in a worker's hands. */
-	return queues * queue + config->worker_count * (TP_PLAN_MBUF_CACHE * 3 / 2 + 128);
+	/* A cache grows to half as much again; a burst or two are in a worker's hands, and as many
+	 * frames of the network below in control's. */
+	return queues * queue + config->worker_count * (TP_PLAN_MBUF_CACHE * 3 / 2 + 192);
 }
 
 static uint64_t uplink_memory(const struct tp_config *config, const struct tp_uplink_config *uplink)

@@ -140,8 +140,16 @@ static uint16_t stop_ring(void *owner, unsigned ring_number)
 static void set_mtu(void *owner, uint16_t mtu)
 {
 	struct tp_port *port = owner;
+	const struct tp_config *config = port->appliance->config;
+	uint16_t most =
+		tp_config_network_mtu(config, &config->tenants[config_of(port)->tenant_index]);
 
 	port->mtu = mtu;
+	if (most != 0 && mtu > most)
+		tp_log_limited(&port->announcements, TP_LOG_WARNING,
+			"%s/%s: its guest may send packets of %u bytes, its tenant's network takes "
+			"%u: longer ones are dropped as over_mtu; give it host_mtu=%u",
+			tenant_name(port), config_of(port)->name, mtu, most, most);
 }
 
 static bool is_its_mac(const struct tp_interface_config *config, const uint8_t mac[6])

@@ -5,6 +5,7 @@
 
 #include "budget.h"
 #include "figures.h"
+#include "underlay.h"
 
 /*
  * What `show` tells, as JSON.
@@ -406,6 +407,7 @@ static const struct {
 	{"macs", tp_show_macs},
 	{"latency", tp_show_latency},
 	{"uplinks", tp_show_uplinks},
+	{"neighbours", tp_underlays_show},
 	{"summary", show_summary},
 };
 
@@ -416,7 +418,7 @@ json_t *tp_show(const struct tp_appliance *appliance, const char *what, struct t
 			return tables[i].show(appliance);
 	tp_error_set(error, EINVAL,
 		"show: found \"%.40s\"; accepted: interfaces, tenants, classes, drops, workers, "
-		"cache, macs, latency, uplinks, summary",
+		"cache, macs, latency, uplinks, neighbours, summary",
 		what == NULL ? "" : what);
 	return NULL;
 }

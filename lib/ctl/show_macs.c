@@ -33,11 +33,15 @@ static void list_configured(const struct tp_appliance *appliance, json_t *list)
 	}
 }
 
-/* An interface, or an uplink by its name. */
-static const char *owner_name(const struct tp_appliance *appliance, uint32_t owner)
+/* An interface or an uplink by its name, a remote by its address. */
+static const char *owner_name(const struct tp_appliance *appliance,
+	const struct tp_tenant_config *tenant, uint32_t owner, char text[TP_ADDRESS_TEXT])
 {
+	if (owner >= TP_FIRST_TUNNEL)
+		return tp_address_format(
+			&tenant->network.remotes[TP_TUNNEL_OF(owner)].address, text);
 	if (owner >= TP_FIRST_UPLINK)
-		return appliance->config->uplinks[TP_UPLINK_OF(owner)].name;
+		return appliance->config->uplinks[owner - TP_FIRST_UPLINK].name;
 	return appliance->config->interfaces[tp_port_at(appliance, owner)->index].name;
 }
 
@@ -47,17 +51,19 @@ static void list_learned(const struct tp_appliance *appliance, json_t *list)
 
 	for (uint32_t i = 0; learned != NULL && i < learned->capacity; i++) {
 		const struct tp_learned_place *one = &learned->place[i];
-		uint32_t tenant;
+		const struct tp_tenant_config *tenant;
+		char text[TP_ADDRESS_TEXT];
 		uint8_t mac[8];
 
 		if (!tp_learned_taken(learned, i))
 			continue;
-		tenant = appliance->tenant_at[tp_mac_key_tenant(one->key)];
+		tenant = &appliance->config
+				  ->tenants[appliance->tenant_at[tp_mac_key_tenant(one->key)]];
 		memcpy(mac, &one->key, sizeof(mac)); /* as tp_mac_load took it */
 		json_array_append_new(
-			list, mac_object(appliance->config->tenants[tenant].name,
-				      owner_name(appliance, one->interface), mac, "learned",
-				      json_integer(tp_learned_age(learned, i))));
+			list, mac_object(tenant->name,
+				      owner_name(appliance, tenant, one->interface, text), mac,
+				      "learned", json_integer(tp_learned_age(learned, i))));
 	}
 }
 

@@ -64,6 +64,17 @@ static json_t *workers_of(const struct tp_uplink *uplink)
 	return list;
 }
 
+/* What the device does instead of the workers. */
+static json_t *offloads_of(const struct tp_device *device)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < TP_OFFLOAD_COUNT; i++)
+		if (device->does & (1u << i))
+			json_array_append_new(list, json_string(tp_config_offload_name(i)));
+	return list;
+}
+
 static json_t *all_counters(const struct tp_uplink_sum *sum)
 {
 	json_t *object = json_object();
@@ -86,6 +97,7 @@ static json_t *uplink_object(const struct tp_uplink_port *port)
 	set_device(object, port);
 	set_count(object, "queues", uplink->queue_count);
 	json_object_set_new(object, "workers", workers_of(uplink));
+	json_object_set_new(object, "offloads", offloads_of(&port->device));
 	set_count(object, "waiting", sum.waiting);
 	set_count(object, "rx_frames", sum.received.value[TP_COUNTER_TX_FRAMES]);
 	set_count(object, "rx_bytes", sum.received.value[TP_COUNTER_TX_BYTES]);

@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <grp.h>
+#include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <pwd.h>
 #include <sched.h>
@@ -36,11 +37,11 @@ static const int useful[] = {
 	SCMP_SYS(io_submit), SCMP_SYS(io_getevents), SCMP_SYS(io_pgetevents), SCMP_SYS(sched_yield),
 	SCMP_SYS(io_setup), SCMP_SYS(io_destroy), SCMP_SYS(io_cancel),
 	/* the event loop, timers of the EAL */
-	SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
-	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(eventfd2),
-	SCMP_SYS(signalfd4), SCMP_SYS(pipe2), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime),
-	SCMP_SYS(timerfd_gettime), SCMP_SYS(inotify_init1), SCMP_SYS(inotify_add_watch),
-	SCMP_SYS(inotify_rm_watch),
+	SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_create), SCMP_SYS(epoll_wait),
+	SCMP_SYS(epoll_pwait), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select),
+	SCMP_SYS(pselect6), SCMP_SYS(eventfd2), SCMP_SYS(signalfd4), SCMP_SYS(pipe2),
+	SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime), SCMP_SYS(timerfd_gettime),
+	SCMP_SYS(inotify_init1), SCMP_SYS(inotify_add_watch), SCMP_SYS(inotify_rm_watch),
 	/* sockets, of the families below */
 	SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(connect),
 	SCMP_SYS(sendmsg), SCMP_SYS(recvmsg), SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg),
@@ -164,7 +165,8 @@ static int add_devices(scmp_filter_ctx filter)
 	static const struct scmp_arg_cmp requests[] = {
 		{1, SCMP_CMP_MASKED_EQ, IOCTL_TYPE, SIOCGIFNAME & IOCTL_TYPE},
 		{1, SCMP_CMP_MASKED_EQ, IOCTL_TYPE, IOCTL_TYPE_VFIO},
-		{1, SCMP_CMP_MASKED_EQ, IOCTL_TUN_MASK, IOCTL_TUN}, {1, SCMP_CMP_EQ, FIONBIO, 0},
+		{1, SCMP_CMP_MASKED_EQ, IOCTL_TUN_MASK, IOCTL_TUN},
+		{1, SCMP_CMP_EQ, TUNGETFEATURES, 0}, {1, SCMP_CMP_EQ, FIONBIO, 0},
 		{1, SCMP_CMP_EQ, FIONREAD, 0},
 		{1, SCMP_CMP_EQ, TCGETS, 0}, /* is standard error a terminal? */
 	};

@@ -10,6 +10,8 @@
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 
+#include "capabilities.h"
+#include "ctl/offloads.h"
 #include "uplink_device.h"
 
 /* --- Finding --- */
@@ -129,6 +131,7 @@ static void describe(struct tp_device *device, const struct rte_eth_dev_info *in
 	if (is_socket(device->driver))
 		device->kernel_index = info->if_index;
 	device->socket = rte_eth_dev_socket_id(device->port);
+	device->can = tp_device_capabilities(device->port, info);
 	if (rte_eth_macaddr_get(device->port, &mac) == 0)
 		memcpy(device->mac, mac.addr_bytes, sizeof(device->mac));
 }
@@ -188,10 +191,13 @@ static int configure(const struct tp_device *device, const struct tp_uplink_conf
 	if (info->min_mtu > config->mtu)
 		conf.rxmode.mtu = info->min_mtu;
 	/* All its mbufs are of one pool, and nobody else holds them. */
-	conf.txmode.offloads = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	conf.txmode.offloads =
+		info->tx_offload_capa &
+		(RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE | tp_device_transmit_bits(device->does));
+	conf.rxmode.offloads = info->rx_offload_capa & tp_device_receive_bits(device->does);
 	conf.rx_adv_conf.rss_conf.rss_hf =
 		info->flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
-	if (device->queues > 1 && conf.rx_adv_conf.rss_conf.rss_hf != 0)
+	if (device->queues > 1 && (device->does & TP_OFFLOAD_RSS))
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 	return rte_eth_dev_configure(device->port, device->queues, device->queues, &conf);
 }
@@ -219,6 +225,7 @@ int tp_device_start(struct tp_device *device, const struct tp_uplink_config *con
 	const char *what = "described";
 	int result = rte_eth_dev_info_get(device->port, &info);
 
+	device->does = tp_offloads_chosen(config, device->can);
 	if (result == 0) {
 		what = "configured";
 		result = configure(device, config, &info);

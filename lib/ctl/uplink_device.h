@@ -22,6 +22,8 @@ struct tp_device {
 	uint16_t queues;       /* pairs */
 	int socket;            /* NUMA node, or SOCKET_ID_ANY */
 	unsigned kernel_index; /* of the kernel's interface that it is a socket of; or 0 */
+	uint32_t can;          /* of TP_OFFLOADS and TP_CAN_... (ctl/offloads.h) */
+	uint32_t does;         /* of TP_OFFLOADS, that it was asked to */
 	char driver[32];
 	uint8_t mac[6];
 	bool link_up;

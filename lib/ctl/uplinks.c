@@ -9,6 +9,7 @@
 #include <rte_mbuf.h>
 
 #include "base/log.h"
+#include "capabilities.h"
 #include "ctl/plan.h"
 #include "uplinks.h"
 
@@ -71,6 +72,7 @@ static int start(struct tp_uplink_port *port, struct tp_error *error)
 	if (result < 0)
 		return result;
 	port->uplink->port = port->device.port;
+	port->uplink->offloads = tp_device_nic_bits(port->device.does);
 	port->reason[0] = '\0';
 	show_link(port);
 	/* release: partner is the acquire load in tp_uplink_running */

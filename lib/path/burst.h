@@ -9,6 +9,7 @@
 #include "state/dataplane.h"
 #include "vring/split_destination.h"
 #include "vring/split_source.h"
+#include "way.h"
 
 /*
  * What a worker keeps privately: the burst that it is working on, handed from stage to stage, and a
@@ -49,6 +50,7 @@ struct tp_sizes {
 /** Consecutive frames of this burst that an uplink's queue has accepted. */
 struct tp_run {
 	struct tp_uplink_queue *queue;
+	struct tp_way way;
 	struct tp_work_offer offer; /* of so many frames */
 	uint8_t first;
 };
@@ -86,7 +88,8 @@ struct tp_burst {
 	bool drained;        /* nothing is left of what the ring showed */
 
 	uint64_t destination_mac[TP_BURST];
-	uint32_t destination[TP_BURST];  /* interface, TP_TO_UPLINK, or TP_TO_MANY */
+	/* interface, TP_TO_UPLINK, TP_TO_TUNNEL, TP_TO_REMOTES or TP_TO_MANY */
+	uint32_t destination[TP_BURST];
 	struct tp_vring *ring[TP_BURST]; /* destination ring, NULL: not one alone */
 	uint8_t target_of[TP_BURST];     /* index into target[] */
 	struct tp_target target[TP_BURST];
@@ -96,7 +99,7 @@ struct tp_burst {
 	struct rte_mbuf *mbuf[TP_BURST]; /* of frames to an uplink, or from one */
 	struct tp_run run[TP_BURST];     /* to uplinks, not published yet */
 	unsigned runs;
-	uint16_t tenant[TP_BURST]; /* of frames from an uplink */
+	struct tp_origin origin[TP_BURST]; /* of frames from an uplink */
 
 	struct tp_views views;
 	struct tp_places places;
@@ -166,6 +169,14 @@ static inline const struct tp_class *tp_class_of(
 	if (TP_UNLIKELY(__atomic_load_n(out_of_credit, __ATOMIC_RELAXED) != 0))
 		class = worker->snapshot->lowest_class;
 	return &worker->snapshot->classes[class];
+}
+
+/** What is full when a destination is: of tunnels their uplink. */
+static inline uint32_t tp_resource_of(const struct tp_burst *burst, uint32_t destination)
+{
+	if (TP_LIKELY(destination < TP_FIRST_TUNNEL || destination >= TP_TO_REMOTES))
+		return destination;
+	return TP_TO_UPLINK(burst->snapshot->tenants[burst->source->tenant].network.uplink);
 }
 
 /*

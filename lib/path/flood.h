@@ -56,18 +56,17 @@ static inline bool tp_flood_copy(
 	return true;
 }
 
-/* A copy for the tenant's uplink. */
-static inline bool tp_flood_uplink(
-	struct tp_worker *worker, unsigned i, const struct tp_network *network)
+/* A copy for the tenant's uplink, or for one of its tunnels. */
+static inline bool tp_flood_uplink(struct tp_worker *worker, unsigned i, uint32_t destination)
 {
 	struct tp_burst *burst = &worker->burst;
-	const struct tp_uplink *uplink = burst->snapshot->uplinks[network->uplink].uplink;
-	struct tp_uplink_queue *queue = tp_uplink_queue_of(uplink, worker->index);
+	const struct tp_way way = tp_way_to(burst, destination);
+	struct tp_uplink_queue *queue = tp_uplink_queue_of(way.uplink, worker->index);
 	unsigned end = i + 1;
 
 	burst->runs = 0;
-	if (tp_uplink_admission(burst, i, uplink) != TP_DROP_NONE ||
-		tp_uplink_reserve(burst, queue, i, &end) != TP_RESERVE_ACCEPTED)
+	if (tp_uplink_admission(burst, i, &way) != TP_DROP_NONE ||
+		tp_uplink_reserve(burst, queue, &way, i, &end) != TP_RESERVE_ACCEPTED)
 		return false;
 	tp_copy_frame(&burst->views, &burst->views.view[i], burst->head[i], &burst->places,
 		&burst->places.place[i]);
@@ -117,19 +116,37 @@ static inline void tp_flood_end(struct tp_burst *burst, uint32_t copies, enum tp
 	burst->dropped++;
 }
 
+/* Copies beyond this host; of tunnels, for all that are flooded. Nobody else sends them on. */
+static inline uint32_t tp_flood_beyond(
+	struct tp_worker *worker, unsigned i, const struct tp_network *network)
+{
+	bool tunnels = network->wire == TP_WIRE_TUNNEL;
+	uint32_t most = tunnels ? network->tunnels.count : network->wire != TP_WIRE_NONE;
+	uint32_t copies = 0;
+
+	for (uint32_t n = 0; n < most; n++) {
+		if (tunnels && !network->tunnels.tunnel[n].flood)
+			continue;
+		if (tp_flood_uplink(
+			    worker, i, tunnels ? TP_TO_TUNNEL(n) : TP_TO_UPLINK(network->uplink)))
+			copies++;
+		else
+			tp_flood_count(&worker->burst, TP_COUNTER_COPIES_REFUSED, 1);
+	}
+	return copies;
+}
+
 /* @return copies of a guest's frame that were accepted. */
 static inline uint32_t tp_flood_all(struct tp_worker *worker, unsigned i)
 {
 	struct tp_burst *burst = &worker->burst;
 	uint32_t tenant = burst->source->tenant;
 	const struct tp_network *network = &burst->snapshot->tenants[tenant].network;
-	uint32_t copies = tp_flood_guests(worker, i, tenant);
+	uint32_t copies = 0;
 
-	if (network->wire == TP_WIRE_NONE)
-		return copies;
-	if (tp_flood_uplink(worker, i, network))
-		return copies + 1;
-	tp_flood_count(burst, TP_COUNTER_COPIES_REFUSED, 1);
+	if (burst->destination[i] == TP_TO_MANY)
+		copies = tp_flood_guests(worker, i, tenant);
+	copies += tp_flood_beyond(worker, i, network);
 	return copies;
 }
 

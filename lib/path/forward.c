@@ -51,8 +51,8 @@ static inline unsigned end_burst(struct tp_worker *worker)
 
 	if (burst->accepted == burst->count)
 		return 0;
-	if (burst->destination[burst->accepted] != TP_TO_MANY) {
-		burst->blocked_at = burst->destination[burst->accepted];
+	if (burst->destination[burst->accepted] < TP_TO_REMOTES) {
+		burst->blocked_at = tp_resource_of(burst, burst->destination[burst->accepted]);
 		return 0;
 	}
 	if (!tp_flood_may(&worker->flooding, burst->pair))

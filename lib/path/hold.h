@@ -44,8 +44,9 @@ static inline struct tp_stand tp_stand_of(const struct tp_worker *worker, unsign
 
 	if (destination < TP_FIRST_UPLINK)
 		return tp_stand_of_ring(burst->ring[n]);
-	return tp_stand_of_queue(tp_uplink_queue_of(
-		burst->snapshot->uplinks[TP_UPLINK_OF(destination)].uplink, worker->index));
+	destination = tp_resource_of(burst, destination) - TP_FIRST_UPLINK;
+	return tp_stand_of_queue(
+		tp_uplink_queue_of(burst->snapshot->uplinks[destination].uplink, worker->index));
 }
 
 /** Is the destination deaf to such a bid? */

@@ -78,11 +78,9 @@ TP_RARE void tp_sight(struct tp_worker *worker, uint64_t source_mac)
 static inline enum tp_drop tp_lookup_beyond(const struct tp_tenant *tenant, uint32_t *destination)
 {
 	if (*destination != TP_NO_INTERFACE)
-		return TP_DROP_NONE; /* learned at the uplink */
-	*destination = tenant->flood_unknown ? TP_TO_MANY : TP_TO_UPLINK(tenant->network.uplink);
-	return tenant->flood_unknown || tenant->network.wire != TP_WIRE_NONE
-		       ? TP_DROP_NONE
-		       : TP_DROP_UNKNOWN_DESTINATION;
+		return TP_DROP_NONE; /* learned at the uplink, or behind a tunnel */
+	*destination = tenant->flood_unknown ? TP_TO_MANY : tp_network_unknown(&tenant->network);
+	return *destination != TP_NO_INTERFACE ? TP_DROP_NONE : TP_DROP_UNKNOWN_DESTINATION;
 }
 
 /* Decide where one unicast frame goes. @return TP_DROP_NONE with *destination set, or why it goes

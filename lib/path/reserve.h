@@ -143,7 +143,7 @@ TP_FAST bool tp_reserve_next(struct tp_worker *worker, unsigned *next, bool *hel
 		return true;
 	}
 	if (TP_UNLIKELY(burst->destination[*next] >= TP_FIRST_UPLINK))
-		return burst->destination[*next] != TP_TO_MANY &&
+		return burst->destination[*next] < TP_TO_REMOTES &&
 		       tp_uplink_reserve_next(worker, next, held);
 	result = tp_reserve_some(burst, next);
 	if (TP_LIKELY(result == TP_RESERVE_ACCEPTED))

@@ -51,9 +51,9 @@ static inline bool tp_turn_frame_waits(struct tp_worker *worker, unsigned n)
 	struct tp_burst *burst = &worker->burst;
 	struct tp_stand stand;
 
-	if (burst->views.view[n].drop != TP_DROP_NONE || burst->destination[n] == TP_TO_MANY ||
+	if (burst->views.view[n].drop != TP_DROP_NONE || burst->destination[n] >= TP_TO_REMOTES ||
 		!tp_turn_waits(&worker->turns, burst->pair, burst->class->bid,
-			burst->destination[n], worker->scheduler.sweep))
+			tp_resource_of(burst, burst->destination[n]), worker->scheduler.sweep))
 		return false;
 	stand = tp_stand_of(worker, n);
 	/* It is dropped at once: one hold is enough for a deaf destination. */
@@ -75,7 +75,7 @@ TP_RARE void tp_turn_wait(struct tp_worker *worker)
 		if (!tp_turn_frame_waits(worker, i))
 			continue;
 		burst->count = i;
-		burst->blocked_at = burst->destination[i];
+		burst->blocked_at = tp_resource_of(burst, burst->destination[i]);
 		return;
 	}
 }

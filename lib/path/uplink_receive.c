@@ -54,23 +54,42 @@ TP_RARE enum tp_drop add_segments(
 	return TP_DROP_NONE;
 }
 
-/* Whose a frame is, and where its bytes lie. */
-static inline void peek(struct tp_burst *burst, const struct tp_uplink_table *table, unsigned i)
+/* Hand a frame over to control. @return what it is counted as. */
+TP_RARE enum tp_drop give_to_control(
+	struct tp_worker *worker, const struct tp_uplink *uplink, unsigned i)
 {
+	struct tp_underlay_frame frame = {.mbuf = worker->burst.mbuf[i], .uplink = uplink->number};
+
+	if (worker->share->underlay == NULL ||
+		rte_ring_sp_enqueue_elem(worker->share->underlay, &frame, sizeof(frame)) != 0)
+		return TP_DROP_CONTROL_BUSY;
+	worker->burst.mbuf[i] = NULL; /* control frees it */
+	return TP_DROP_FOR_CONTROL;
+}
+
+/* Whose a frame is, and where its bytes lie. */
+static inline void peek(struct tp_worker *worker, const struct tp_uplink_table *table, unsigned i)
+{
+	struct tp_burst *burst = &worker->burst;
 	struct rte_mbuf *mbuf = burst->mbuf[i];
 	struct tp_view *view = &burst->views.view[i];
 
-	view->drop = (uint8_t)tp_decapsulate(table, mbuf, &burst->tenant[i]);
+	view->drop = (uint8_t)tp_decapsulate(burst->snapshot, table, mbuf, &burst->origin[i]);
 	view->data = rte_pktmbuf_mtod(mbuf, uint8_t *);
 	view->length = mbuf->pkt_len;
 	view->first_length = mbuf->data_len;
 	view->first_piece = burst->views.pieces_used;
 	view->pieces = 0;
 	/* Drivers join what came in pieces; guests have not agreed to that. */
-	if (TP_UNLIKELY(view->length > (uint32_t)table->uplink->mtu + TP_FRAME_MIN))
+	if (TP_LIKELY(view->drop == TP_DROP_NONE) &&
+		TP_UNLIKELY((int64_t)view->length >
+			    tp_longest(table->uplink,
+				    &burst->snapshot->tenants[burst->origin[i].tenant].network)))
 		view->drop = TP_DROP_OVER_MTU;
 	if (TP_UNLIKELY(mbuf->next != NULL) && view->drop == TP_DROP_NONE)
 		view->drop = (uint8_t)add_segments(&burst->views, view, mbuf);
+	if (TP_UNLIKELY(view->drop == TP_DROP_FOR_CONTROL))
+		view->drop = (uint8_t)give_to_control(worker, table->uplink, i);
 }
 
 /* --- lookup --- */
@@ -80,14 +99,14 @@ TP_RARE enum tp_drop judge_source(struct tp_worker *worker, unsigned i, uint64_t
 {
 	struct tp_burst *burst = &worker->burst;
 	struct tp_sighting sighting = {
-		.key = tp_mac_key(burst->tenant[i], mac),
-		.interface = burst->interface,
+		.key = tp_mac_key(burst->origin[i].tenant, mac),
+		.interface = burst->origin[i].from,
 	};
 
 	if ((mac & TP_MAC_MULTICAST) ||
 		tp_mac_table_find(worker->snapshot->macs, sighting.key) != TP_NO_INTERFACE)
 		return TP_DROP_SOURCE_MAC;
-	if (!worker->snapshot->tenants[burst->tenant[i]].learning ||
+	if (!worker->snapshot->tenants[burst->origin[i].tenant].learning ||
 		atomic_load_explicit(&burst->context->learned_enough, memory_order_relaxed))
 		return TP_DROP_NONE;
 	if (rte_ring_sp_enqueue_elem(worker->share->sightings, &sighting, sizeof(sighting)) != 0)
@@ -99,17 +118,19 @@ TP_RARE enum tp_drop judge_source(struct tp_worker *worker, unsigned i, uint64_t
 static inline enum tp_drop look_up(struct tp_worker *worker, unsigned i)
 {
 	struct tp_burst *burst = &worker->burst;
-	const struct tp_tenant *tenant = &worker->snapshot->tenants[burst->tenant[i]];
+	const struct tp_origin *origin = &burst->origin[i];
+	const struct tp_tenant *tenant = &worker->snapshot->tenants[origin->tenant];
 	uint64_t source = tp_mac_load(burst->views.view[i].data + 6);
 	uint64_t mac = burst->destination_mac[i];
-	const struct tp_cached_mac *known = tp_find(worker, tp_mac_key(burst->tenant[i], source));
+	const struct tp_cached_mac *known = tp_find(worker, tp_mac_key(origin->tenant, source));
 	uint32_t at = known->interface;
 	enum tp_drop drop;
 
-	if (at == burst->interface)
+	if (at == origin->from)
 		tp_seen_again(worker, known);
-	if (TP_UNLIKELY(at < TP_FIRST_UPLINK || (source & TP_MAC_MULTICAST) ||
-			(tenant->learning && at != burst->interface))) {
+	/* Not where it is known to be, which another tunnel may be as well. */
+	if (TP_UNLIKELY((at != origin->from && (at != TP_NO_INTERFACE || tenant->learning)) ||
+			(source & TP_MAC_MULTICAST))) {
 		drop = judge_source(worker, i, source);
 		if (drop != TP_DROP_NONE)
 			return drop;
@@ -117,7 +138,7 @@ static inline enum tp_drop look_up(struct tp_worker *worker, unsigned i)
 	burst->destination[i] = TP_TO_MANY;
 	if (TP_UNLIKELY(mac & TP_MAC_MULTICAST))
 		return TP_DROP_NONE;
-	burst->destination[i] = tp_find(worker, tp_mac_key(burst->tenant[i], mac))->interface;
+	burst->destination[i] = tp_find(worker, tp_mac_key(origin->tenant, mac))->interface;
 	if (TP_LIKELY(burst->destination[i] < TP_FIRST_UPLINK))
 		return TP_DROP_NONE;
 	if (burst->destination[i] != TP_NO_INTERFACE)
@@ -133,13 +154,14 @@ static inline enum tp_drop find_ring(
 	struct tp_burst *burst = &worker->burst;
 	const struct tp_interface *destination =
 		&worker->snapshot->interfaces[burst->destination[i]];
+	struct tp_vring *ring = tp_ring_towards(burst, destination);
 
-	burst->ring[i] = tp_ring_towards(burst, destination);
-	if (TP_UNLIKELY(!tp_vring_running(burst->ring[i])))
+	if (TP_UNLIKELY(!tp_vring_running(ring)))
 		return TP_DROP_DESTINATION_DOWN;
 	if (TP_UNLIKELY(queue->pressure > 0) &&
 		!tp_overload_admits(queue, tp_class_of(worker, destination)))
 		return TP_DROP_OVERLOAD;
+	burst->ring[i] = ring; /* of those only that are to get there: neighbours are one attempt */
 	return TP_DROP_NONE;
 }
 
@@ -242,9 +264,14 @@ static inline void deliver(struct tp_worker *worker, unsigned first, unsigned en
 
 static inline void flood(struct tp_worker *worker, unsigned i)
 {
-	tp_read_head(&worker->burst, i);
-	tp_flood_end(&worker->burst, tp_flood_guests(worker, i, worker->burst.tenant[i]),
-		TP_DROP_FLOOD_NOBODY);
+	struct tp_burst *burst = &worker->burst;
+	unsigned count = burst->count;
+
+	burst->count = i + 1; /* it goes alone: those behind it may be for the same rings */
+	tp_read_head(burst, i);
+	tp_flood_end(
+		burst, tp_flood_guests(worker, i, burst->origin[i].tenant), TP_DROP_FLOOD_NOBODY);
+	burst->count = count;
 }
 
 /* --- complete --- */
@@ -282,7 +309,7 @@ unsigned TP_RECEIVE(struct tp_worker *worker, struct tp_uplink_queue *queue)
 	begin(worker, queue);
 	for (unsigned i = 0; i < burst->count; i++) {
 		bytes += burst->mbuf[i]->pkt_len;
-		peek(burst, &worker->snapshot->uplinks[uplink->number], i);
+		peek(worker, &worker->snapshot->uplinks[uplink->number], i);
 	}
 	classify_and_look_up(worker, queue);
 	while (first < burst->count) {

@@ -6,6 +6,7 @@
 #include "afford.h"
 #include "burst.h"
 #include "charge.h"
+#include "classify.h"
 #include "encapsulate.h"
 #include "refuse.h"
 #include "uplink_queue.h"
@@ -40,22 +41,41 @@ static inline void tp_fill_mbuf(struct rte_mbuf *mbuf, uint32_t length)
 	mbuf->pkt_len = length;
 }
 
-/* Why a frame may not leave. */
-static inline enum tp_drop tp_uplink_admission(
-	const struct tp_burst *burst, unsigned i, const struct tp_uplink *uplink)
+/** The way to a destination that is an uplink, or a tunnel. */
+static inline struct tp_way tp_way_to(const struct tp_burst *burst, uint32_t destination)
 {
 	const struct tp_network *network = &burst->snapshot->tenants[burst->source->tenant].network;
+	struct tp_way way = {
+		.uplink = burst->snapshot->uplinks[network->uplink].uplink,
+		.network = network,
+	};
 
-	if (TP_UNLIKELY(!tp_uplink_carries(uplink)))
+	if (destination >= TP_FIRST_TUNNEL) {
+		way.tunnel = &network->tunnels.tunnel[TP_TUNNEL_OF(destination)];
+		way.next_hop =
+			atomic_load_explicit(&way.tunnel->next_hop->mac, memory_order_relaxed);
+	}
+	return way;
+}
+
+/* Why a frame may not leave. */
+static inline enum tp_drop tp_uplink_admission(
+	const struct tp_burst *burst, unsigned i, const struct tp_way *way)
+{
+	const struct tp_view *view = &burst->views.view[i];
+
+	if (TP_UNLIKELY(!tp_uplink_carries(way->uplink)))
 		return TP_DROP_UPLINK_DOWN;
-	if (TP_UNLIKELY(burst->views.view[i].length > (uint32_t)uplink->mtu + TP_FRAME_MIN))
+	if (TP_UNLIKELY((int64_t)view->length > tp_longest(way->uplink, way->network)))
 		return TP_DROP_OVER_MTU;
-	return tp_encapsulable(network, burst->head[i]);
+	if (TP_UNLIKELY(way->tunnel != NULL && way->next_hop == 0))
+		return TP_DROP_TUNNEL_UNRESOLVED;
+	return tp_encapsulable(way->network, burst->head[i], tp_head_length(view));
 }
 
 /* Frames from `first` to `end` are accepted by the offer. */
 static inline void tp_uplink_accept(struct tp_burst *burst, struct tp_uplink_queue *queue,
-	const struct tp_work_offer *offer, unsigned first)
+	const struct tp_way *way, const struct tp_work_offer *offer, unsigned first)
 {
 	unsigned end = first + offer->count;
 	struct tp_sizes sizes = tp_sizes_of(&burst->views, first, end);
@@ -63,8 +83,8 @@ static inline void tp_uplink_accept(struct tp_burst *burst, struct tp_uplink_que
 	for (unsigned n = first; n < end; n++)
 		tp_place_in_mbuf(
 			&burst->places.place[n], burst->mbuf[n], burst->views.view[n].length);
-	burst->run[burst->runs++] =
-		(struct tp_run){.queue = queue, .offer = *offer, .first = (uint8_t)first};
+	burst->run[burst->runs++] = (struct tp_run){
+		.queue = queue, .way = *way, .offer = *offer, .first = (uint8_t)first};
 	burst->sent += offer->count;
 	tp_charge_attempt(burst, offer->count, sizes.blocks, offer->price);
 	if (TP_UNLIKELY(__atomic_load_n(&queue->deaf_below, __ATOMIC_RELAXED) > burst->class->bid))
@@ -75,8 +95,8 @@ static inline void tp_uplink_accept(struct tp_burst *burst, struct tp_uplink_que
  * Reserve for frames from `first` to *end; *end moves behind those that are accepted.
  * @return TP_RESERVE_ACCEPTED if any is, or why the first is refused.
  */
-static inline enum tp_reserve tp_uplink_reserve(
-	struct tp_burst *burst, struct tp_uplink_queue *queue, unsigned first, unsigned *end)
+static inline enum tp_reserve tp_uplink_reserve(struct tp_burst *burst,
+	struct tp_uplink_queue *queue, const struct tp_way *way, unsigned first, unsigned *end)
 {
 	static const enum tp_reserve refusal[] = {
 		[TP_WORK_FULL] = TP_RESERVE_FULL,
@@ -96,7 +116,7 @@ static inline enum tp_reserve tp_uplink_reserve(
 			queue->uplink->pool, (void **)mbuf + offer.count, wanted - offer.count);
 	if (TP_UNLIKELY(result != TP_WORK_ACCEPTED))
 		return refusal[result];
-	tp_uplink_accept(burst, queue, &offer, first);
+	tp_uplink_accept(burst, queue, way, &offer, first);
 	*end = first + offer.count;
 	return TP_RESERVE_ACCEPTED;
 }
@@ -109,8 +129,8 @@ static inline bool tp_uplink_reserve_next(struct tp_worker *worker, unsigned *ne
 {
 	struct tp_burst *burst = &worker->burst;
 	uint32_t destination = burst->destination[*next];
-	const struct tp_uplink *uplink = burst->snapshot->uplinks[TP_UPLINK_OF(destination)].uplink;
-	struct tp_uplink_queue *queue = tp_uplink_queue_of(uplink, worker->index);
+	const struct tp_way way = tp_way_to(burst, destination);
+	struct tp_uplink_queue *queue = tp_uplink_queue_of(way.uplink, worker->index);
 	enum tp_drop drop = TP_DROP_NONE;
 	unsigned end = *next;
 	enum tp_reserve result;
@@ -119,12 +139,12 @@ static inline bool tp_uplink_reserve_next(struct tp_worker *worker, unsigned *ne
 	for (; end < burst->count && burst->destination[end] == destination; end++) {
 		if (burst->views.view[end].drop != TP_DROP_NONE)
 			break;
-		drop = tp_uplink_admission(burst, end, uplink);
+		drop = tp_uplink_admission(burst, end, &way);
 		if (TP_UNLIKELY(drop != TP_DROP_NONE))
 			break;
 	}
 	if (TP_LIKELY(end > *next)) {
-		result = tp_uplink_reserve(burst, queue, *next, &end);
+		result = tp_uplink_reserve(burst, queue, &way, *next, &end);
 		if (TP_LIKELY(result == TP_RESERVE_ACCEPTED)) {
 			*next = end;
 			return true;
@@ -142,14 +162,13 @@ static inline bool tp_uplink_reserve_next(struct tp_worker *worker, unsigned *ne
 static inline void tp_uplink_publish_run(struct tp_worker *worker, const struct tp_run *run)
 {
 	struct tp_burst *burst = &worker->burst;
-	const struct tp_network *network = &burst->snapshot->tenants[burst->source->tenant].network;
 
 	for (unsigned n = 0; n < run->offer.count; n++) {
 		struct rte_mbuf *mbuf = burst->mbuf[run->first + n];
-		uint32_t length = burst->views.view[run->first + n].length;
+		const struct tp_view *view = &burst->views.view[run->first + n];
 
-		tp_fill_mbuf(mbuf, length);
-		tp_encapsulate(network, mbuf);
+		tp_fill_mbuf(mbuf, view->length);
+		tp_encapsulate(&run->way, mbuf, burst->head[run->first + n], tp_head_length(view));
 		tp_work_queue_put(&run->queue->work, &run->offer, n, mbuf);
 	}
 	tp_work_queue_publish(&run->queue->work, &run->offer);

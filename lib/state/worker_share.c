@@ -3,7 +3,8 @@
 
 #include <rte_common.h>
 #include <rte_malloc.h>
-#include <rte_ring.h>
+#include <rte_mbuf.h>
+#include <rte_ring_elem.h>
 
 #include "state/dataplane.h"
 #include "state/node_memory.h"
@@ -40,9 +41,13 @@ static int make(struct tp_worker_share *share, const struct tp_dataplane_setting
 	int node = share->node;
 
 	share->sightings = tp_node_ring("sightings", sizeof(struct tp_sighting), SIGHTINGS, node);
+	if (settings->underlays)
+		share->underlay = tp_node_ring(
+			"underlay", sizeof(struct tp_underlay_frame), TP_UNDERLAY_FRAMES, node);
 	share->arms = tp_node_ring("arms", sizeof(struct tp_ring_id), settings->rings, node);
 	share->tenant_bill = tenant_array(settings, "bills", sizeof(share->tenant_bill[0]), node);
-	if (share->sightings == NULL || share->arms == NULL || share->tenant_bill == NULL)
+	if (share->sightings == NULL || share->arms == NULL || share->tenant_bill == NULL ||
+		(settings->underlays && share->underlay == NULL))
 		return tp_error_set(error, ENOMEM, NO_MEMORY);
 	return open_doorbell(share, settings, error);
 }
@@ -64,10 +69,21 @@ struct tp_worker_share *tp_worker_share_new(
 	return NULL;
 }
 
+/* Frames that control did not fetch. */
+static void free_underlay(struct rte_ring *ring)
+{
+	struct tp_underlay_frame frame;
+
+	while (ring != NULL && rte_ring_sc_dequeue_elem(ring, &frame, sizeof(frame)) == 0)
+		rte_pktmbuf_free(frame.mbuf);
+	rte_ring_free(ring);
+}
+
 void tp_worker_share_free(struct tp_worker_share *share)
 {
 	if (share == NULL)
 		return;
+	free_underlay(share->underlay);
 	rte_ring_free(share->sightings);
 	rte_ring_free(share->arms);
 	rte_free(share->tenant_bill);

@@ -24,6 +24,8 @@ POD = "tenants/acme/interfaces/pod"
 GONE = object()
 NETWORK = "tenants/acme/network"
 WAN0 = {"device": "net_tap0"}
+TUNNEL = {"uplink": "wan0", "vni": 5000}
+PEER = {"address": "192.0.2.7"}
 LONG = "/" + "x" * 106
 
 # (path, value): the demo with this one change is good
@@ -67,6 +69,15 @@ GOOD = [
                  "b": WAN0}),
     (NETWORK, {"uplink": "wan0"}), (NETWORK, {"uplink": "wan0", "vlan": 1}),
     (NETWORK, {"uplink": "wan0", "vlan": 4094}),
+    (NETWORK, {"uplink": "wan0", "trunk": [1, "10-4094"]}), (NETWORK, {**TUNNEL, "remotes": [PEER]}),
+    (NETWORK, {"uplink": "wan0", "service_vlan": 4094, "vlan": 1}),
+    (NETWORK, {"uplink": "wan0", "service_vlan": 1, "trunk": [1]}), (NETWORK, TUNNEL),
+    (NETWORK, {**TUNNEL, "trunk": ["5-6"], "mtu": 1446, "remotes": [
+        {**PEER, "macs": ["02:00:00:00:00:99"], "flood": False}]}),
+    ("uplinks", {"wan0": {**WAN0, "offloads": "none"}, "b": {"device": "net_b", "offloads": []},
+                 "c": {"device": "net_c", "offloads": ["rss", "vlan_insert"]}}),
+    ("uplinks", {"wan0": {**WAN0, "vxlan": {"address": "2001:db8::1/64", "gateway": "fe80::1",
+                                            "port": 65535, "vlan": 4094}}}),
     (POD + "/count", 1), (POD + "/count", 60000), (POD + "/socket", "/%s/%d/%"),
 ]
 
@@ -86,7 +97,25 @@ BAD = [
     ("dataplane/uplink_nap", "50"), (NETWORK, {"uplink": 1}), (NETWORK, {"vlan": 1}),
     (NETWORK, "wan0"), (NETWORK, {"uplink": "wan0", "vlan": 0}),
     (NETWORK, {"uplink": "wan0", "vlan": 4095}), (NETWORK, {"uplink": "wan0", "vlan": "1"}),
-    (NETWORK, {"uplink": "wan0", "tag": 1}),
+    (NETWORK, {"uplink": "wan0", "tag": 1}), (NETWORK, {"uplink": "wan0", "trunk": []}),
+    (NETWORK, {"uplink": "wan0", "trunk": [0]}), (NETWORK, {"uplink": "wan0", "trunk": ["x"]}),
+    (NETWORK, {"uplink": "wan0", "trunk": [1], "vlan": 1}), (NETWORK, {**TUNNEL, "vni": 0}),
+    (NETWORK, {**TUNNEL, "vni": 1 << 24}), (NETWORK, {**TUNNEL, "vlan": 1}),
+    (NETWORK, {**TUNNEL, "service_vlan": 1}), (NETWORK, {**TUNNEL, "remotes": []}),
+    (NETWORK, {**TUNNEL, "remotes": [{}]}), (NETWORK, {**TUNNEL, "remotes": PEER}),
+    (NETWORK, {**TUNNEL, "remotes": [{**PEER, "macs": "02:00:00:00:00:99"}]}),
+    (NETWORK, {**TUNNEL, "remotes": [{**PEER, "macs": ["03:00:00:00:00:99"]}]}),
+    (NETWORK, {**TUNNEL, "remotes": [{**PEER, "flood": 1}]}),
+    (NETWORK, {"uplink": "wan0", "remotes": [PEER]}),
+    (NETWORK, {"uplink": "wan0", "service_vlan": 4095}), (NETWORK, {**TUNNEL, "mtu": 67}),
+    ("uplinks", {"wan0": {**WAN0, "offloads": "all"}}),
+    ("uplinks", {"wan0": {**WAN0, "offloads": ["tso"]}}),
+    ("uplinks", {"wan0": {**WAN0, "offloads": ["rss", "rss"]}}),
+    ("uplinks", {"wan0": {**WAN0, "vxlan": {}}}),
+    ("uplinks", {"wan0": {**WAN0, "vxlan": {"address": "192.0.2.1"}}}),
+    ("uplinks", {"wan0": {**WAN0, "vxlan": {"address": "192.0.2.1/24", "port": 0}}}),
+    ("uplinks", {"wan0": {**WAN0, "vxlan": {"address": "192.0.2.1/24", "vlan": 4095}}}),
+    ("uplinks", {"wan0": {**WAN0, "vxlan": {"address": "192.0.2.1/24", "gateway": "a/b"}}}),
     ("dataplane", []), ("dataplane/cores", [1]), ("dataplane/worker_cores", []),
     ("dataplane/worker_cores", list(range(129))), ("dataplane/worker_cores", [1, 1]),
     ("dataplane/worker_cores", [-1]), ("dataplane/worker_cores", [1024]),
@@ -160,6 +189,14 @@ PARSER_ONLY = [
     ("dataplane/uplink_nap", "11ms", "uplink_nap: found \"11ms\""),
     (NETWORK, {"uplink": "wan1"}, "network.uplink: found \"wan1\" (string); accepted: the name "
      "of an uplink: wan0"),
+    (NETWORK, {**TUNNEL, "remotes": [{"address": "192.0.2.1"}]}, "which is this appliance"),
+    (NETWORK, {**TUNNEL, "remotes": [{"address": "::7"}]}, "accepted: addresses of one family"),
+    (NETWORK, {**TUNNEL, "remotes": [{"address": "198.51.100.7"}]}, "which is not in 192.0.2.1/24"),
+    (NETWORK, {**TUNNEL, "mtu": 1451}, "network.mtu: found packets of 1451 bytes"),
+    (NETWORK, {"uplink": "wan0", "vlan": 9}, "vlan: found 9, which its \"vxlan\" has on uplink"),
+    (NETWORK, {"uplink": "wan0", "trunk": ["9-8"]}, "network.trunk[0]: found \"9-8\""),
+    (NETWORK, {**TUNNEL, "remotes": [{**PEER, "macs": ["02:00:00:00:00:01"]}]},
+     "remotes[0].macs: found 02:00:00:00:00:01 twice, an interface of the tenant has it too"),
     ("uplinks", {"a": WAN0, "b": {"device": "net_tap0,iface=x"}},
      "$.uplinks.b.device: found net_tap0, which uplink a has too"),
     ("uplinks", {"a": {"device": "0a:00.0"}, "b": {"device": "0000:0A:00.0"}},
@@ -187,7 +224,7 @@ def changed(path, value):
     if path == POD + "/socket" and value.startswith(LONG[:-3]):
         config["tenants"]["acme"]["interfaces"]["pod"]["count"] = 2000
     if path == NETWORK:
-        config["uplinks"] = {"wan0": WAN0}
+        config["uplinks"] = {"wan0": {**WAN0, "vxlan": {"address": "192.0.2.1/24", "vlan": 9}}}
     place = config
     *way, last = path.split("/", path.count("/"))
     for key in way:

@@ -13,7 +13,7 @@ static struct tp_snapshot *compiled(const char *text)
 	struct tp_config *config = accepted(text);
 	struct tp_context_store *store = tp_context_store_new(NULL, 0, NULL);
 	struct tp_error error = {""};
-	struct tp_snapshot *snapshot = tp_compile(config, store, NULL, &error);
+	struct tp_snapshot *snapshot = tp_compile(config, store, NULL, NULL, &error);
 
 	if (snapshot == NULL)
 		fail_msg("%s", error.text);

@@ -7,8 +7,11 @@
 #include <cmocka.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
+#include <rte_udp.h>
 
 #include "scene_wire.h"
 
@@ -123,7 +126,29 @@ void wire_put_stripped(struct wire *wire, const uint8_t *frame, uint32_t length,
 	assert_int_equal(rte_ring_enqueue(wire->to_switch, mbuf), 0);
 }
 
-uint32_t wire_take(struct wire *wire, uint8_t *frame)
+/* What a device does that inserts tags and computes sums (rte_mbuf_core.h says what it may expect).
+ */
+static void finish(struct rte_mbuf *mbuf)
+{
+	uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, mbuf->l2_len);
+	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + mbuf->l3_len);
+	uint32_t length = mbuf->pkt_len - mbuf->l2_len - mbuf->l3_len;
+
+	if (mbuf->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) {
+		assert_int_equal(((struct rte_ipv4_hdr *)ip)->hdr_checksum, 0);
+		((struct rte_ipv4_hdr *)ip)->hdr_checksum =
+			rte_ipv4_cksum((struct rte_ipv4_hdr *)ip);
+	}
+	if ((mbuf->ol_flags & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_UDP_CKSUM) {
+		uint16_t sum = rte_raw_cksum(udp, length); /* its field has the pseudo-header's */
+
+		udp->dgram_cksum = sum == 0xffff ? 0xffff : (uint16_t)~sum;
+	}
+	if (mbuf->ol_flags & RTE_MBUF_F_TX_VLAN)
+		assert_int_equal(rte_vlan_insert(&mbuf), 0);
+}
+
+static uint32_t take(struct wire *wire, uint8_t *frame, bool finished)
 {
 	struct rte_mbuf *mbuf;
 	uint32_t length;
@@ -132,12 +157,26 @@ uint32_t wire_take(struct wire *wire, uint8_t *frame)
 	if (rte_ring_dequeue(wire->from_switch, &taken) != 0)
 		return 0;
 	mbuf = taken;
+	if (finished)
+		finish(mbuf);
+	else
+		assert_int_equal(mbuf->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK, 0);
 	length = mbuf->pkt_len;
 	assert_int_equal(mbuf->nb_segs, 1);
 	assert_int_equal(mbuf->data_len, length);
 	memcpy(frame, rte_pktmbuf_mtod(mbuf, uint8_t *), length);
 	rte_pktmbuf_free(mbuf);
 	return length;
+}
+
+uint32_t wire_take(struct wire *wire, uint8_t *frame)
+{
+	return take(wire, frame, false);
+}
+
+uint32_t wire_take_finished(struct wire *wire, uint8_t *frame)
+{
+	return take(wire, frame, true);
 }
 
 static const struct tp_uplink_queue *queue_of(const struct wire *wire)

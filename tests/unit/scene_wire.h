@@ -39,6 +39,9 @@ void wire_put_stripped(struct wire *wire, const uint8_t *frame, uint32_t length,
 /** Take a frame that the switch has sent. @return its length, 0 if there is none. */
 uint32_t wire_take(struct wire *wire, uint8_t *frame);
 
+/** As wire_take; before, what the switch asked of the device is done, as the device would. */
+uint32_t wire_take_finished(struct wire *wire, uint8_t *frame);
+
 /** What the wire's queue counts as a source, and behind acceptance. */
 uint64_t wire_counter(const struct wire *wire, enum tp_counter counter);
 uint64_t wire_drops(const struct wire *wire, enum tp_drop drop);

@@ -77,6 +77,14 @@ struct tp_snapshot *scene_snapshot(struct scene *scene, const struct scene_optio
 	if (options->uplink != NULL) {
 		assert_int_equal(tp_snapshot_add_uplinks(snapshot, 1, SOCKET_ID_ANY, NULL), 0);
 		snapshot->uplinks[0].uplink = options->uplink;
+		if (options->underlay.address.length != 0)
+			*tp_snapshot_add_underlay(snapshot, 0, SOCKET_ID_ANY, NULL) =
+				options->underlay;
+		if (options->far_macs[0].key != 0) {
+			assert_int_equal(
+				tp_snapshot_add_far_macs(snapshot, 2, SOCKET_ID_ANY, NULL), 0);
+			memcpy(snapshot->far_macs, options->far_macs, sizeof(options->far_macs));
+		}
 	}
 	snapshot->tariff = options->tariff;
 	if (options->tariff.per_frame == 0 && options->tariff.per_64_bytes == 0)
@@ -295,6 +303,7 @@ void scene_begin(struct scene *scene, const struct scene_options *options)
 								: UINT64_C(10000000000),
 		.idle_sleep = true,
 		.socket = SOCKET_ID_ANY,
+		.underlays = options->underlay.address.length != 0,
 	};
 	scene->dataplane = tp_dataplane_new(&settings, &error);
 	assert_non_null(scene->store);

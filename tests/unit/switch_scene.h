@@ -67,6 +67,8 @@ struct scene_options {
 	struct tp_rate rate[SCENE_GUESTS];
 	struct tp_uplink *uplink;                /* NULL: there is none */
 	struct tp_network network[SCENE_GUESTS]; /* of each tenant, on that uplink */
+	struct tp_underlay underlay;             /* without an address: no tunnels */
+	struct tp_far_mac far_macs[2];           /* behind tunnels; key 0: none */
 	struct tp_tariff tariff;                 /* all 0 stands for 16 and 1 */
 	uint64_t sweep_budget_ns; /* 0 stands for 10 s: bursts are whole on a busy machine too */
 };

@@ -32,15 +32,28 @@
 		"frame does not fit the destination's receive buffers (no mergeable buffers)")     \
 	X(FLOOD_RATE, flood_rate,                                                                  \
 		"broadcast, multicast or unknown destination beyond the class's flood_rate")       \
-	X(TAGGED, tagged,                                                                          \
-		"frame with a VLAN tag where the tenant's network on the uplink has none")         \
-	X(OVER_MTU, over_mtu, "frame longer than the uplink's MTU")                                \
+	X(TAGGED, tagged, "VLAN tag that the tenant's network on the uplink does not allow")       \
+	X(OVER_MTU, over_mtu, "frame longer than the uplink's MTU, less what a tunnel adds")       \
 	X(UPLINK_DOWN, uplink_down, "the uplink's device is away, or its link is down")            \
 	X(UNKNOWN_VLAN, unknown_vlan, "frame of the wire that is in no tenant's network")          \
 	X(OVERLOAD, overload,                                                                      \
 		"frame of the wire for a class that bids less than a worker's time is worth")      \
 	X(FLOOD_NOBODY, flood_nobody,                                                              \
-		"broadcast, multicast or unknown frame that no other interface could take")
+		"broadcast, multicast or unknown frame that no other interface could take")        \
+	X(TUNNEL_UNRESOLVED, tunnel_unresolved,                                                    \
+		"next hop of the tunnel does not answer ARP or neighbour solicitations (yet)")     \
+	X(OUTER_MALFORMED, outer_malformed,                                                        \
+		"outer headers cut off, with lengths that disagree, or with a wrong IPv4 sum")     \
+	X(OUTER_FRAGMENT, outer_fragment, "outer packet is a fragment")                            \
+	X(OUTER_CHECKSUM, outer_checksum, "outer UDP checksum wrong")                              \
+	X(OUTER_OTHER, outer_other,                                                                \
+		"frame of the network below that is no tunnel's, or not for our address")          \
+	X(VXLAN_FLAGS, vxlan_flags, "VXLAN header whose flag I is not set")                        \
+	X(VXLAN_VNI, vxlan_vni, "VNI that no tenant of the uplink has")                            \
+	X(VXLAN_REMOTE, vxlan_remote, "outer source address is none of the tenant's remotes")      \
+	X(FOR_CONTROL, for_control,                                                                \
+		"frame of the network below that control answers: ARP, neighbour discovery, echo") \
+	X(CONTROL_BUSY, control_busy, "such a frame, of which control has too many already")
 
 enum tp_drop {
 	TP_DROP_NONE, /* not dropped */

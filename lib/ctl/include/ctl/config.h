@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/error.h"
 #include "base/unix_socket.h"
 
@@ -18,8 +19,10 @@
 #define TP_CONFIG_TENANTS_MAX    4096
 #define TP_CONFIG_INTERFACES_MAX 65536
 #define TP_CONFIG_UPLINKS_MAX    64
-#define TP_CONFIG_MACS_MAX       64 /* beside an interface's own */
-#define TP_CONFIG_NAME_MAX       32 /* bytes of a name, without the end */
+#define TP_CONFIG_REMOTES_MAX    256  /* of a tenant */
+#define TP_CONFIG_FAR_MACS_MAX   4096 /* of a remote */
+#define TP_CONFIG_MACS_MAX       64   /* beside an interface's own */
+#define TP_CONFIG_NAME_MAX       32   /* bytes of a name, without the end */
 
 /** Whose a socket is and who may connect; names from the file, their numbers from the machine. */
 struct tp_socket_config {
@@ -67,6 +70,41 @@ struct tp_interface_config {
 	struct tp_rate_config rate; /* its own or its class's */
 };
 
+/** What a NIC may do instead of a worker; a bit each. One list: names, plan, documentation. */
+#define TP_OFFLOADS(X)                                                                             \
+	X(VLAN_INSERT, "vlan_insert")                                                              \
+	X(VLAN_STRIP, "vlan_strip")                                                                \
+	X(IPV4_CHECKSUM, "ipv4_checksum")                                                          \
+	X(UDP_CHECKSUM, "udp_checksum")                                                            \
+	X(RSS, "rss")
+
+enum tp_offload_number {
+#define X(NAME, name) TP_OFFLOAD_NUMBER_##NAME,
+	TP_OFFLOADS(X)
+#undef X
+		TP_OFFLOAD_COUNT
+};
+
+enum tp_offload {
+	TP_OFFLOAD_NONE = 0,
+#define X(NAME, name) TP_OFFLOAD_##NAME = 1 << TP_OFFLOAD_NUMBER_##NAME,
+	TP_OFFLOADS(X)
+#undef X
+		TP_OFFLOAD_ALL = (1 << TP_OFFLOAD_COUNT) - 1,
+	/* What costs a worker less than asking for it is not asked for, unless the file names it.
+	 */
+	TP_OFFLOAD_AUTO = TP_OFFLOAD_ALL & ~TP_OFFLOAD_IPV4_CHECKSUM
+};
+
+/** What the appliance is on the network below an uplink, for tunnels (VXLAN). */
+struct tp_underlay_config {
+	struct tp_address address; /* length 0: there are none */
+	struct tp_address gateway; /* length 0: none */
+	uint8_t prefix;            /* bits of the address that its neighbours share */
+	uint16_t port;             /* UDP, here and at the remotes; default 4789 */
+	uint16_t vlan;             /* tag of the network below, 0: untagged */
+};
+
 /** A way out of the host. */
 struct tp_uplink_config {
 	char *name;
@@ -74,7 +112,9 @@ struct tp_uplink_config {
 	uint16_t queues;         /* pairs of a receive and a transmit queue; 0: one a worker */
 	uint16_t rx_descriptors; /* of each queue */
 	uint16_t tx_descriptors;
-	uint16_t mtu; /* longest frame without its Ethernet header and tags */
+	uint16_t mtu;      /* longest frame without its Ethernet header and tags */
+	uint32_t offloads; /* of TP_OFFLOADS, that the NIC may be asked to do */
+	struct tp_underlay_config underlay;
 };
 
 /** How a tenant's frames are told from those of others on an uplink. */
@@ -82,12 +122,29 @@ enum tp_network_kind {
 	TP_NETWORK_NONE,     /* the tenant is on this host only */
 	TP_NETWORK_UNTAGGED, /* it has all frames that carry no tag */
 	TP_NETWORK_VLAN,     /* its frames carry a tag on the wire, the guests see none */
+	TP_NETWORK_TRUNK,    /* its frames carry one of a list of tags, which the guests see */
+	TP_NETWORK_STACKED,  /* its frames carry an S-tag on the wire, and what guests put below */
+	TP_NETWORK_TUNNEL,   /* its frames travel in VXLAN */
+};
+
+/** Where a tunnel of a tenant ends. */
+struct tp_remote_config {
+	struct tp_address address;
+	uint8_t (*macs)[6]; /* that are reached there */
+	uint32_t mac_count;
+	bool flood; /* default true: it gets broadcasts, multicasts and what is flooded */
 };
 
 struct tp_network_config {
 	enum tp_network_kind kind;
 	uint32_t uplink_index;
-	uint16_t vlan; /* 1..4094 */
+	uint16_t vlan;         /* 1..4094; 0: none */
+	uint16_t service_vlan; /* S-tag, outermost (QinQ); 0: none */
+	uint64_t *trunk;       /* 4096 bits, one a VLAN that guests may use; NULL: no trunk */
+	uint32_t vni;
+	uint16_t mtu; /* that guests of the tenant may use, as the file says; 0: it does not */
+	struct tp_remote_config *remotes;
+	uint32_t remote_count;
 };
 
 struct tp_tenant_config {
@@ -173,6 +230,14 @@ int tp_config_check_machine(struct tp_config *config, struct tp_error *error);
  * @return all of them. Threading: any.
  */
 uint32_t tp_config_count_rings(const struct tp_config *config, uint32_t *pinned);
+
+/** The longest IP packet that guests of a tenant can send into its network: what the file says, or
+ * what the uplink's MTU leaves. 0: the tenant has no network. Threading: any. */
+uint16_t tp_config_network_mtu(
+	const struct tp_config *config, const struct tp_tenant_config *tenant);
+
+/** The name of an offload. @param number of TP_OFFLOADS. Threading: any. */
+const char *tp_config_offload_name(unsigned number);
 
 /** Is a device one of the PCI bus? Else it is a virtual one. Threading: any. */
 bool tp_config_device_is_pci(const char *device);

@@ -12,6 +12,7 @@
 #include "state/snapshot.h"
 #include "state/times.h"
 
+struct rte_mbuf;
 struct rte_rcu_qsbr;
 struct rte_ring;
 
@@ -27,6 +28,15 @@ struct tp_sighting {
 	uint32_t interface;
 	uint32_t padding;
 };
+
+/** A frame of the network below an uplink that control has to answer. */
+struct tp_underlay_frame {
+	struct rte_mbuf *mbuf; /* control's, to free or to send */
+	uint32_t uplink;
+	uint32_t padding;
+};
+
+#define TP_UNDERLAY_FRAMES 63 /* of a worker, kept for control between two of its looks */
 
 /*
  * What the hot-context cache of a worker counts, for each class. One list: struct, names and
@@ -54,6 +64,9 @@ struct tp_worker_share {
 	struct tp_doorbell doorbell; /* control: arms and rings, worker: takes */
 	struct rte_ring *arms; /* struct tp_ring_id to arm; worker: enqueues, control: dequeues */
 	struct rte_ring *sightings; /* worker: enqueues, control: dequeues */
+	/* struct tp_underlay_frame; worker: enqueues, control: dequeues; NULL: no uplink has
+	 * tunnels */
+	struct rte_ring *underlay;
 	/* A ring has stopped or gone to another worker; control: w (release), worker: r (acquire)
 	 */
 	_Atomic uint64_t departures;
@@ -98,6 +111,7 @@ struct tp_dataplane_settings {
 	uint64_t uplink_nap_ns;   /* how long a worker with an uplink may sleep */
 	bool hot_cache;           /* false: every ring is polled on every sweep */
 	bool idle_sleep;          /* a worker without hot rings sleeps */
+	bool underlays;           /* uplinks have tunnels */
 	int socket;               /* NUMA node of what all share, or SOCKET_ID_ANY */
 	/* NUMA node of each worker's CPU, for what is its own; NULL: anywhere. Until
 	 * tp_dataplane_new has returned */

@@ -19,10 +19,14 @@ struct rte_rcu_qsbr;
 #define TP_MAC_MULTICAST UINT64_C(1) /* first bit on the wire: group address (IEEE 802) */
 #define TP_NO_INTERFACE  UINT32_MAX
 
-/* Where a table's entry may lead beside an interface: to an uplink, by its number. */
-#define TP_FIRST_UPLINK  (TP_NO_INTERFACE - 255)
+/* Where a table's entry may lead beside an interface: to an uplink, by its number, or to a tunnel
+ * of the tenant, by its. A frame may go to all tunnels that are flooded. */
+#define TP_FIRST_UPLINK  (TP_NO_INTERFACE - 511)
+#define TP_FIRST_TUNNEL  (TP_FIRST_UPLINK + 64)
 #define TP_TO_UPLINK(n)  (TP_FIRST_UPLINK + (n))
-#define TP_UPLINK_OF(id) ((id)-TP_FIRST_UPLINK)
+#define TP_TO_TUNNEL(n)  (TP_FIRST_TUNNEL + (n))
+#define TP_TUNNEL_OF(id) ((id)-TP_FIRST_TUNNEL)
+#define TP_TO_REMOTES    (TP_NO_INTERFACE - 2)
 
 struct tp_mac_table;
 

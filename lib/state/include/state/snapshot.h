@@ -9,6 +9,7 @@
 #include "state/mac_table.h"
 #include "state/network.h"
 #include "state/shape.h"
+#include "state/underlay.h"
 #include "state/uplink.h"
 
 /*
@@ -67,11 +68,19 @@ struct tp_static_mac {
 
 #define TP_VLANS     4096
 #define TP_NO_TENANT UINT16_MAX
+#define TP_UNDERLAY  (UINT16_MAX - 1) /* frames of the network below */
 
 /** Whose the frames of an uplink's wire are. */
 struct tp_uplink_table {
 	struct tp_uplink *uplink;
 	uint16_t tenant_of_vlan[TP_VLANS]; /* TP_NO_TENANT: nobody's; 0: those without a tag */
+	struct tp_underlay *underlay;      /* NULL: there are no tunnels */
+};
+
+/** A MAC that is configured to be behind a tunnel. */
+struct tp_far_mac {
+	uint64_t key;    /* tp_mac_key */
+	uint32_t tunnel; /* of its tenant */
 };
 
 struct tp_snapshot {
@@ -94,6 +103,8 @@ struct tp_snapshot {
 	struct tp_static_mac *static_macs;
 	struct tp_mac_table *macs;       /* configured addresses */
 	struct tp_uplink_table *uplinks; /* NULL: there is none */
+	struct tp_far_mac *far_macs;     /* for the MAC table */
+	uint32_t far_mac_count;
 };
 
 /**
@@ -117,6 +128,28 @@ int tp_snapshot_make_static_macs(
  */
 int tp_snapshot_add_uplinks(
 	struct tp_snapshot *snapshot, uint32_t uplinks, int socket, struct tp_error *error);
+
+/**
+ * Give it an underlay on an uplink, to be filled in but for its tenants.
+ * @return it, or NULL with *error set. Threading: control thread.
+ */
+struct tp_underlay *tp_snapshot_add_underlay(
+	struct tp_snapshot *snapshot, uint32_t uplink, int socket, struct tp_error *error);
+
+/**
+ * Give a tenant's network room for so many tunnels, and for so many MACs behind all of them.
+ * @return 0, or -ENOMEM with *error set. Threading: control thread.
+ */
+int tp_snapshot_add_tunnels(
+	struct tp_network *network, uint32_t tunnels, int socket, struct tp_error *error);
+
+/** Give it room for so many MACs behind tunnels; as above. */
+int tp_snapshot_add_far_macs(
+	struct tp_snapshot *snapshot, uint32_t macs, int socket, struct tp_error *error);
+
+/** Give a tenant's network a trunk, still empty. @return it, or NULL with *error set. */
+struct tp_vlan_set *tp_snapshot_add_trunk(
+	struct tp_network *network, int socket, struct tp_error *error);
 
 /**
  * Finish a filled snapshot: build its MAC table, its tenants' members, and whose the frames of its

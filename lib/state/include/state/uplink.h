@@ -47,6 +47,13 @@ struct tp_uplink_sent {
 #undef X
 };
 
+/* What a NIC does instead of a worker. */
+enum {
+	TP_NIC_VLAN_INSERT = 1,
+	TP_NIC_IPV4_CHECKSUM = 2, /* of outer headers */
+	TP_NIC_UDP_CHECKSUM = 4,  /* of outer headers over IPv6 */
+};
+
 /** A pair of queues. */
 struct tp_uplink_queue {
 	struct tp_uplink *uplink;
@@ -71,6 +78,7 @@ struct tp_uplink {
 	uint16_t port;        /* DPDK's number */
 	uint16_t queue_count; /* 1..TP_UPLINK_QUEUES_MAX */
 	uint16_t mtu;
+	uint16_t offloads;        /* TP_NIC_..., that it is to do; control: w before it runs */
 	uint8_t number;           /* in the configuration and in the snapshot */
 	_Atomic uint8_t running;  /* control: w (release), workers: r (acquire) */
 	_Atomic uint8_t link_up;  /* control: w, workers: r; relaxed */
