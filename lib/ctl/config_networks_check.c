@@ -193,10 +193,35 @@ static int check_mtu(const struct tp_config *config, struct tp_json_reader *read
 		wanted + overhead);
 }
 
+/* XDP's driver loads a program into the kernel, by a system call that the filter takes for an
+ * attack.
+ */
+static int check_xdp(const struct tp_config *config, struct tp_json_reader *reader)
+{
+	struct tp_json_value root = {.reader = reader};
+	struct tp_json_value uplinks = tp_json_member(&root, "uplinks", NULL);
+
+	for (uint32_t i = 0; i < config->uplink_count && config->system_call_filter; i++) {
+		struct tp_json_value entry =
+			tp_json_member(&uplinks, config->uplinks[i].name, NULL);
+		struct tp_json_value device = tp_json_member(&entry, "device", NULL);
+
+		if (strncmp(config->uplinks[i].device, "net_af_xdp", strlen("net_af_xdp")) == 0)
+			return tp_json_fail(&device, EINVAL,
+				"found net_af_xdp, whose driver loads a program into the kernel, "
+				"which the filter of system calls forbids; accepted: "
+				"net_af_packet, "
+				"or $.process.system_call_filter \"off\"");
+	}
+	return 0;
+}
+
 int tp_config_check_networks(const struct tp_config *config, struct tp_json_reader *reader)
 {
 	int result = check_tags(config, reader);
 
+	if (check_xdp(config, reader) < 0)
+		return -EINVAL;
 	for (uint32_t t = 0; t < config->tenant_count && result == 0; t++) {
 		const struct tp_tenant_config *tenant = &config->tenants[t];
 

@@ -17,6 +17,11 @@ from network import Namespace, TapGuest, Veth, transfer
 HOST = "10.0.0.100"
 NETWORK = harness.ROOT / "tests/smoke/network.py"
 MIB = 1 << 20
+UNFILTERED = {"system_call_filter": "off"}  # XDP's driver loads a program into the kernel
+
+
+def unfiltered(configuration):
+    configuration["process"] = UNFILTERED
 
 
 def setUpModule():
@@ -305,7 +310,7 @@ class Uplinks(harness.Scenario):
 
     # --- configurations ---
 
-    def refused(self, uplinks):
+    def refused(self, uplinks, **more):
         """What turnpiked says of a configuration that it does not take."""
         directory = self.directory / "refused"
         directory.mkdir(exist_ok=True)
@@ -313,7 +318,7 @@ class Uplinks(harness.Scenario):
         config.write_text(json.dumps({
             "dataplane": {"worker_cores": [max(os.sched_getaffinity(0))],
                           "control_socket": f"{directory}/control.sock"},
-            "classes": {"gold": {"bid": 16}}, "uplinks": uplinks,
+            "classes": {"gold": {"bid": 16}}, "uplinks": uplinks, **more,
             "tenants": {"acme": {"network": {"uplink": next(iter(uplinks))}}}}))
         ran = subprocess.run([harness.BUILD / "app/turnpiked/turnpiked", "--no-shconf",
                               "--no-telemetry", f"--file-prefix=refused{os.getpid()}", "--",
@@ -336,8 +341,10 @@ class Uplinks(harness.Scenario):
         # Another process has the interface's queue.
         self.wire()
         device = {"device": f"net_af_xdp0,iface={self.veth.here}"}
-        self.appliance([self.interface("other", "vm", 2)], uplinks={"wan0": device})
-        said = self.refused({"wan0": device})
+        self.appliance([self.interface("other", "vm", 2)], uplinks={"wan0": device},
+                       change=unfiltered)
+        self.assertIn("$.process.system_call_filter", self.refused({"wan0": device}))
+        said = self.refused({"wan0": device}, process=UNFILTERED)
         self.assertIn("device cannot be given its queues", said)
         self.assertIn("accepted: one that nothing else uses, with room for 1 queues", said)
 
@@ -350,7 +357,7 @@ class Uplinks(harness.Scenario):
                              "nil": {"device": "net_null0,no-rx=1"}}
         self.outside.up(self.veth.there, HOST)
         interfaces = [self.interface(name, "vm", 1) for name in ("acme", "umbra", "none")]
-        self.appliance(interfaces, **beyond)
+        self.appliance(interfaces, change=unfiltered, **beyond)
         acme, umbra = (TapGuest(self, one.tenant, one, "10.0.0.1") for one in interfaces[:2])
         # What XDP is given at last it may hand on with the next frame only: again and again.
         harness.wait_for("an echo", lambda: acme.hears(HOST, count=1))

@@ -57,6 +57,8 @@ static void what_cannot_be_is_refused(void **state)
 	static const struct refusal refusals[] = {
 		{NET("'wan0':{}", "'a':{}"), "$.uplinks.wan0.device: found nothing; accepted: a "
 					     "device as DPDK names it"},
+		{NET("'wan0':{'device':'net_af_xdp0,iface=x'}", "'a':{}"),
+			"$.uplinks.wan0.device: found net_af_xdp, whose driver loads a program"},
 		{NET("'wan0':{'device':'eth0'}", "'a':{}"),
 			"$.uplinks.wan0.device: found \"eth0\" (string); accepted: a device"},
 		{NET("'wan 0':{'device':'net_tap0'}", "'a':{}"), "[\"wan 0\"]: found this name"},
