@@ -63,27 +63,16 @@ static void test_a_remote_behind_the_gateway(void **state)
 	tp_config_free(accepted(ON(",'vxlan':{'address':'192.0.2.0/31'}", NET(TO("192.0.2.1")))));
 }
 
+#define KIND_A "'a':" NET("'vlan':100")
+#define KIND_B ",'b':" NET("'trunk':[1,'200-209',4094]")
+#define KIND_C ",'c':" NET("'service_vlan':300")
+#define KIND_D ",'d':" NET("'service_vlan':301,'vlan':100")
+#define KIND_E ",'e':" NET("'service_vlan':302,'trunk':[5]")
+#define KINDS  KIND_A KIND_B KIND_C KIND_D KIND_E ",'f':{}"
+
 static void test_kinds(void **state)
 {
-	struct tp_config *config = accepted(FILE_WITH(
-		"", "'a':" NET("'vlan':100") ",'b':" NET("'trunk':[1,'200-209',4094]") ",'c':" NET(
-			    "'se"
-			    "rvi"
-			    "ce_"
-			    "vla"
-			    "n':"
-			    "30"
-			    "0") ",'d':" NET("'service_vlan':301,'vlan':100") ",'e':" NET("'service"
-											  "_vlan':"
-											  "302,"
-											  "'trunk':"
-											  "[5]") ","
-												 "'"
-												 "f"
-												 "'"
-												 ":"
-												 "{"
-												 "}"));
+	struct tp_config *config = accepted(FILE_WITH("", KINDS));
 	const uint64_t *trunk = config->tenants[1].network.trunk;
 	unsigned allowed = 0;
 

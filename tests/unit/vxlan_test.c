@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "vxlan_pop.h"
 #include "flow_hash.h"
+#include "vxlan_pop.h"
 #include "vxlan_support.h"
 
 /*
