@@ -89,6 +89,14 @@ static void wait_for_work(struct tp_frontend *guest, int tap)
 		eventfd_read(poll_set[1].fd, &calls);
 }
 
+static bool move_both_ways(struct tp_frontend *guest, int tap)
+{
+	bool out = tap_to_switch(guest, tap);
+	bool in = switch_to_tap(guest, tap);
+
+	return out || in;
+}
+
 int main(int argc, char **argv)
 {
 	struct tp_frontend_settings settings = {
@@ -115,7 +123,7 @@ int main(int argc, char **argv)
 	while (!tp_frontend_hung_up(guest)) {
 		unsigned moved = 0;
 
-		while (moved < 64 && (tap_to_switch(guest, tap) | switch_to_tap(guest, tap)))
+		while (moved < 64 && move_both_ways(guest, tap))
 			moved++;
 		if (moved == 0)
 			wait_for_work(guest, tap);
