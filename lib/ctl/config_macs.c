@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "config_tables.h"
@@ -47,6 +48,13 @@ void tp_config_write_mac(uint64_t mac, uint8_t bytes[6])
 {
 	for (unsigned i = 0; i < 6; i++)
 		bytes[i] = (uint8_t)(mac >> (40 - 8 * i));
+}
+
+const char *tp_config_format_mac(const uint8_t mac[6], char text[TP_CONFIG_MAC_TEXT])
+{
+	snprintf(text, TP_CONFIG_MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+		mac[3], mac[4], mac[5]);
+	return text;
 }
 
 int tp_config_read_mac(

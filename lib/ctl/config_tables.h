@@ -80,12 +80,6 @@ int tp_config_read_address(const struct tp_json_value *, const struct tp_json_ke
 int tp_config_read_underlay(const struct tp_json_value *, const struct tp_json_key *, void *);
 int tp_config_read_offloads(const struct tp_json_value *, const struct tp_json_key *, void *);
 
-/** Read a unicast MAC into a uint64_t, its first byte on the wire in bits 40 to 47. */
-int tp_config_read_mac(const struct tp_json_value *, const struct tp_json_key *, void *);
-
-/** Write such a one as it lies on the wire. */
-void tp_config_write_mac(uint64_t mac, uint8_t bytes[6]);
-
 /** Remotes must be other stations, each once, that can be reached; so must be their MACs. @return
  * 0, or negative errno with the error set. */
 int tp_config_check_remotes(const struct tp_config *config, struct tp_json_reader *reader,

@@ -500,10 +500,7 @@ static const char *interface_tenant(const struct tp_config *config, uint32_t ind
 
 TEXT(mac)
 {
-	const uint8_t *bytes = config->interfaces[index].mac;
-
-	put(text, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2], bytes[3], bytes[4],
-		bytes[5]);
+	tp_config_format_mac(config->interfaces[index].mac, text);
 }
 
 TEXT(macs)
@@ -512,11 +509,10 @@ TEXT(macs)
 	int length = snprintf(text, TP_FIELD_TEXT, "%s", interface->mac_count == 0 ? "none" : "");
 
 	for (uint32_t i = 0; i < interface->mac_count; i++) {
-		const uint8_t *bytes = interface->macs[i];
+		char mac[TP_CONFIG_MAC_TEXT];
 
-		length += snprintf(text + length, TP_FIELD_TEXT - (size_t)length,
-			"%s%02x:%02x:%02x:%02x:%02x:%02x", i == 0 ? "" : " ", bytes[0], bytes[1],
-			bytes[2], bytes[3], bytes[4], bytes[5]);
+		length += snprintf(text + length, TP_FIELD_TEXT - (size_t)length, "%s%s",
+			i == 0 ? "" : " ", tp_config_format_mac(interface->macs[i], mac));
 	}
 }
 

@@ -85,11 +85,9 @@ static const char *residence_text(const struct tp_port *port)
 
 static void set_mac(json_t *object, const uint8_t mac[6])
 {
-	char text[18];
+	char text[TP_CONFIG_MAC_TEXT];
 
-	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
-		mac[3], mac[4], mac[5]);
-	set_text(object, "mac", text);
+	set_text(object, "mac", tp_config_format_mac(mac, text));
 }
 
 /* Of a process that this one cannot see the pid is 0 and the program unknown. */

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <stdio.h>
-
 #include "appliance_private.h"
 
 /*
@@ -11,12 +9,11 @@
 static json_t *mac_object(const char *tenant, const char *interface, const uint8_t mac[6],
 	const char *kind, json_t *age)
 {
-	char text[18];
+	char text[TP_CONFIG_MAC_TEXT];
 
-	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
-		mac[3], mac[4], mac[5]);
-	return json_pack("{s:s, s:s, s:s, s:s, s:o}", "tenant", tenant, "mac", text, "interface",
-		interface, "kind", kind, "age_seconds", age != NULL ? age : json_null());
+	return json_pack("{s:s, s:s, s:s, s:s, s:o}", "tenant", tenant, "mac",
+		tp_config_format_mac(mac, text), "interface", interface, "kind", kind,
+		"age_seconds", age != NULL ? age : json_null());
 }
 
 static void list_configured(const struct tp_appliance *appliance, json_t *list)

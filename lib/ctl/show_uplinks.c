@@ -27,15 +27,13 @@ static const char *state_of(const struct tp_uplink_port *port)
 static void set_device(json_t *object, const struct tp_uplink_port *port)
 {
 	const struct tp_device *device = &port->device;
-	char mac[18];
+	char mac[TP_CONFIG_MAC_TEXT];
 
-	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", device->mac[0], device->mac[1],
-		device->mac[2], device->mac[3], device->mac[4], device->mac[5]);
 	set_text(object, "device", port->config->device);
 	set_text(object, "driver", device->driver);
 	set_text(object, "state", state_of(port));
 	set_text(object, "reason", port->reason);
-	set_text(object, "mac", mac);
+	set_text(object, "mac", tp_config_format_mac(device->mac, mac));
 	set_count(object, "speed_bits_per_second", (uint64_t)device->speed_mbps * 1000000);
 	set_count(object, "mtu", port->uplink->mtu);
 }

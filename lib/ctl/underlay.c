@@ -369,13 +369,12 @@ static json_t *show_neighbour(
 	const struct tp_underlay_port *port, const struct tp_underlay_neighbour *neighbour)
 {
 	const struct tp_knowledge *knowledge = &neighbour->knowledge;
-	char text[TP_ADDRESS_TEXT], mac_text[18] = "";
+	char text[TP_ADDRESS_TEXT], mac_text[TP_CONFIG_MAC_TEXT] = "";
 	uint8_t mac[6];
 
 	memcpy(mac, &knowledge->mac, sizeof(mac));
 	if (knowledge->mac != 0)
-		snprintf(mac_text, sizeof(mac_text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0],
-			mac[1], mac[2], mac[3], mac[4], mac[5]);
+		tp_config_format_mac(mac, mac_text);
 	return json_pack("{s:s, s:s, s:s, s:s, s:i}", "uplink", port->config->name, "address",
 		tp_address_format(&neighbour->address, text), "state",
 		tp_neighbour_state_name(knowledge->state), "mac", mac_text, "questions",

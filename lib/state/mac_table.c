@@ -91,19 +91,6 @@ uint32_t tp_mac_table_find(const struct tp_mac_table *table, uint64_t key)
 	return tp_mac_table_find_word(table, key, &word) ? (uint32_t)word : TP_NO_INTERFACE;
 }
 
-bool tp_mac_table_next(
-	const struct tp_mac_table *table, uint32_t *next, uint64_t *key, uint32_t *interface)
-{
-	const void *found;
-	void *data;
-
-	if (rte_hash_iterate(table->hash, &found, &data, next) < 0)
-		return false;
-	memcpy(key, found, sizeof(*key));
-	*interface = (uint32_t)(uintptr_t)data;
-	return true;
-}
-
 uint32_t tp_mac_table_count(const struct tp_mac_table *table)
 {
 	int32_t count = rte_hash_count(table->hash);

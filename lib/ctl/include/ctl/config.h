@@ -248,5 +248,10 @@ static inline uint32_t tp_config_first_worker(const struct tp_config *config, ui
 	return tenant % config->worker_count;
 }
 
+#define TP_CONFIG_MAC_TEXT 18 /* bytes of a MAC as text, with its end */
+
+/** A MAC as people write it, "02:00:00:00:00:01". @return text. Threading: any. */
+const char *tp_config_format_mac(const uint8_t mac[6], char text[TP_CONFIG_MAC_TEXT]);
+
 /** Free a configuration. NULL is allowed. */
 void tp_config_free(struct tp_config *config);

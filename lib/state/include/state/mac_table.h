@@ -81,13 +81,5 @@ uint32_t tp_mac_table_find(const struct tp_mac_table *table, uint64_t key);
 /** The word beside a key. @return false if the key is not there. Threading: any. */
 bool tp_mac_table_find_word(const struct tp_mac_table *table, uint64_t key, uint64_t *word);
 
-/**
- * Visit all keys.
- * @param next  0 at the start, kept by the caller between calls
- * @return true while *key and *interface were filled in. Threading: control thread.
- */
-bool tp_mac_table_next(
-	const struct tp_mac_table *table, uint32_t *next, uint64_t *key, uint32_t *interface);
-
 /** Number of keys. Threading: control thread. */
 uint32_t tp_mac_table_count(const struct tp_mac_table *table);
