@@ -5,17 +5,22 @@
 
 #include <rte_cycles.h>
 #include <rte_eal.h>
+#include <rte_ethdev.h>
 
 #include "guest_ring.h"
 #include "path/worker.h"
+#include "state/uplink.h"
 #include "vring/price.h"
 
 /*
  * What a frame costs a worker when nothing has to come from another core: two guests and the worker
- * in one thread. For finding out where the cycles go (callgrind counts its instructions
- * repeatably); the throughput between cores is bench/compare's.
+ * in one thread; or a guest that sends to an uplink which forgets each frame (net_null). For
+ * finding out where the cycles go (callgrind counts its instructions repeatably); the throughput
+ * between cores is bench/compare's, and bench/wire's.
  *
- * usage: path_cost [FRAME_BYTES [BURSTS [VECTOR]]]
+ * usage: path_cost [FRAME_BYTES [BURSTS [VECTOR [VLAN]]]]
+ *   VECTOR  avx512, avx2 or plain; - for the best that there is
+ *   VLAN    the frames go to the uplink, with this tag; 0: without one
  */
 
 #define RING   256
@@ -76,7 +81,48 @@ static void move(struct guest_ring *ring, uint16_t by)
 	__atomic_store_n(&ring->avail->idx, (uint16_t)(ring->avail->idx + by), __ATOMIC_RELEASE);
 }
 
-static struct tp_dataplane *make_dataplane(struct tp_context_store *store, uint8_t mac[2][8])
+static void fail(const char *what)
+{
+	fprintf(stderr, "path_cost: %s\n", what);
+	exit(EXIT_FAILURE);
+}
+
+/* A device that forgets what it is given, with one queue. */
+static struct tp_uplink *make_uplink(void)
+{
+	struct rte_eth_conf conf = {0};
+	struct tp_uplink *uplink = tp_uplink_new(0, 1, 1024, 1, NULL, NULL);
+	struct rte_mempool *pool = rte_pktmbuf_pool_create(
+		"uplink", 8191, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	uint16_t port;
+
+	if (uplink == NULL || pool == NULL || rte_eth_dev_get_port_by_name("net_null0", &port) < 0)
+		fail("no uplink");
+	if (rte_eth_dev_configure(port, 1, 1, &conf) < 0 ||
+		rte_eth_rx_queue_setup(port, 0, 64, SOCKET_ID_ANY, NULL, pool) < 0 ||
+		rte_eth_tx_queue_setup(port, 0, 64, SOCKET_ID_ANY, NULL) < 0 ||
+		rte_eth_dev_start(port) < 0)
+		fail("the uplink does not start");
+	uplink->port = port;
+	uplink->mtu = 9000;
+	uplink->pool = pool;
+	uplink->link_up = 1;
+	uplink->running = 1;
+	return uplink;
+}
+
+static void add_uplink(struct tp_snapshot *snapshot, uint16_t vlan)
+{
+	if (tp_snapshot_add_uplinks(snapshot, 1, -1, NULL) < 0)
+		fail("no memory");
+	snapshot->uplinks[0].uplink = make_uplink();
+	snapshot->tenants[0].network =
+		vlan > 0 ? tp_network_tagged(0, vlan)
+			 : (struct tp_network){.wire = TP_WIRE_UNTAGGED, .uplink = 0};
+}
+
+static struct tp_dataplane *make_dataplane(
+	struct tp_context_store *store, uint8_t mac[2][8], const char *vlan)
 {
 	struct tp_snapshot *snapshot = tp_snapshot_new(1, 1, 2, -1, NULL);
 	const struct tp_dataplane_settings settings = {
@@ -91,12 +137,14 @@ static struct tp_dataplane *make_dataplane(struct tp_context_store *store, uint8
 	struct tp_dataplane *dataplane = tp_dataplane_new(&settings, NULL);
 
 	if (snapshot == NULL || dataplane == NULL)
-		exit(EXIT_FAILURE);
+		fail("no memory");
 	snapshot->classes[0] = (struct tp_class){.bid = 16 * TP_PRICE_ONE,
 		.threshold = tp_price_threshold(16 * TP_PRICE_ONE),
 		.weight = 1};
 	snapshot->tariff = (struct tp_tariff){.per_frame = 16, .per_64_bytes = 1};
 	snapshot->tenants[0].interface_count = 2;
+	if (vlan != NULL)
+		add_uplink(snapshot, (uint16_t)atoi(vlan));
 	for (uint32_t i = 0; i < 2; i++) {
 		snapshot->interfaces[i] = (struct tp_interface){
 			.mac = tp_mac_load(mac[i]),
@@ -105,7 +153,7 @@ static struct tp_dataplane *make_dataplane(struct tp_context_store *store, uint8
 		};
 	}
 	if (tp_snapshot_seal(snapshot, -1, NULL) < 0)
-		exit(EXIT_FAILURE);
+		fail("no memory");
 	tp_dataplane_publish_snapshot(dataplane, snapshot);
 	for (uint32_t i = 0; i < 2; i++)
 		tp_dataplane_attend(
@@ -113,55 +161,60 @@ static struct tp_dataplane *make_dataplane(struct tp_context_store *store, uint8
 	return dataplane;
 }
 
+/* Both sides send a burst, and have room for one. @return TSC cycles that the worker took. */
+static uint64_t exchange(struct tp_worker *worker, struct side side[2])
+{
+	uint64_t before;
+	unsigned done = 0;
+
+	for (unsigned i = 0; i < 2; i++)
+		move(&side[i].tx, BURST);
+	before = rte_rdtsc();
+	/* The first bursts are shorter, until the scheduler knows what a frame costs. */
+	for (unsigned sweeps = 0; done < 2 * BURST && sweeps < 10; sweeps++)
+		done += tp_worker_sweep(worker);
+	before = rte_rdtsc() - before;
+	if (done != 2 * BURST) {
+		fprintf(stderr, "path_cost: %u frames instead of %d\n", done, 2 * BURST);
+		exit(EXIT_FAILURE);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		move(&side[i].rx, BURST);
+	return before;
+}
+
 int main(int argc, char **argv)
 {
 	char *eal[] = {"path_cost", "--no-huge", "--no-pci", "--no-telemetry", "-m64", "-l0",
-		"--log-level=*:error", NULL};
+		"--log-level=*:error", "--vdev=net_null0,no-rx=1", NULL};
 	uint8_t mac[2][8] = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
+	uint8_t far_mac[8] = {2, 0, 0, 0, 1, 0};
 	const uint16_t pairs[2] = {1, 1};
 	uint32_t length = argc > 1 ? (uint32_t)atoi(argv[1]) : 64;
 	long bursts = argc > 2 ? atol(argv[2]) : 1000000;
+	const char *vector = argc > 3 && strcmp(argv[3], "-") != 0 ? argv[3] : NULL;
+	const char *vlan = argc > 4 ? argv[4] : NULL;
+	double cycles = 0, frames = 2.0 * BURST * (double)bursts;
 	struct tp_context_store *store;
 	struct tp_worker *worker;
 	struct tp_error error;
 	struct side side[2];
-	uint64_t cycles = 0;
-	uint64_t frames = 0;
 
-	if (rte_eal_init(7, eal) < 0)
+	if (rte_eal_init(8, eal) < 0)
 		return EXIT_FAILURE;
 	store = tp_context_store_new(pairs, 2, NULL);
-	worker = tp_worker_new(make_dataplane(store, mac), 0, argc > 3 ? argv[3] : NULL, &error);
-	if (worker == NULL) {
-		fprintf(stderr, "path_cost: %s\n", error.text);
-		return EXIT_FAILURE;
+	worker = tp_worker_new(make_dataplane(store, mac, vlan), 0, vector, &error);
+	if (worker == NULL)
+		fail(error.text);
+	for (unsigned i = 0; i < 2; i++) {
+		make_side(&side[i], tp_context_at(store, i), length, mac[i],
+			vlan != NULL ? far_mac : mac[!i]);
+		move(&side[i].rx, RING);
 	}
-	for (unsigned i = 0; i < 2; i++)
-		make_side(&side[i], tp_context_at(store, i), length, mac[i], mac[!i]);
-	move(&side[0].rx, RING);
-	move(&side[1].rx, RING);
-	for (long n = 0; n < bursts; n++) {
-		uint64_t before;
-		unsigned done;
-
-		move(&side[0].tx, BURST);
-		move(&side[1].tx, BURST);
-		before = rte_rdtsc();
-		/* The first bursts are shorter, until the scheduler knows what a frame costs. */
-		done = 0;
-		for (unsigned sweeps = 0; done < 2 * BURST && sweeps < 10; sweeps++)
-			done += tp_worker_sweep(worker);
-		cycles += rte_rdtsc() - before;
-		frames += done;
-		if (done != 2 * BURST) {
-			fprintf(stderr, "path_cost: %u frames instead of %d\n", done, 2 * BURST);
-			return EXIT_FAILURE;
-		}
-		move(&side[0].rx, BURST);
-		move(&side[1].rx, BURST);
-	}
-	printf("%u bytes: %.1f TSC cycles, %.2f ns a frame, %.1f Mpps\n", length,
-		(double)cycles / frames, (double)cycles * 1e9 / rte_get_tsc_hz() / frames,
-		frames / ((double)cycles / rte_get_tsc_hz()) / 1e6);
+	for (long n = 0; n < bursts; n++)
+		cycles += (double)exchange(worker, side);
+	printf("%u bytes: %.1f TSC cycles, %.2f ns a frame, %.1f Mpps\n", length, cycles / frames,
+		cycles * 1e9 / (double)rte_get_tsc_hz() / frames,
+		frames / (cycles / (double)rte_get_tsc_hz()) / 1e6);
 	return EXIT_SUCCESS;
 }
