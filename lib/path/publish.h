@@ -46,7 +46,7 @@ TP_RARE void tp_put_some(struct tp_worker *worker)
 {
 	struct tp_burst *burst = &worker->burst;
 
-	for (unsigned i = 0; i < burst->accepted; i++)
+	for (unsigned i = 0; burst->targets > 0 && i < burst->accepted; i++)
 		if (burst->views.view[i].drop == TP_DROP_NONE && burst->ring[i] != NULL)
 			tp_put_one(burst, i);
 	tp_uplink_publish(worker);

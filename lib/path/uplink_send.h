@@ -41,6 +41,16 @@ static inline void tp_fill_mbuf(struct rte_mbuf *mbuf, uint32_t length)
 	mbuf->pkt_len = length;
 }
 
+/* Why nothing may leave by a way. */
+static inline enum tp_drop tp_way_closed(const struct tp_way *way)
+{
+	if (TP_UNLIKELY(!tp_uplink_carries(way->uplink)))
+		return TP_DROP_UPLINK_DOWN;
+	if (TP_UNLIKELY(way->tunnel != NULL && way->next_hop == 0))
+		return TP_DROP_TUNNEL_UNRESOLVED;
+	return TP_DROP_NONE;
+}
+
 /** The way to a destination that is an uplink, or a tunnel. */
 static inline struct tp_way tp_way_to(const struct tp_burst *burst, uint32_t destination)
 {
@@ -55,6 +65,8 @@ static inline struct tp_way tp_way_to(const struct tp_burst *burst, uint32_t des
 		way.next_hop =
 			atomic_load_explicit(&way.tunnel->next_hop->mac, memory_order_relaxed);
 	}
+	way.longest = tp_longest(way.uplink, network);
+	way.closed = tp_way_closed(&way);
 	return way;
 }
 
@@ -64,12 +76,10 @@ static inline enum tp_drop tp_uplink_admission(
 {
 	const struct tp_view *view = &burst->views.view[i];
 
-	if (TP_UNLIKELY(!tp_uplink_carries(way->uplink)))
-		return TP_DROP_UPLINK_DOWN;
-	if (TP_UNLIKELY((int64_t)view->length > tp_longest(way->uplink, way->network)))
+	if (TP_UNLIKELY(way->closed != TP_DROP_NONE))
+		return way->closed;
+	if (TP_UNLIKELY((int64_t)view->length > way->longest))
 		return TP_DROP_OVER_MTU;
-	if (TP_UNLIKELY(way->tunnel != NULL && way->next_hop == 0))
-		return TP_DROP_TUNNEL_UNRESOLVED;
 	return tp_encapsulable(way->network, burst->head[i], tp_head_length(view));
 }
 
@@ -78,8 +88,10 @@ static inline void tp_uplink_accept(struct tp_burst *burst, struct tp_uplink_que
 	const struct tp_way *way, const struct tp_work_offer *offer, unsigned first)
 {
 	unsigned end = first + offer->count;
-	struct tp_sizes sizes = tp_sizes_of(&burst->views, first, end);
+	struct tp_sizes sizes = burst->sizes;
 
+	if (TP_UNLIKELY(offer->count != burst->affordable))
+		sizes = tp_sizes_of(&burst->views, first, end);
 	for (unsigned n = first; n < end; n++)
 		tp_place_in_mbuf(
 			&burst->places.place[n], burst->mbuf[n], burst->views.view[n].length);

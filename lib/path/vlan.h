@@ -82,13 +82,23 @@ static inline bool tp_tags_allowed(const struct tp_vlan_rule *rule, const struct
 	       (tags->count == 1 || tags->type[1] == RTE_ETHER_TYPE_VLAN);
 }
 
-/** May a guest's frame leave? @param length of its first bytes, at least 14. */
-static inline bool tp_vlan_admits(
+/* Where guests may, or must, send tags, or where this one has. */
+TP_RARE bool tp_vlan_admits_tags(
 	const struct tp_vlan_rule *rule, const uint8_t *frame, uint32_t length)
 {
 	struct tp_tags tags;
 
 	return tp_tags_read(frame, length, &tags) && tp_tags_allowed(rule, &tags);
+}
+
+/** May a guest's frame leave? @param length of its first bytes, at least 14. */
+static inline bool tp_vlan_admits(
+	const struct tp_vlan_rule *rule, const uint8_t *frame, uint32_t length)
+{
+	if (TP_LIKELY(rule->trunk == NULL &&
+		      !tp_is_tag(tp_load_be16(frame + 2 * RTE_ETHER_ADDR_LEN))))
+		return true;
+	return tp_vlan_admits_tags(rule, frame, length);
 }
 
 /** Bytes of tags that the network puts before a guest's. */
