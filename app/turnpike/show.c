@@ -59,6 +59,7 @@ static const struct tp_column classes[] = {
 static const struct tp_column drops[] = {
 	{"DROP", "name", tp_format_text},
 	{"FRAMES", "frames", tp_format_number},
+	{"FROM-UPLINKS", "uplink_frames", tp_format_number},
 	{"MEANING", "help", tp_format_text},
 	{NULL, NULL, NULL},
 };

@@ -6,6 +6,7 @@
 #include "budget.h"
 #include "figures.h"
 #include "underlay.h"
+#include "uplinks.h"
 
 /*
  * What `show` tells, as JSON.
@@ -248,17 +249,22 @@ static json_t *show_classes(const struct tp_appliance *appliance)
 	return list;
 }
 
+/* Of frames from guests, and of those that came by uplinks. */
 static json_t *show_drops(const struct tp_appliance *appliance)
 {
 	struct tp_counters sum = {0};
+	struct tp_uplink_sum uplinks = {0};
 	json_t *list = json_array();
 
 	tp_sum_all(&sum, appliance);
+	for (uint32_t u = 0; appliance->uplinks != NULL && u < appliance->uplinks->count; u++)
+		tp_sum_uplink(&uplinks, appliance->uplinks->port[u].uplink);
 	for (unsigned i = 1; i < TP_DROP_COUNT; i++) {
 		json_t *object = json_object();
 
 		set_text(object, "name", tp_drop_name(i));
 		set_count(object, "frames", sum.drop[i]);
+		set_count(object, "uplink_frames", uplinks.received.drop[i]);
 		set_text(object, "help", tp_drop_help(i));
 		json_array_append_new(list, object);
 	}

@@ -78,8 +78,7 @@ class Beyond(harness.Scenario):
 
     def drops(self):
         """Of guests and of the wire together."""
-        uplink = self.switches[-1].show("uplinks")[0]["counters"]
-        return {row["name"]: row["frames"] + uplink[row["name"]]
+        return {row["name"]: row["frames"] + row["uplink_frames"]
                 for row in self.switches[-1].show("drops")}
 
     def dropped(self, before, wanted):

@@ -37,7 +37,8 @@ ANSWERS = {
                  "rate_bits_per_second": 2500000000, "rate_frames_per_second": 1500,
                  "on_full": "hold", "hold_ns": 100000,
                  "interfaces": 2, "running": 1, **TRAFFIC}],
-    "drops": [{"name": "no_route", "help": "No such MAC.", "frames": 5}],
+    "drops": [{"name": "no_route", "help": "No such MAC.", "frames": 5,
+               "uplink_frames": 7}],
     "workers": [{"worker": 0, "core": 1, "node": 3, "interfaces": 2, "sweeps": 9, "busy_sweeps": 3,
                  "busy_ns": 3, "hot": 2, "sleeps": 4, "frames": 3000, "busy_percent": 33.25}],
     "cache": [{"name": "gold", "pinned": 0, "hot": 2, "draining": 1, "waiting": 3, "cold": 7,
@@ -200,7 +201,7 @@ class Command(unittest.TestCase):
         self.assertEqual(
             self.table("classes")[1][:8],
             ["gold", "1.5", "8", "yes", "2.5 Gbit/s", "1.5 kpps", "hold", "100 us"])
-        self.assertEqual(self.table("drops")[1], ["no_route", "5", "No such MAC."])
+        self.assertEqual(self.table("drops")[1], ["no_route", "5", "7", "No such MAC."])
         titles, worker = self.table("workers")
         self.assertEqual((titles[:3], worker[1:4]), (["WORKER", "CORE", "NODE"], ["0", "1", "3"]))
         self.assertIn("33.2%", " ".join(worker))

@@ -66,9 +66,9 @@ class Uplinks(harness.Scenario):
         """Every frame of the wire and of the guests is delivered or dropped by a name."""
         uplink = self.uplink()
         counted = uplink["counters"]
-        drops = {row["name"] for row in self.switches[-1].show("drops")}
-        self.assertEqual(counted["received"],
-                         counted["delivered"] + sum(counted[name] for name in drops))
+        drops = {row["name"]: row["uplink_frames"] for row in self.switches[-1].show("drops")}
+        self.assertEqual(drops, {name: counted[name] for name in drops})
+        self.assertEqual(counted["received"], counted["delivered"] + sum(drops.values()))
         self.assertEqual(counted["accepted"], counted["sent"] + counted["waiting"]
                          + counted["lost_link_down"] + counted["lost_device_gone"])
         for one in self.switches[-1].show():
