@@ -1,14 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
 
 #include "call.h"
+
+static int open_costly(struct tp_costly_calls *costly, struct tp_error *error)
+{
+	costly->allowed = (uint64_t)((double)rte_get_tsc_hz() * TP_COSTLY_ALLOWED_NS / 1e9);
+	costly->ours = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (costly->ours < 0)
+		return tp_error_set(error, errno, "eventfd: %s", strerror(errno));
+	return 0;
+}
 
 int tp_calls_open(struct tp_calls *calls, struct tp_error *error)
 {
 	int result;
 
-	*calls = (struct tp_calls){0};
+	*calls = (struct tp_calls){.costly.ours = -1};
 	result = tp_aio_open(&calls->aio, TP_CALLS, error);
+	if (result == 0)
+		result = open_costly(&calls->costly, error);
 	if (result < 0) {
 		tp_error_prefix(error, "guests cannot be notified");
 		return result;
@@ -28,11 +44,16 @@ int tp_calls_open(struct tp_calls *calls, struct tp_error *error)
 void tp_calls_close(struct tp_calls *calls)
 {
 	tp_aio_close(&calls->aio);
+	if (calls->costly.ours > 0)
+		close(calls->costly.ours);
+	calls->costly.ours = -1;
 }
 
 void tp_calls_send(struct tp_calls *calls)
 {
+	uint64_t began = rte_rdtsc();
 	unsigned done = 0;
+	uint64_t took;
 
 	while (done < calls->count) {
 		int sent;
@@ -42,5 +63,8 @@ void tp_calls_send(struct tp_calls *calls)
 		/* One that the kernel refuses (no memory) is left out: it cannot be had better. */
 		done += sent > 0 ? (unsigned)sent : 1;
 	}
+	took = rte_rdtsc() - began;
+	if (TP_UNLIKELY(tp_costly_suspicious(&calls->costly, calls->count, took)))
+		tp_costly_suspect(calls, took);
 	calls->count = 0;
 }

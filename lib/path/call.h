@@ -4,7 +4,9 @@
 #include <rte_atomic.h>
 
 #include "base/aio.h"
+#include "base/branch.h"
 #include "base/error.h"
+#include "costly_call.h"
 #include "state/context.h"
 #include "vring/split.h"
 
@@ -18,6 +20,9 @@
  * each of which signals an eventfd as it completes (IOCB_FLAG_RESFD, io_submit(2)). They complete
  * at once, and signalling a full counter changes nothing, since its guest has a call pending
  * anyway.
+ *
+ * How long that takes is the guest's as well: signalling an eventfd visits all who wait for it. So
+ * rings whose calls take long are called alone, and seldom: costly_call.h.
  */
 
 #define TP_CALLS 64 /* rings looked at, and called, at a time at most */
@@ -36,8 +41,10 @@ struct tp_calls {
 	unsigned pending_count;
 	unsigned count; /* of those that are due, in request[] */
 	struct iocb request[TP_CALLS];
-	struct iocb *order[TP_CALLS]; /* as io_submit takes them */
+	struct iocb *order[TP_CALLS];        /* as io_submit takes them */
+	const struct tp_call *due[TP_CALLS]; /* whose the requests are */
 	struct tp_aio aio;
+	struct tp_costly_calls costly;
 };
 
 /** Get ready to call. @return 0, or negative errno with *error set. Threading: control thread. */
@@ -48,6 +55,17 @@ void tp_calls_close(struct tp_calls *calls);
 
 /** Make the calls that are due. Never blocks. Threading: the worker. */
 void tp_calls_send(struct tp_calls *calls);
+
+/** A call of this ring, which is known to be costly, is due: make it alone, now or later. @return
+ * false: the ring is not known to be so. Threading: the worker. */
+bool tp_call_costly(struct tp_calls *calls, const struct tp_call *call);
+
+/**
+ * Make those of the postponed calls whose time has come, and forget those of rings that have
+ * stopped; once a sweep while there are any (costly.late).
+ * @param all  whatever the time: the worker ends. Threading: the worker.
+ */
+void tp_calls_late(struct tp_calls *calls, bool all);
 
 /** Ask the guests of all pending rings and call those that want it, before the worker is quiescent.
  */
@@ -67,6 +85,9 @@ static inline void tp_call_pending(struct tp_calls *calls)
 		}
 		if (!tp_split_call_wanted(call->ring, call->before, now))
 			continue;
+		if (TP_UNLIKELY(calls->costly.count > 0) && tp_call_costly(calls, call))
+			continue;
+		calls->due[calls->count] = call;
 		calls->request[calls->count++].aio_resfd = (uint32_t)call->ring->call_fd;
 		tp_counter_add_among(&call->context->counters.value[TP_COUNTER_CALLS], 1);
 	}

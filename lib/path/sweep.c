@@ -125,6 +125,7 @@ static void charge_rate(struct tp_worker *worker, const struct visit *visit, uns
 static void tell_of_broken(struct tp_worker *worker)
 {
 	worker->burst.broken = false;
+	worker->calls.costly.broken = false;
 	/* release: partner is control's acquire load before it looks at the rings' faults */
 	__atomic_store_n(&worker->share->broken, worker->share->broken + 1, __ATOMIC_RELEASE);
 }
@@ -289,6 +290,15 @@ static unsigned serve_uplinks(struct tp_worker *worker)
 	return frames;
 }
 
+static void call_guests(struct tp_worker *worker)
+{
+	tp_call_pending(&worker->calls);
+	if (TP_UNLIKELY(worker->calls.costly.late > 0))
+		tp_calls_late(&worker->calls, false);
+	if (TP_UNLIKELY(worker->calls.costly.broken))
+		tell_of_broken(worker);
+}
+
 unsigned tp_worker_sweep(struct tp_worker *worker)
 {
 	uint64_t began = worker->hot.now;
@@ -305,7 +315,7 @@ unsigned tp_worker_sweep(struct tp_worker *worker)
 	frames += serve_hot(worker);
 	if (TP_UNLIKELY(worker->uplinks.count > 0))
 		tp_uplinks_drain(worker);
-	tp_call_pending(&worker->calls);
+	call_guests(worker);
 	tp_counter_add(&worker->share->sweeps, 1);
 	__atomic_store_n(&worker->share->hot, worker->hot.table.count + worker->hot.pinned.count,
 		__ATOMIC_RELAXED);

@@ -139,6 +139,16 @@ static void sleep_until_kicked(struct tp_worker *worker, uint64_t ns)
 	rte_rcu_qsbr_thread_online(dataplane->qsbr, worker->index);
 }
 
+/* How long the worker may sleep, in nanoseconds. */
+static uint64_t rest_of(const struct tp_worker *worker)
+{
+	uint64_t rest = worker->dataplane->settings.idle_sleep ? tp_hot_rest(worker) : 0;
+
+	if (worker->calls.costly.late > 0)
+		return 0; /* guests wait to be called */
+	return worker->uplinks.count > 0 ? tp_uplinks_rest(worker, rest) : rest;
+}
+
 int tp_worker_run(void *argument)
 {
 	struct tp_worker *worker = argument;
@@ -153,9 +163,7 @@ int tp_worker_run(void *argument)
 		rte_rcu_qsbr_quiescent(dataplane->qsbr, worker->index);
 		if (frames > 0)
 			continue;
-		rest = dataplane->settings.idle_sleep ? tp_hot_rest(worker) : 0;
-		if (worker->uplinks.count > 0)
-			rest = tp_uplinks_rest(worker, rest);
+		rest = rest_of(worker);
 		if (rest > 0)
 			sleep_until_kicked(worker, rest);
 		/* Where the worker has its CPU to itself nobody needs it; elsewhere the guests do.
@@ -165,6 +173,7 @@ int tp_worker_run(void *argument)
 		else
 			rte_pause();
 	}
+	tp_calls_late(&worker->calls, true);
 	rte_rcu_qsbr_thread_offline(dataplane->qsbr, worker->index);
 	rte_rcu_qsbr_thread_unregister(dataplane->qsbr, worker->index);
 	return 0;

@@ -33,13 +33,12 @@ struct hostile {
 	unsigned times; /* multiplies how often a case repeats what it does */
 	struct tp_frontend *bad;
 	struct tp_frontend *peer;
-	unsigned ended;    /* connections that the switch hung up on */
-	unsigned open;     /* those that it should have, and did not within seconds */
-	bool served;       /* frames pass from bad to peer after what was done */
-	bool judged;       /* `served` was looked at */
-	double attach_ms;  /* how long another guest's attaching took meanwhile; 0: not tried */
-	char wrong[200];   /* what the switch did and should not have; "" */
-	char skipped[200]; /* why this switch cannot be tried with this; "" */
+	unsigned ended;   /* connections that the switch hung up on */
+	unsigned open;    /* those that it should have, and did not within seconds */
+	bool served;      /* frames pass from bad to peer after what was done */
+	bool judged;      /* `served` was looked at */
+	double attach_ms; /* how long another guest's attaching took meanwhile; 0: not tried */
+	char wrong[200];  /* what the switch did and should not have; "" */
 };
 
 struct hostile_case {

@@ -81,7 +81,6 @@ static void play(struct hostile *hostile, const struct hostile_case *one)
 				  : "false",
 		hostile->attach_ms);
 	print_text("wrong", hostile->wrong);
-	print_text("skipped", hostile->skipped);
 	puts("}");
 	fflush(stdout);
 	/* Whoever reads looks at what the switch tells of it before the next guest comes. */

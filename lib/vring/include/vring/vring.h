@@ -36,7 +36,10 @@
 	X(RECEIVE_CHAIN,                                                                           \
 		"receive buffer's descriptor chain loops, is read-only or misuses indirect")       \
 	X(RECEIVE_ADDRESS, "receive buffer not wholly inside one region of the guest's memory")    \
-	X(RECEIVE_HEADER, "receive buffer too short for the virtio-net header")
+	X(RECEIVE_HEADER, "receive buffer too short for the virtio-net header")                    \
+	X(CALL_COSTLY,                                                                             \
+		"so many wait for its call descriptor that each notification takes the switch "    \
+		"a tenth of a millisecond")
 
 enum tp_vring_fault {
 	TP_VRING_SOUND,
