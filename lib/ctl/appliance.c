@@ -296,8 +296,10 @@ static int build(struct tp_appliance *appliance, struct tp_error *error)
 		result = tp_error_set(error, ENOMEM, "no memory");
 	if (result == 0)
 		result = tp_ports_open(appliance, error);
-	if (result == 0)
+	if (result == 0) {
+		tp_learning_prepare(appliance, appliance->config);
 		tp_learning_change(appliance);
+	}
 	if (result == 0)
 		result = tp_billing_open(appliance, error);
 	if (result < 0)

@@ -107,12 +107,12 @@ struct tp_appliance {
 	struct tp_ledger *ledger;   /* billing.h */
 	/* learning.c */
 	uint32_t learned_by_tenant[TP_CONFIG_TENANTS_MAX]; /* by place */
-	uint32_t tenant_at[TP_CONFIG_TENANTS_MAX]; /* index in config by place, or TP_NO_INTERFACE
-						    */
-	uint32_t learned_looked_at;                /* where the search for silent ones goes on */
-	struct tp_timer tick;    /* looks for broken rings, sightings and bells to arm */
-	struct tp_watch signals; /* SIGINT, SIGTERM */
-	struct tp_watch faults;  /* the fault guard replaced a mapping */
+	/* of config, and while another takes force of that one; by place, NULL: there is none */
+	const struct tp_tenant_config *tenant_at[TP_CONFIG_TENANTS_MAX];
+	uint32_t learned_looked_at; /* where the search for silent ones goes on */
+	struct tp_timer tick;       /* looks for broken rings, sightings and bells to arm */
+	struct tp_watch signals;    /* SIGINT, SIGTERM */
+	struct tp_watch faults;     /* the fault guard replaced a mapping */
 	struct tp_control_socket *control;
 	struct tp_watchdog watchdog;
 	uint64_t started_ms;
@@ -193,7 +193,15 @@ void tp_kicks_arm(struct tp_appliance *appliance);
 /** Learn what the workers have sighted, within the limits. */
 void tp_learn_sightings(struct tp_appliance *appliance);
 
-/** The configuration, which is in force, may have other limits. */
+/**
+ * A configuration will take force, and nothing is learned before: what was learned behind an uplink
+ * or a tunnel that the tenant will not have is forgotten. A worker that finds it under the next
+ * snapshot would follow it to a tunnel that is not there.
+ */
+void tp_learning_prepare(struct tp_appliance *appliance, const struct tp_config *next);
+
+/** It is in force, no worker knows another: it may have other limits, and what was sighted under
+ * the one before is not believed. */
 void tp_learning_change(struct tp_appliance *appliance);
 
 /** Forget what was learned at an interface whose guest is gone, or that learns no more. */

@@ -66,7 +66,7 @@ static bool learns(const struct tp_config *config, uint32_t index)
 	       !interface->source_mac_check;
 }
 
-/* What leads to who goes must be gone before the snapshot without it is there. */
+/* What leads to who goes, guest or tunnel, must be gone before the snapshot without it is there. */
 static void forget_learned(const struct tp_apply *apply)
 {
 	struct tp_appliance *appliance = apply->appliance;
@@ -77,6 +77,7 @@ static void forget_learned(const struct tp_apply *apply)
 	for (uint32_t i = 0; i < apply->config->interface_count; i++)
 		if (!learns(apply->config, i))
 			tp_forget_learned(apply->ports[i]);
+	tp_learning_prepare(appliance, apply->config);
 }
 
 static void grow_learned(struct tp_apply *apply)

@@ -36,10 +36,8 @@ static const struct tp_tenant_config *tenant_of(const struct tp_port *port)
 static const struct tp_tenant_config *tenant_at(const struct tp_appliance *appliance, uint64_t key)
 {
 	uint32_t place = tp_mac_key_tenant(key);
-	uint32_t index =
-		place < TP_CONFIG_TENANTS_MAX ? appliance->tenant_at[place] : TP_NO_INTERFACE;
 
-	return index == TP_NO_INTERFACE ? NULL : &appliance->config->tenants[index];
+	return place < TP_CONFIG_TENANTS_MAX ? appliance->tenant_at[place] : NULL;
 }
 
 static uint32_t *learned_in(struct tp_appliance *appliance, uint64_t key)
@@ -254,17 +252,33 @@ static void forget_strays(struct tp_appliance *appliance)
 		announce_change(appliance->dataplane);
 }
 
+void tp_learning_prepare(struct tp_appliance *appliance, const struct tp_config *next)
+{
+	for (uint32_t i = 0; i < TP_CONFIG_TENANTS_MAX; i++)
+		appliance->tenant_at[i] = NULL;
+	for (uint32_t i = 0; i < next->tenant_count; i++)
+		appliance->tenant_at[next->tenants[i].place] = &next->tenants[i];
+	forget_strays(appliance);
+}
+
+/* Remotes and places may be others' now. */
+static void discard_sightings(struct rte_ring *ring)
+{
+	struct tp_sighting sighting;
+
+	for (unsigned i = 0; i < SIGHTINGS_A_LOOK; i++)
+		if (rte_ring_sc_dequeue_elem(ring, &sighting, sizeof(sighting)) != 0)
+			return;
+}
+
 void tp_learning_change(struct tp_appliance *appliance)
 {
-	const struct tp_config *config = appliance->config;
+	const struct tp_dataplane *dataplane = appliance->dataplane;
 
-	for (uint32_t i = 0; i < TP_CONFIG_TENANTS_MAX; i++)
-		appliance->tenant_at[i] = TP_NO_INTERFACE;
-	for (uint32_t i = 0; i < config->tenant_count; i++)
-		appliance->tenant_at[config->tenants[i].place] = i;
-	for (uint32_t i = 0; i < config->interface_count; i++)
+	for (uint32_t i = 0; i < appliance->config->interface_count; i++)
 		tell_enough(appliance->ports[i]);
-	forget_strays(appliance);
+	for (unsigned w = 0; w < dataplane->worker_count; w++)
+		discard_sightings(dataplane->worker[w]->sightings);
 }
 
 json_t *tp_answer_flush(

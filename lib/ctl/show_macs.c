@@ -54,8 +54,7 @@ static void list_learned(const struct tp_appliance *appliance, json_t *list)
 
 		if (!tp_learned_taken(learned, i))
 			continue;
-		tenant = &appliance->config
-				  ->tenants[appliance->tenant_at[tp_mac_key_tenant(one->key)]];
+		tenant = appliance->tenant_at[tp_mac_key_tenant(one->key)];
 		memcpy(mac, &one->key, sizeof(mac)); /* as tp_mac_load took it */
 		json_array_append_new(
 			list, mac_object(tenant->name,

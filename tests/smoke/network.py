@@ -6,6 +6,7 @@ As a program, inside a namespace (Namespace.python runs it so):
   serve PORT BYTES          take one TCP connection, print the SHA-256 of what came
   send ADDRESS PORT BYTES   make one, send random bytes, print theirs
   frame INTERFACE HEX [N]   send one frame as it stands, or N of them
+  frames INTERFACE HEX      send it again and again, until killed
   sniff INTERFACE MARK      print "seen" for each frame that has these bytes (hex), until killed
   vlan INTERFACE ID NAME    be an interface NAME for the frames with a tag; until killed
   plain INTERFACE           no checksum offload: frames that leave are complete
@@ -170,6 +171,16 @@ def frame(interface, text, count=1):
         opened.send(bytes.fromhex(text))
 
 
+def frames(interface, text):
+    opened, data = raw(interface), bytes.fromhex(text)
+    print("sending", flush=True)
+    while True:
+        try:
+            opened.send(data)
+        except OSError:  # the interface's queue is full
+            time.sleep(0)
+
+
 def sniff(interface, mark):
     opened = raw(interface)
     print("listening", flush=True)
@@ -222,6 +233,6 @@ def vlan(interface, number, name):
 
 
 if __name__ == "__main__":
-    {"serve": serve, "send": send, "frame": frame, "sniff": sniff, "plain": plain,
-     "vlan": vlan}[
+    {"serve": serve, "send": send, "frame": frame, "frames": frames, "sniff": sniff,
+     "plain": plain, "vlan": vlan}[
         sys.argv[1]](*sys.argv[2:])

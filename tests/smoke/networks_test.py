@@ -17,6 +17,7 @@ from network import Namespace, TapGuest, Veth, transfer
 
 MIB = 1 << 20
 VNI = 5000
+ROUNDS = 5  # a configuration is replaced so often, there and back
 GUEST, HOST = "10.0.0.1", "10.0.0.100"
 # On the network below: we, and the others.
 FAMILIES = {
@@ -154,6 +155,39 @@ class Networks(Beyond):
         self.assertEqual(guest.hears(HOST), 3)
         questions = self.neighbours()[0]["questions"]
         self.assertEqual(questions, 0)
+
+    def test_a_network_that_goes_while_frames_are_sent(self):
+        """What was learned behind a tunnel must not lead anywhere once the tunnel is not there."""
+        family = FAMILIES[4]
+        self.below(family)
+        self.vxlan(family)
+        one = self.interface("acme", "one", 1)
+        networks = {"acme": self.tunnel(family)}
+        switch = self.appliance(
+            [one], uplinks={"wan0": self.uplink(family)}, networks=networks,
+            change=lambda config: config["tenants"]["acme"].update(mac_learning=True))
+        guest = TapGuest(self, "one", one, GUEST)
+        self.known()
+        self.assertEqual(guest.hears(HOST, count=1), 1)
+        host = guest.ip("neigh", "show", HOST).stdout.split()
+        host = host[host.index("lladdr") + 1].replace(":", "")
+        sender = guest.start("sender", network.PYTHON, network.__file__, "frames", "eth0",
+                             host + "020000000001" + "88b5" + "00" * 46)
+        sender.wait_text("sending")
+
+        def learned():
+            return [row for row in switch.show("macs") if row["kind"] == "learned"]
+        for _ in range(ROUNDS):
+            # The host behind the tunnel says where it is.
+            self.outside.hears(GUEST, count=1)
+            harness.wait_for("its MAC is learned", learned, 10)
+            for networks in ({}, {"acme": self.tunnel(family)}):
+                switch.networks = networks
+                switch.write_configuration()
+                switch.ask(command="apply", text=switch.config.read_text())
+                self.assertEqual(learned(), [])
+            self.known()
+        self.assertGreater(switch.counters()["acme/one"]["tx_frames"], 1000)
 
     def test_isolation(self):
         """Two tenants with equal addresses and two VNIs; frames of the network below are forged."""
