@@ -462,8 +462,6 @@ TEXT(network)
 
 	if (network->kind == TP_NETWORK_NONE)
 		strcpy(text, "none");
-	else if (network->kind == TP_NETWORK_UNTAGGED)
-		put(text, "%s", config->uplinks[network->uplink_index].name);
 	else
 		put_network(text, config->uplinks[network->uplink_index].name, network);
 }

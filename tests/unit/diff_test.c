@@ -351,6 +351,9 @@ static void control_characters_are_made_visible(void **state)
 
 static void uplinks_are_told(void **state)
 {
+#define ON_WAN(network)                                                                            \
+	"{'uplinks':{'wan':{'device':'net_null0'}},'classes':{" GOLD                               \
+	"},'tenants':{'a':{'network':{" network "}}}}"
 	struct tp_error error = {""};
 
 	(void)state;
@@ -358,6 +361,8 @@ static void uplinks_are_told(void **state)
 		"{'uplinks':{'wan':{'device':'net_null0','mtu':9000}},'classes':{" GOLD
 		"},'tenants':{'a':{'network':{'uplink':'wan','vlan':7}}}}",
 		"~ uplink wan mtu 1500 -> 9000;~ tenant a network none -> wan, VLAN 7;");
+	expect(ON_WAN("'uplink':'wan'"), ON_WAN("'uplink':'wan','mtu':1400"),
+		"~ tenant a network wan -> wan, MTU 1400;");
 	compare("{'uplinks':{'wan':{'device':'net_null0'}},'classes':{" GOLD
 		"},'tenants':{'a':{}}}",
 		"{'classes':{" GOLD "},'tenants':{'a':{}}}");
