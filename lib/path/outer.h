@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <rte_arp.h>
 #include <rte_ether.h>
 #include <rte_icmp.h>
 #include <rte_ip.h>
@@ -23,6 +24,7 @@
 #define TP_ICMPV6_ECHO          128 /* RFC 4443, 4.1 */
 #define TP_ND_SOLICITATION      135 /* RFC 4861, 4.3 */
 #define TP_ND_ADVERTISEMENT     136 /* 4.4 */
+#define TP_ND_HOPS              255 /* 7.1 */
 #define TP_OUTER_SHORTEST       (sizeof(struct rte_udp_hdr) + 8 + RTE_ETHER_HDR_LEN)
 #define TP_IPV6_FRAGMENT_HEADER 44 /* RFC 8200, 4.5 */
 
@@ -103,6 +105,17 @@ static inline enum tp_outer tp_outer_ipv4(const struct tp_underlay *underlay, co
 	return tp_refuse(packet, TP_DROP_OUTER_OTHER);
 }
 
+/* Does an ARP packet name our address? What other stations ask each other is not our business. */
+static inline bool tp_arp_concerns_us(
+	const struct tp_underlay *underlay, const uint8_t *at, uint32_t there)
+{
+	const struct rte_arp_ipv4 *pair = &((const struct rte_arp_hdr *)at)->arp_data;
+
+	return there >= sizeof(struct rte_arp_hdr) && underlay->address.length == 4 &&
+	       (memcmp(&pair->arp_sip, underlay->address.bytes, 4) == 0 ||
+		       memcmp(&pair->arp_tip, underlay->address.bytes, 4) == 0);
+}
+
 /* Is it the group in which a station with our address is asked for (RFC 4291, 2.7.1)? */
 static inline bool tp_asks_for_us(const struct tp_underlay *underlay, const uint8_t *destination)
 {
@@ -136,11 +149,26 @@ static inline enum tp_outer tp_outer_ipv6(const struct tp_underlay *underlay, co
 		return tp_refuse(packet, TP_DROP_OUTER_FRAGMENT);
 	if (ip->proto != IPPROTO_ICMPV6 || packet->length < 8 || underlay->address.length != 16)
 		return tp_refuse(packet, TP_DROP_OUTER_OTHER);
-	if ((ours && (*packet->udp == TP_ICMPV6_ECHO || *packet->udp == TP_ND_ADVERTISEMENT)) ||
-		(*packet->udp == TP_ND_SOLICITATION &&
-			(ours || tp_asks_for_us(underlay, ip->dst_addr))))
+	if (ours && *packet->udp == TP_ICMPV6_ECHO)
+		return TP_OUTER_CONTROL;
+	/* Who is beyond a router cannot send these (RFC 4861, 3.1). */
+	if (ip->hop_limits == TP_ND_HOPS &&
+		((ours && *packet->udp == TP_ND_ADVERTISEMENT) ||
+			(*packet->udp == TP_ND_SOLICITATION &&
+				(ours || tp_asks_for_us(underlay, ip->dst_addr)))))
 		return TP_OUTER_CONTROL;
 	return tp_refuse(packet, TP_DROP_OUTER_OTHER);
+}
+
+/** Is a frame that is TP_OUTER_CONTROL an echo request? Anybody can send these, from anywhere. */
+static inline bool tp_outer_is_echo(const uint8_t *frame)
+{
+	uint16_t type;
+
+	memcpy(&type, frame + 2 * RTE_ETHER_ADDR_LEN, sizeof(type));
+	return type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4) ||
+	       (type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6) &&
+		       frame[RTE_ETHER_HDR_LEN + sizeof(struct rte_ipv6_hdr)] == TP_ICMPV6_ECHO);
 }
 
 /**
@@ -163,7 +191,8 @@ static inline enum tp_outer tp_outer_judge(const struct tp_underlay *underlay, c
 	memcpy(&type, frame + 2 * RTE_ETHER_ADDR_LEN, sizeof(type));
 	length -= RTE_ETHER_HDR_LEN;
 	if (type == rte_cpu_to_be_16(RTE_ETHER_TYPE_ARP) &&
-		(destination == underlay->mac || destination == TP_MAC_MASK))
+		(destination == underlay->mac || destination == TP_MAC_MASK) &&
+		tp_arp_concerns_us(underlay, at, length))
 		return TP_OUTER_CONTROL;
 	/* The group of RFC 2464, 7, for a neighbour's solicitation; nothing else comes to a group.
 	 */

@@ -54,14 +54,18 @@ TP_RARE enum tp_drop add_segments(
 	return TP_DROP_NONE;
 }
 
-/* Hand a frame over to control. @return what it is counted as. */
+/* Hand a frame over to control. Who asks for an echo leaves room for what neighbours say, without
+ * which no tunnel lives. @return what it is counted as. */
 TP_RARE enum tp_drop give_to_control(
 	struct tp_worker *worker, const struct tp_uplink *uplink, unsigned i)
 {
 	struct tp_underlay_frame frame = {.mbuf = worker->burst.mbuf[i], .uplink = uplink->number};
+	struct rte_ring *ring = worker->share->underlay;
 
-	if (worker->share->underlay == NULL ||
-		rte_ring_sp_enqueue_elem(worker->share->underlay, &frame, sizeof(frame)) != 0)
+	if (ring == NULL || (tp_outer_is_echo(rte_pktmbuf_mtod(frame.mbuf, const uint8_t *)) &&
+				    rte_ring_count(ring) >= TP_UNDERLAY_ECHOES))
+		return TP_DROP_CONTROL_BUSY;
+	if (rte_ring_sp_enqueue_elem(ring, &frame, sizeof(frame)) != 0)
 		return TP_DROP_CONTROL_BUSY;
 	worker->burst.mbuf[i] = NULL; /* control frees it */
 	return TP_DROP_FOR_CONTROL;

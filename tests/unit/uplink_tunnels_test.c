@@ -307,6 +307,19 @@ static void test_order_of_a_broadcast_and_what_follows(void **state)
 	end();
 }
 
+static unsigned given_to_control(void)
+{
+	struct tp_underlay_frame given;
+	unsigned count = 0;
+
+	while (rte_ring_sc_dequeue_elem(
+		       scene.dataplane->worker[0]->underlay, &given, sizeof(given)) == 0) {
+		rte_pktmbuf_free(given.mbuf);
+		count++;
+	}
+	return count;
+}
+
 static void test_control_gets_what_is_its_own(void **state)
 {
 	static const uint8_t question[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 9,
@@ -331,9 +344,42 @@ static void test_control_gets_what_is_its_own(void **state)
 	while (scene_sweep(&scene) > 0)
 		;
 	assert_int_equal(wire_drops(&wire, TP_DROP_CONTROL_BUSY), 10);
-	while (rte_ring_sc_dequeue_elem(
-		       scene.dataplane->worker[0]->underlay, &given, sizeof(given)) == 0)
-		rte_pktmbuf_free(given.mbuf);
+	assert_int_equal(given_to_control(), TP_UNDERLAY_FRAMES);
+	assert_int_equal(who_received(), 0);
+	end();
+}
+
+/* Echo requests come from anywhere, and other stations ask each other: neighbours are heard all the
+ * same. */
+static void test_strangers_leave_room_for_neighbours(void **state)
+{
+	static uint8_t echo[60] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9, 8, 0, 0x45, 0, 0, 28, 0, 0,
+		0, 0, 64, 1, 0, 0, 198, 51, 100, 1, 192, 0, 2, 1, 8};
+	static uint8_t arp[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 9, 8, 6, 0, 1,
+		8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 9, 192, 0, 2, 7, 0, 0, 0, 0, 0, 0, 192, 0, 2, 9};
+	uint16_t sum = (uint16_t)~rte_raw_cksum(echo + 14, 20);
+
+	(void)state;
+	memcpy(echo + 24, &sum, sizeof(sum));
+	begin();
+	for (unsigned i = 0; i < 2 * TP_UNDERLAY_FRAMES; i++) {
+		wire_put(&wire, echo, sizeof(echo), 0);
+		wire_put(&wire, arp, sizeof(arp), 0); /* for another station */
+	}
+	while (scene_sweep(&scene) > 0)
+		;
+	assert_int_equal(wire_drops(&wire, TP_DROP_OUTER_OTHER), 2 * TP_UNDERLAY_FRAMES);
+	assert_int_equal(wire_drops(&wire, TP_DROP_FOR_CONTROL), TP_UNDERLAY_ECHOES);
+	assert_int_equal(wire_drops(&wire, TP_DROP_CONTROL_BUSY),
+		2 * TP_UNDERLAY_FRAMES - TP_UNDERLAY_ECHOES);
+	arp[41] = 1; /* for us */
+	wire_put(&wire, arp, sizeof(arp), 0);
+	arp[41] = 9;
+	arp[31] = 1; /* from one that has our address, too */
+	wire_put(&wire, arp, sizeof(arp), 0);
+	wire_put(&wire, arp, 41, 0); /* cut off */
+	scene_sweep(&scene);
+	assert_int_equal(given_to_control(), TP_UNDERLAY_ECHOES + 2);
 	assert_int_equal(who_received(), 0);
 	end();
 }
@@ -341,6 +387,7 @@ static void test_control_gets_what_is_its_own(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_strangers_leave_room_for_neighbours),
 		cmocka_unit_test(test_frames_go_where_their_mac_is),
 		cmocka_unit_test(test_what_is_not_known_goes_to_all_remotes),
 		cmocka_unit_test(test_a_remote_that_is_not_resolved),

@@ -367,9 +367,37 @@ static void test_endpoints_are_found_by_their_address(void **state)
 	}
 }
 
+/* Neighbours are on this link: a router would have counted a hop. */
+static void test_neighbours_are_not_beyond_a_router(void **state)
+{
+	const struct tp_address ours = address_of(OURS6), theirs = address_of(THEIRS6);
+	struct tp_inner found;
+
+	(void)state;
+	memset(frame, 0, sizeof(frame));
+	memcpy(frame, &(uint64_t){OUR_MAC}, 6);
+	memcpy(frame + 12, (uint8_t[]){0x86, 0xdd, 0x60, 0, 0, 0, 0, 24, 58, 255}, 10);
+	memcpy(frame + 22, theirs.bytes, 16);
+	memcpy(frame + 38, ours.bytes, 16);
+	for (uint8_t type = TP_ICMPV6_ECHO; type <= TP_ND_ADVERTISEMENT; type++) {
+		bool echo = type == TP_ICMPV6_ECHO;
+		bool neighbour = type == TP_ND_SOLICITATION || type == TP_ND_ADVERTISEMENT;
+
+		frame[54] = type;
+		frame[21] = 255;
+		assert_int_equal(open_frame(OURS6, 78, &found),
+			echo || neighbour ? TP_DROP_COUNT : TP_DROP_OUTER_OTHER);
+		assert_int_equal(tp_outer_is_echo(frame), echo);
+		frame[21] = 254;
+		assert_int_equal(
+			open_frame(OURS6, 78, &found), echo ? TP_DROP_COUNT : TP_DROP_OUTER_OTHER);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_neighbours_are_not_beyond_a_router),
 		cmocka_unit_test(test_ipv4_headers_are_those_of_the_standard),
 		cmocka_unit_test(test_ipv6_headers_are_those_of_the_standard),
 		cmocka_unit_test(test_the_tag_of_the_network_below),

@@ -37,6 +37,7 @@ struct tp_underlay_frame {
 };
 
 #define TP_UNDERLAY_FRAMES 63 /* of a worker, kept for control between two of its looks */
+#define TP_UNDERLAY_ECHOES 16 /* beyond so many frames no echo request is among them */
 
 /*
  * What the hot-context cache of a worker counts, for each class. One list: struct, names and
