@@ -4,8 +4,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <rte_atomic.h>
 #include <rte_cycles.h>
 
+#include "base/branch.h"
 #include "call.h"
 
 static int open_costly(struct tp_costly_calls *costly, struct tp_error *error)
@@ -49,7 +51,7 @@ void tp_calls_close(struct tp_calls *calls)
 	calls->costly.ours = -1;
 }
 
-void tp_calls_send(struct tp_calls *calls)
+static void send_due(struct tp_calls *calls)
 {
 	uint64_t began = rte_rdtsc();
 	unsigned done = 0;
@@ -67,4 +69,28 @@ void tp_calls_send(struct tp_calls *calls)
 	if (TP_UNLIKELY(tp_costly_suspicious(&calls->costly, calls->count, took)))
 		tp_costly_suspect(calls, took);
 	calls->count = 0;
+}
+
+void tp_calls_make(struct tp_calls *calls)
+{
+	rte_smp_mb(); /* between the used indices and the guests' wishes: virtio 1.2, 2.7.7.2 */
+	for (unsigned i = 0; i < calls->pending_count; i++) {
+		const struct tp_call *call = &calls->pending[i];
+		uint16_t now = call->now;
+
+		if (call->ring->baton == NULL) {
+			call->ring->call_pending = false;
+			now = call->ring->next_avail;
+		}
+		if (!tp_split_call_wanted(call->ring, call->before, now))
+			continue;
+		if (TP_UNLIKELY(calls->costly.count > 0) && tp_call_costly(calls, call))
+			continue;
+		calls->due[calls->count] = call;
+		calls->request[calls->count++].aio_resfd = (uint32_t)call->ring->call_fd;
+		tp_counter_add_among(&call->context->counters.value[TP_COUNTER_CALLS], 1);
+	}
+	calls->pending_count = 0;
+	if (calls->count > 0)
+		send_due(calls);
 }

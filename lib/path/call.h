@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
-#include <rte_atomic.h>
-
 #include "base/aio.h"
-#include "base/branch.h"
 #include "base/error.h"
 #include "costly_call.h"
 #include "state/context.h"
@@ -53,8 +50,8 @@ int tp_calls_open(struct tp_calls *calls, struct tp_error *error);
 /** The opposite, also after a failed or no tp_calls_open on zeroed memory. */
 void tp_calls_close(struct tp_calls *calls);
 
-/** Make the calls that are due. Never blocks. Threading: the worker. */
-void tp_calls_send(struct tp_calls *calls);
+/** tp_call_pending, where something is pending. Never blocks. Threading: the worker. */
+void tp_calls_make(struct tp_calls *calls);
 
 /** A call of this ring, which is known to be costly, is due: make it alone, now or later. @return
  * false: the ring is not known to be so. Threading: the worker. */
@@ -71,29 +68,8 @@ void tp_calls_late(struct tp_calls *calls, bool all);
  */
 static inline void tp_call_pending(struct tp_calls *calls)
 {
-	if (calls->pending_count == 0)
-		return;
-	rte_smp_mb(); /* between the used indices and the guests' wishes: virtio 1.2, 2.7.7.2 */
-	for (unsigned i = 0; i < calls->pending_count; i++) {
-		const struct tp_call *call = &calls->pending[i];
-
-		uint16_t now = call->now;
-
-		if (call->ring->baton == NULL) {
-			call->ring->call_pending = false;
-			now = call->ring->next_avail;
-		}
-		if (!tp_split_call_wanted(call->ring, call->before, now))
-			continue;
-		if (TP_UNLIKELY(calls->costly.count > 0) && tp_call_costly(calls, call))
-			continue;
-		calls->due[calls->count] = call;
-		calls->request[calls->count++].aio_resfd = (uint32_t)call->ring->call_fd;
-		tp_counter_add_among(&call->context->counters.value[TP_COUNTER_CALLS], 1);
-	}
-	calls->pending_count = 0;
-	if (calls->count > 0)
-		tp_calls_send(calls);
+	if (calls->pending_count > 0)
+		tp_calls_make(calls);
 }
 
 /**

@@ -13,7 +13,7 @@
 #define LONGEST_NS NS           /* that a call is postponed */
 #define SUSPECT_NS 250000       /* of what others may have caused: most that counts */
 #define FORGIVEN   (2 * MEMORY) /* an average that postpones by microseconds */
-#define SLOW_NS    100000       /* what no honest guest's call takes, not twice in 64 ... */
+#define SLOW_NS    200000       /* what no honest guest's call takes, not twice in 64 ... */
 #define SLOW_MOST  (8 * MEMORY) /* ... and so many more than one in 64 break the ring ... */
 #define SLOWER     16           /* ... unless ours are as slow as that, too */
 #define OURS       3            /* of which the quickest counts */

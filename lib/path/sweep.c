@@ -290,12 +290,11 @@ static unsigned serve_uplinks(struct tp_worker *worker)
 	return frames;
 }
 
-static void call_guests(struct tp_worker *worker)
+/* Rings whose calls take long: those that waited for their time, and those that are to be ended. */
+__attribute__((noinline, cold)) static void settle_costly(struct tp_worker *worker)
 {
-	tp_call_pending(&worker->calls);
-	if (TP_UNLIKELY(worker->calls.costly.late > 0))
-		tp_calls_late(&worker->calls, false);
-	if (TP_UNLIKELY(worker->calls.costly.broken))
+	tp_calls_late(&worker->calls, false);
+	if (worker->calls.costly.broken)
 		tell_of_broken(worker);
 }
 
@@ -315,7 +314,9 @@ unsigned tp_worker_sweep(struct tp_worker *worker)
 	frames += serve_hot(worker);
 	if (TP_UNLIKELY(worker->uplinks.count > 0))
 		tp_uplinks_drain(worker);
-	call_guests(worker);
+	tp_call_pending(&worker->calls);
+	if (TP_UNLIKELY(worker->calls.costly.count > 0))
+		settle_costly(worker);
 	tp_counter_add(&worker->share->sweeps, 1);
 	__atomic_store_n(&worker->share->hot, worker->hot.table.count + worker->hot.pinned.count,
 		__ATOMIC_RELAXED);

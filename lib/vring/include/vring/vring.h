@@ -39,7 +39,7 @@
 	X(RECEIVE_HEADER, "receive buffer too short for the virtio-net header")                    \
 	X(CALL_COSTLY,                                                                             \
 		"so many wait for its call descriptor that each notification takes the switch "    \
-		"a tenth of a millisecond")
+		"a fifth of a millisecond")
 
 enum tp_vring_fault {
 	TP_VRING_SOUND,
