@@ -152,6 +152,10 @@ struct tp_worker {
 	struct tp_turns turns;
 	struct tp_flooding flooding;
 	struct tp_uplinks uplinks;
+	/* Of the dataplane's settings when it was made: those of others replace them while it is
+	 * still at work. */
+	bool idle_sleep;
+	bool shared_core;
 	uint64_t now;            /* TSC when it was read last */
 	bool was_busy;           /* the last sweep found frames */
 	uint64_t pins_polled_at; /* TSC, 0: not yet */

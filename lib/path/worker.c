@@ -113,6 +113,8 @@ struct tp_worker *tp_worker_new(
 	worker->receive = chosen->receive;
 	worker->uplinks.stay = cycles_of(dataplane->settings.stay_hot_ns);
 	worker->uplinks.nap_ns = dataplane->settings.uplink_nap_ns;
+	worker->idle_sleep = dataplane->settings.idle_sleep;
+	worker->shared_core = dataplane->shared_core;
 	tp_scheduler_open(&worker->scheduler, sweep_budget(&dataplane->settings));
 	if (open_tables(worker, node, error) == 0)
 		return worker;
@@ -142,7 +144,7 @@ static void sleep_until_kicked(struct tp_worker *worker, uint64_t ns)
 /* How long the worker may sleep, in nanoseconds. */
 static uint64_t rest_of(const struct tp_worker *worker)
 {
-	uint64_t rest = worker->dataplane->settings.idle_sleep ? tp_hot_rest(worker) : 0;
+	uint64_t rest = worker->idle_sleep ? tp_hot_rest(worker) : 0;
 
 	if (worker->calls.costly.late > 0)
 		return 0; /* guests wait to be called */
@@ -168,7 +170,7 @@ int tp_worker_run(void *argument)
 			sleep_until_kicked(worker, rest);
 		/* Where the worker has its CPU to itself nobody needs it; elsewhere the guests do.
 		 */
-		else if (dataplane->shared_core)
+		else if (worker->shared_core)
 			sched_yield();
 		else
 			rte_pause();

@@ -135,8 +135,10 @@ struct tp_dataplane {
 	 * (relaxed), control: w, worker: r */
 	uint8_t *out_of_credit;
 	struct rte_rcu_qsbr *qsbr;
+	/* Control's, as is what follows. Workers take theirs when they are made, not later:
+	 * control replaces them while the old workers are still at work. */
 	struct tp_dataplane_settings settings;
-	uint64_t published; /* snapshots so far; control */
+	uint64_t published; /* snapshots so far */
 	bool shared_core;   /* a worker shares its CPU: yield when idle */
 	unsigned worker_count;
 	struct tp_worker_share *worker[TP_WORKERS_MAX]; /* each on its node */
