@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -15,6 +18,117 @@
 
 #include "scene_wire.h"
 
+/*
+ * Where workers are other threads than the test's, what goes from one to another goes by means that
+ * ThreadSanitizer sees: DPDK's libraries, which do it as a rule, are not instrumented.
+ */
+
+/* --- a pool of mbufs behind a lock --- */
+
+struct shelf {
+	pthread_mutex_t lock;
+	unsigned count;
+	void *object[];
+};
+
+static int shelf_alloc(struct rte_mempool *pool)
+{
+	struct shelf *shelf = calloc(1, sizeof(*shelf) + pool->size * sizeof(shelf->object[0]));
+
+	if (shelf == NULL)
+		return -ENOMEM;
+	pthread_mutex_init(&shelf->lock, NULL);
+	pool->pool_data = shelf;
+	return 0;
+}
+
+static void shelf_free(struct rte_mempool *pool)
+{
+	struct shelf *shelf = pool->pool_data;
+
+	pthread_mutex_destroy(&shelf->lock);
+	free(shelf);
+}
+
+static int shelf_put(struct rte_mempool *pool, void *const *objects, unsigned count)
+{
+	struct shelf *shelf = pool->pool_data;
+
+	pthread_mutex_lock(&shelf->lock);
+	memcpy(&shelf->object[shelf->count], objects, count * sizeof(objects[0]));
+	shelf->count += count;
+	pthread_mutex_unlock(&shelf->lock);
+	return 0;
+}
+
+static int shelf_get(struct rte_mempool *pool, void **objects, unsigned count)
+{
+	struct shelf *shelf = pool->pool_data;
+	int result = -ENOBUFS;
+
+	pthread_mutex_lock(&shelf->lock);
+	if (shelf->count >= count) {
+		shelf->count -= count;
+		memcpy(objects, &shelf->object[shelf->count], count * sizeof(objects[0]));
+		result = 0;
+	}
+	pthread_mutex_unlock(&shelf->lock);
+	return result;
+}
+
+static unsigned shelf_count(const struct rte_mempool *pool)
+{
+	struct shelf *shelf = pool->pool_data;
+	unsigned count;
+
+	pthread_mutex_lock(&shelf->lock);
+	count = shelf->count;
+	pthread_mutex_unlock(&shelf->lock);
+	return count;
+}
+
+static const struct rte_mempool_ops shelf_ops = {
+	.name = "shelf",
+	.alloc = shelf_alloc,
+	.free = shelf_free,
+	.enqueue = shelf_put,
+	.dequeue = shelf_get,
+	.get_count = shelf_count,
+};
+
+RTE_MEMPOOL_REGISTER_OPS(shelf_ops)
+
+/* --- what the device's rings hand over --- */
+
+static atomic_uint put_on_wire, put_by_switch;
+
+static uint16_t came(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t count,
+	uint16_t most, void *unused)
+{
+	(void)port;
+	(void)queue;
+	(void)mbufs;
+	(void)most;
+	(void)unused;
+	/* acquire: partner is the release in wire_put */
+	atomic_load_explicit(&put_on_wire, memory_order_acquire);
+	return count;
+}
+
+static uint16_t goes(
+	uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t count, void *unused)
+{
+	(void)port;
+	(void)queue;
+	(void)mbufs;
+	(void)unused;
+	/* release: partner is the acquire in take */
+	atomic_fetch_add_explicit(&put_by_switch, 1, memory_order_release);
+	return count;
+}
+
+/* --- the wire --- */
+
 static struct rte_ring *new_ring(const char *name)
 {
 	struct rte_ring *ring = rte_ring_create(
@@ -24,10 +138,10 @@ static struct rte_ring *new_ring(const char *name)
 	return ring;
 }
 
-static struct rte_mempool *new_pool(const char *name)
+static struct rte_mempool *new_pool(const char *name, bool threads)
 {
-	struct rte_mempool *pool = rte_pktmbuf_pool_create(
-		name, WIRE_MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	struct rte_mempool *pool = rte_pktmbuf_pool_create_by_ops(name, WIRE_MBUFS, 0, 0,
+		RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY, threads ? shelf_ops.name : NULL);
 
 	assert_non_null(pool);
 	return pool;
@@ -56,11 +170,15 @@ void wire_open(struct wire *wire, uint32_t entries, unsigned workers)
 
 	wire->to_switch = new_ring("wire_to_switch");
 	wire->from_switch = new_ring("wire_from_switch");
-	wire->own = new_pool("wire_own");
-	wire->pool = new_pool("wire_uplink");
+	wire->own = new_pool("wire_own", workers > 1);
+	wire->pool = new_pool("wire_uplink", workers > 1);
 	wire->uplink = tp_uplink_new(0, 1, entries, workers, NULL, &error);
 	assert_non_null(wire->uplink);
 	wire->uplink->port = start_device(wire);
+	if (workers > 1) {
+		assert_non_null(rte_eth_add_rx_callback(wire->uplink->port, 0, came, NULL));
+		assert_non_null(rte_eth_add_tx_callback(wire->uplink->port, 0, goes, NULL));
+	}
 	wire->uplink->mtu = 1500;
 	wire->uplink->pool = wire->pool;
 	wire->uplink->link_up = 1;
@@ -114,6 +232,7 @@ void wire_put(struct wire *wire, const uint8_t *frame, uint32_t length, uint32_t
 
 		assert_int_equal(rte_pktmbuf_chain(mbuf, make(wire, frame + at, part)), 0);
 	}
+	atomic_fetch_add_explicit(&put_on_wire, 1, memory_order_release);
 	assert_int_equal(rte_ring_enqueue(wire->to_switch, mbuf), 0);
 }
 
@@ -156,6 +275,7 @@ static uint32_t take(struct wire *wire, uint8_t *frame, bool finished)
 
 	if (rte_ring_dequeue(wire->from_switch, &taken) != 0)
 		return 0;
+	atomic_load_explicit(&put_by_switch, memory_order_acquire);
 	mbuf = taken;
 	if (finished)
 		finish(mbuf);

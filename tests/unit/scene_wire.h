@@ -24,7 +24,11 @@ struct wire {
 	struct tp_uplink *uplink;
 };
 
-/** Make it, running, the link up. The EAL has been started. @param entries  of its work queue */
+/**
+ * Make it, running, the link up. The EAL has been started.
+ * @param entries  of its work queue
+ * @param workers  several: in threads of their own
+ */
 void wire_open(struct wire *wire, uint32_t entries, unsigned workers);
 
 /** Take it away; no mbuf of its pools may be missing. */

@@ -140,6 +140,9 @@ static void start_guest(struct scene_guest *guest, const struct scene_options *o
 		if (options->receive_buffers == 0 || i < options->receive_buffers)
 			guest_post(&guest->rx, i);
 	}
+	if (options->workers > 1)
+		guest->rx.setup.baton = guest->baton;
+	guest->context->spread = options->workers > 1;
 	assert_int_equal(tp_vring_start(&guest->context->pair[0].rx, &guest->rx.setup,
 				 guest->memory.memory, &error),
 		0);
@@ -172,8 +175,11 @@ static int try_arm(struct scene *scene, unsigned number)
 {
 	const struct tp_ring_id id = id_of(scene, number, TP_BELL_KICK);
 
-	return tp_doorbell_arm(&scene->dataplane->worker[0]->doorbell, &scene->guest[number].arm,
-		scene->guest[number].kick_fd, &id);
+	struct scene_guest *guest = &scene->guest[number];
+
+	guest->armed_at = guest->context->pair[0].worker;
+	return tp_doorbell_arm(&scene->dataplane->worker[guest->armed_at]->doorbell, &guest->arm,
+		guest->kick_fd, &id);
 }
 
 static int try_attend(struct scene *scene, unsigned number)
@@ -189,11 +195,11 @@ static void arm(struct scene *scene, unsigned number)
 	scene->guest[number].context->pair[0].armed++;
 }
 
-void scene_arm(struct scene *scene)
+static void arm_wanted(struct scene *scene, struct rte_ring *arms)
 {
 	struct tp_ring_id id;
 
-	while (rte_ring_sc_dequeue_elem(scene->dataplane->worker[0]->arms, &id, sizeof(id)) == 0) {
+	while (rte_ring_sc_dequeue_elem(arms, &id, sizeof(id)) == 0) {
 		struct tp_ring_pair *ring = &scene->guest[id.interface].context->pair[0];
 
 		if (ring->generation != id.generation)
@@ -201,6 +207,12 @@ void scene_arm(struct scene *scene)
 		arm(scene, id.interface);
 		atomic_store(&ring->arming, false);
 	}
+}
+
+void scene_arm(struct scene *scene)
+{
+	for (unsigned w = 0; w < scene->dataplane->worker_count; w++)
+		arm_wanted(scene, scene->dataplane->worker[w]->arms);
 }
 
 /* Whatever can be written back is; what has frames, or no armed doorbell, stays. */
@@ -245,12 +257,9 @@ enum tp_residence scene_residence(const struct scene_guest *guest)
 	return atomic_load(&guest->context->pair[0].residence);
 }
 
-void scene_start(struct scene *scene, unsigned number, const struct scene_options *options)
+/* As its worker finds a ring that it has not served before. */
+static void prepare(struct tp_ring_pair *ring)
 {
-	struct scene_guest *guest = &scene->guest[number];
-	struct tp_ring_pair *ring = &guest->context->pair[0];
-	struct tp_error error;
-
 	ring->generation++;
 	ring->unkicked = 0;
 	ring->rang = ring->armed;
@@ -259,11 +268,47 @@ void scene_start(struct scene *scene, unsigned number, const struct scene_option
 	ring->deficit = 0;
 	atomic_store(&ring->residence, TP_RESIDENCE_COLD);
 	atomic_store(&ring->arming, false);
-	assert_int_equal(
-		tp_vring_start(&ring->tx, &guest->tx.setup, guest->memory.memory, &error), 0);
+}
+
+static void attend(struct scene *scene, unsigned number, const struct scene_options *options)
+{
 	if (!options->dense && number >= options->pinned)
 		arm(scene, number);
 	until_room(scene, try_attend, number);
+}
+
+void scene_start(struct scene *scene, unsigned number, const struct scene_options *options)
+{
+	struct scene_guest *guest = &scene->guest[number];
+	struct tp_ring_pair *ring = &guest->context->pair[0];
+	struct tp_error error;
+
+	prepare(ring);
+	assert_int_equal(
+		tp_vring_start(&ring->tx, &guest->tx.setup, guest->memory.memory, &error), 0);
+	attend(scene, number, options);
+}
+
+static void disarm(struct scene *scene, struct scene_guest *guest)
+{
+	if (tp_ring_armed(&guest->context->pair[0]))
+		tp_doorbell_disarm(
+			&scene->dataplane->worker[guest->armed_at]->doorbell, &guest->arm);
+}
+
+void scene_move(
+	struct scene *scene, unsigned number, unsigned worker, const struct scene_options *options)
+{
+	struct tp_ring_pair *ring = &scene->guest[number].context->pair[0];
+	unsigned from = ring->worker;
+
+	atomic_store_explicit(&ring->worker, TP_NO_WORKER, memory_order_relaxed);
+	tp_dataplane_leave(scene->dataplane, from);
+	disarm(scene, &scene->guest[number]);
+	prepare(ring);
+	/* release: partner is the acquire load of a worker that looks whether it is its own */
+	atomic_store_explicit(&ring->worker, (uint16_t)worker, memory_order_release);
+	attend(scene, number, options);
 }
 
 void scene_stop(struct scene *scene, unsigned number)
@@ -271,9 +316,8 @@ void scene_stop(struct scene *scene, unsigned number)
 	struct scene_guest *guest = &scene->guest[number];
 
 	tp_vring_retire(&guest->context->pair[0].tx);
-	tp_dataplane_leave(scene->dataplane, 0);
-	if (tp_ring_armed(&guest->context->pair[0]))
-		tp_doorbell_disarm(&scene->dataplane->worker[0]->doorbell, &guest->arm);
+	tp_dataplane_leave(scene->dataplane, guest->context->pair[0].worker);
+	disarm(scene, guest);
 	tp_vring_stop(&guest->context->pair[0].tx);
 	atomic_store(&guest->context->pair[0].residence, TP_RESIDENCE_COLD);
 }
@@ -292,7 +336,7 @@ void scene_begin(struct scene *scene, const struct scene_options *options)
 	scene->store = tp_context_store_new(pairs, scene->guests, NULL);
 	scene->evicting = !options->silent && !options->dense;
 	settings = (struct tp_dataplane_settings){
-		.workers = 1,
+		.workers = options->workers == 0 ? 1 : options->workers,
 		.learned_macs = options->learning ? 64 : 0,
 		.rings = scene->guests,
 		.tenants = scene->tenants,
@@ -302,6 +346,7 @@ void scene_begin(struct scene *scene, const struct scene_options *options)
 		.sweep_budget_ns = options->sweep_budget_ns > 0 ? options->sweep_budget_ns
 								: UINT64_C(10000000000),
 		.idle_sleep = true,
+		.uplink_nap_ns = 20000,
 		.socket = SOCKET_ID_ANY,
 		.underlays = options->underlay.address.length != 0,
 	};
@@ -311,13 +356,17 @@ void scene_begin(struct scene *scene, const struct scene_options *options)
 	for (unsigned i = 0; i < scene->guests; i++) {
 		scene->guest[i].context = tp_context_at(scene->store, i);
 		scene->guest[i].mac = mac_of(scene, options, i);
+		scene->guest[i].context->pair[0].worker = (uint16_t)(i % settings.workers);
 		start_guest(&scene->guest[i], options);
 	}
 	tp_dataplane_publish_snapshot(scene->dataplane, scene_snapshot(scene, options));
 	for (unsigned i = 0; i < scene->guests; i++)
 		scene_start(scene, i, options);
-	scene->worker = tp_worker_new(scene->dataplane, 0, options->vector, &error);
-	assert_non_null(scene->worker);
+	for (unsigned w = 0; w < settings.workers; w++) {
+		scene->workers[w] = tp_worker_new(scene->dataplane, w, options->vector, &error);
+		assert_non_null(scene->workers[w]);
+	}
+	scene->worker = scene->workers[0];
 }
 
 void scene_end(struct scene *scene)
@@ -329,7 +378,8 @@ void scene_end(struct scene *scene)
 		tp_vring_stop(&scene->guest[i].context->pair[0].rx);
 		guest_destroy(&scene->guest[i].memory);
 	}
-	tp_worker_free(scene->worker);
+	for (unsigned w = 0; w < scene->dataplane->worker_count; w++)
+		tp_worker_free(scene->workers[w]);
 	tp_dataplane_free(scene->dataplane);
 	tp_context_store_free(scene->store);
 }

@@ -13,6 +13,7 @@
  */
 
 #define SCENE_GUESTS    8
+#define SCENE_WORKERS   2
 #define SCENE_RING      64
 #define SCENE_BUFFER    2048
 #define SCENE_MERGEABLE TP_FEATURE(VIRTIO_NET_F_MRG_RXBUF)
@@ -29,6 +30,8 @@ struct scene_guest {
 	int kick_fd;
 	bool silent;
 	struct iocb arm;
+	unsigned armed_at;          /* whose doorbell that is */
+	uint16_t baton[SCENE_RING]; /* of rx, where there are several workers */
 };
 
 struct scene {
@@ -37,13 +40,15 @@ struct scene {
 	struct scene_guest guest[SCENE_GUESTS];
 	struct tp_context_store *store;
 	struct tp_dataplane *dataplane;
-	struct tp_worker *worker;
+	struct tp_worker *worker; /* the first one */
+	struct tp_worker *workers[SCENE_WORKERS];
 	bool evicting;
 };
 
 /** How the scene differs from the plain one: one tenant, checks on, unknown dropped, frames held 10
  * s. */
 struct scene_options {
+	unsigned workers;  /* 0 stands for 1; of several each serves every so many-th guest */
 	unsigned guests;   /* in all tenants together */
 	unsigned tenants;  /* 0 stands for 1; guests are dealt out in consecutive blocks */
 	uint64_t features; /* of all rings, beside VERSION_1 */
@@ -90,7 +95,7 @@ void scene_end(struct scene *scene);
  */
 unsigned scene_sweep(struct scene *scene);
 
-/** Arm the doorbells that the worker wants armed. */
+/** Arm the doorbells that the workers want armed. */
 void scene_arm(struct scene *scene);
 
 /** Stop a guest's transmit ring, as control does. */
@@ -98,6 +103,10 @@ void scene_stop(struct scene *scene, unsigned guest);
 
 /** Start it anew. */
 void scene_start(struct scene *scene, unsigned guest, const struct scene_options *options);
+
+/** Let another worker serve a guest's transmit ring, as control does. */
+void scene_move(
+	struct scene *scene, unsigned guest, unsigned worker, const struct scene_options *options);
 
 /** Where a guest's transmit ring stands. */
 enum tp_residence scene_residence(const struct scene_guest *guest);
