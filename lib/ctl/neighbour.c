@@ -19,6 +19,23 @@ static enum tp_question ask_all(struct tp_knowledge *knowledge, uint64_t now_ms)
 	return TP_QUESTION_ALL;
 }
 
+static void start_verifying(struct tp_knowledge *knowledge)
+{
+	knowledge->state = TP_NEIGHBOUR_VERIFYING;
+	knowledge->questions = 0;
+	knowledge->doubtful = false;
+	knowledge->claimed = 0;
+}
+
+static void know(struct tp_knowledge *knowledge, uint64_t mac, uint64_t now_ms)
+{
+	*knowledge = (struct tp_knowledge){
+		.state = TP_NEIGHBOUR_KNOWN,
+		.mac = mac,
+		.due_ms = now_ms + TP_NEIGHBOUR_KNOWN_MS,
+	};
+}
+
 static enum tp_question verify(struct tp_knowledge *knowledge, uint64_t now_ms)
 {
 	if (knowledge->questions == TP_NEIGHBOUR_PROBES) {
@@ -27,7 +44,23 @@ static enum tp_question verify(struct tp_knowledge *knowledge, uint64_t now_ms)
 	}
 	knowledge->questions++;
 	knowledge->due_ms = now_ms + TP_NEIGHBOUR_PROBE_MS;
-	return knowledge->doubtful ? TP_QUESTION_ALL : TP_QUESTION_ONE;
+	return TP_QUESTION_ONE;
+}
+
+/* Somebody else is believed only when the known one has had every chance to answer. */
+static enum tp_question verify_doubtful(struct tp_knowledge *knowledge, uint64_t now_ms)
+{
+	if (knowledge->questions < TP_NEIGHBOUR_PROBES) {
+		knowledge->questions++;
+		knowledge->due_ms = now_ms + TP_NEIGHBOUR_DOUBTED_MS;
+		return TP_QUESTION_ALL;
+	}
+	if (knowledge->claimed != 0) {
+		know(knowledge, knowledge->claimed, now_ms);
+		return TP_QUESTION_NONE;
+	}
+	start_verifying(knowledge);
+	return verify(knowledge, now_ms);
 }
 
 enum tp_question tp_knowledge_pass(struct tp_knowledge *knowledge, uint64_t now_ms)
@@ -36,38 +69,40 @@ enum tp_question tp_knowledge_pass(struct tp_knowledge *knowledge, uint64_t now_
 		return TP_QUESTION_NONE;
 	if (knowledge->state == TP_NEIGHBOUR_ASKING)
 		return ask_all(knowledge, now_ms);
-	if (knowledge->state == TP_NEIGHBOUR_KNOWN) {
-		knowledge->state = TP_NEIGHBOUR_VERIFYING;
-		knowledge->questions = 0;
-		knowledge->doubtful = false;
-	}
-	return verify(knowledge, now_ms);
+	if (knowledge->state == TP_NEIGHBOUR_KNOWN)
+		start_verifying(knowledge);
+	return knowledge->doubtful ? verify_doubtful(knowledge, now_ms) : verify(knowledge, now_ms);
 }
 
 /* Another MAC than the known one was told: all are asked. */
 static void doubt(struct tp_knowledge *knowledge, uint64_t now_ms)
 {
-	knowledge->state = TP_NEIGHBOUR_VERIFYING;
-	knowledge->questions = 0;
+	start_verifying(knowledge);
 	knowledge->doubtful = true;
 	knowledge->due_ms = now_ms;
+}
+
+static void told_another(struct tp_knowledge *knowledge, uint64_t mac, uint64_t now_ms)
+{
+	if (!knowledge->doubtful && now_ms >= knowledge->calm_ms)
+		doubt(knowledge, now_ms);
+	else if (knowledge->doubtful && knowledge->questions > 0 && knowledge->claimed == 0)
+		knowledge->claimed = mac;
 }
 
 bool tp_knowledge_told(struct tp_knowledge *knowledge, uint64_t mac, uint64_t now_ms)
 {
 	uint64_t before = knowledge->mac;
+	uint64_t calm_ms = knowledge->doubtful ? now_ms + TP_NEIGHBOUR_CALM_MS : 0;
 
-	if (before != 0 && mac != before && !knowledge->doubtful) {
-		doubt(knowledge, now_ms);
+	if (before != 0 && mac != before) {
+		told_another(knowledge, mac, now_ms);
 		return false;
 	}
 	if (knowledge->questions == 0)
 		return false;
-	*knowledge = (struct tp_knowledge){
-		.state = TP_NEIGHBOUR_KNOWN,
-		.mac = mac,
-		.due_ms = now_ms + TP_NEIGHBOUR_KNOWN_MS,
-	};
+	know(knowledge, mac, now_ms);
+	knowledge->calm_ms = calm_ms;
 	return mac != before;
 }
 

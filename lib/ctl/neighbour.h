@@ -13,14 +13,18 @@
  *      +---------------------------- no answer to any of PROBES -+
  *
  * While it is asked for in vain, questions get rarer. A MAC is believed only while there is a
- * question for it; who tells one unasked can bring about a question at most.
+ * question for it; who tells one unasked can bring about a question at most, one a second. Where
+ * two stations answer, the one that is known stays: another one is believed when the known one has
+ * answered none of PROBES.
  */
 
-#define TP_NEIGHBOUR_FIRST_MS 100   /* between the first two questions; doubles with each */
-#define TP_NEIGHBOUR_LAST_MS  30000 /* at most */
-#define TP_NEIGHBOUR_KNOWN_MS 30000 /* REACHABLE_TIME (RFC 4861, 10) */
-#define TP_NEIGHBOUR_PROBE_MS 1000  /* RETRANS_TIMER */
-#define TP_NEIGHBOUR_PROBES   3     /* MAX_UNICAST_SOLICIT */
+#define TP_NEIGHBOUR_FIRST_MS   100   /* between the first two questions; doubles with each */
+#define TP_NEIGHBOUR_LAST_MS    30000 /* at most */
+#define TP_NEIGHBOUR_KNOWN_MS   30000 /* REACHABLE_TIME (RFC 4861, 10) */
+#define TP_NEIGHBOUR_PROBE_MS   1000  /* RETRANS_TIMER */
+#define TP_NEIGHBOUR_PROBES     3     /* MAX_UNICAST_SOLICIT */
+#define TP_NEIGHBOUR_DOUBTED_MS 200   /* the same, when another MAC was told */
+#define TP_NEIGHBOUR_CALM_MS    1000  /* between two doubts that came to nothing */
 
 enum tp_neighbour_state { TP_NEIGHBOUR_ASKING, TP_NEIGHBOUR_KNOWN, TP_NEIGHBOUR_VERIFYING };
 
@@ -31,6 +35,8 @@ struct tp_knowledge {
 	uint64_t wait_ms;   /* between the next two questions */
 	unsigned questions; /* since the last answer */
 	bool doubtful;      /* another MAC was told: all are asked, not only the old one */
+	uint64_t claimed;   /* the first that another station has answered with since; 0: none */
+	uint64_t calm_ms;   /* until when no other MAC is listened to */
 };
 
 enum tp_question {

@@ -95,9 +95,13 @@ static void pass(struct tp_underlay_port *port, const struct tp_uplink *uplink,
 	char text[TP_ADDRESS_TEXT];
 
 	if (neighbour->knowledge.mac != before) {
+		bool moved = neighbour->knowledge.mac != 0;
+
 		show_mac(neighbour);
-		tp_log(TP_LOG_WARNING, "uplink %s: neighbour %s does not answer any more",
-			port->config->name, tp_address_format(&neighbour->address, text));
+		tp_log_limited(&neighbour->news, moved ? TP_LOG_INFO : TP_LOG_WARNING,
+			"uplink %s: neighbour %s %s", port->config->name,
+			tp_address_format(&neighbour->address, text),
+			moved ? "has another MAC now" : "does not answer any more");
 	}
 	if (question != TP_QUESTION_NONE)
 		ask(port, uplink, neighbour, question);
@@ -116,8 +120,8 @@ static void told(struct tp_underlay_port *port, const struct tp_message *message
 			!tp_knowledge_told(&neighbour->knowledge, message->mac, tp_loop_now_ms()))
 			continue;
 		show_mac(neighbour);
-		tp_log(TP_LOG_INFO, "uplink %s: neighbour %s is found", port->config->name,
-			tp_address_format(&neighbour->address, text));
+		tp_log_limited(&neighbour->news, TP_LOG_INFO, "uplink %s: neighbour %s is found",
+			port->config->name, tp_address_format(&neighbour->address, text));
 	}
 }
 

@@ -24,6 +24,7 @@ struct tp_underlay_neighbour {
 	struct tp_knowledge knowledge;
 	struct tp_neighbour *shared; /* with the workers; it never moves */
 	uint32_t wanted;             /* by which configuration last */
+	struct tp_log_limit news;    /* strangers may have a part in them */
 };
 
 /** Of one uplink. */

@@ -367,19 +367,79 @@ static void test_a_neighbour_is_verified_and_forgotten(void **state)
 static void test_another_mac_is_doubted_first(void **state)
 {
 	struct tp_knowledge knowledge = {0};
+	uint64_t now = 3;
 
 	(void)state;
 	tp_knowledge_pass(&knowledge, 1);
 	tp_knowledge_told(&knowledge, MAC_B, 2);
-	assert_false(tp_knowledge_told(&knowledge, MAC_C, 3)); /* forged? */
+	assert_false(tp_knowledge_told(&knowledge, MAC_C, now)); /* forged? */
 	assert_int_equal(knowledge.mac, MAC_B);
-	assert_int_equal(tp_knowledge_pass(&knowledge, 3), TP_QUESTION_ALL);
+	assert_int_equal(tp_knowledge_pass(&knowledge, now), TP_QUESTION_ALL);
 	assert_false(tp_knowledge_told(&knowledge, MAC_B, 4)); /* it is still there */
 	assert_int_equal(knowledge.state, TP_NEIGHBOUR_KNOWN);
-	assert_false(tp_knowledge_told(&knowledge, MAC_C, 5));
-	assert_int_equal(tp_knowledge_pass(&knowledge, 5), TP_QUESTION_ALL);
-	assert_true(tp_knowledge_told(&knowledge, MAC_C, 6)); /* it has moved */
+	assert_false(tp_knowledge_told(&knowledge, MAC_C, 5)); /* so nobody is asked for a while */
+	assert_int_equal(tp_knowledge_pass(&knowledge, 5), TP_QUESTION_NONE);
+	now += TP_NEIGHBOUR_CALM_MS + 1;
+	assert_false(tp_knowledge_told(&knowledge, MAC_C, now));
+	for (unsigned i = 0; i < TP_NEIGHBOUR_PROBES; i++, now += TP_NEIGHBOUR_DOUBTED_MS) {
+		assert_int_equal(tp_knowledge_pass(&knowledge, now), TP_QUESTION_ALL);
+		assert_false(tp_knowledge_told(&knowledge, MAC_C, now + 1));
+		assert_int_equal(tp_knowledge_pass(&knowledge, now + 2), TP_QUESTION_NONE);
+		assert_int_equal(knowledge.mac, MAC_B);
+	}
+	assert_int_equal(tp_knowledge_pass(&knowledge, now), TP_QUESTION_NONE); /* it has moved */
+	assert_int_equal(knowledge.state, TP_NEIGHBOUR_KNOWN);
 	assert_int_equal(knowledge.mac, MAC_C);
+}
+
+/* A station that answers faster than the neighbour itself, and all the time. */
+static void test_who_shouts_does_not_take_a_neighbours_place(void **state)
+{
+	struct tp_knowledge knowledge = {0};
+	unsigned questions = 0;
+
+	(void)state;
+	tp_knowledge_pass(&knowledge, 1);
+	tp_knowledge_told(&knowledge, MAC_B, 2);
+	for (uint64_t now = 20; now < 60000; now += 20) {
+		bool asked = tp_knowledge_pass(&knowledge, now) != TP_QUESTION_NONE;
+
+		for (unsigned i = 0; i < 20; i++) {
+			assert_false(tp_knowledge_told(&knowledge, MAC_C, now + i));
+			if (asked && i == 10)
+				assert_false(tp_knowledge_told(&knowledge, MAC_B, now + i));
+		}
+		assert_int_equal(knowledge.mac, MAC_B);
+		questions += asked;
+	}
+	assert_true(questions > 10 && questions <= 61);
+	/* The neighbour goes, and the other one has its address from now on. */
+	for (uint64_t now = 60000; now < 62000; now += 20) {
+		tp_knowledge_pass(&knowledge, now);
+		tp_knowledge_told(&knowledge, MAC_C, now + 1);
+	}
+	assert_int_equal(knowledge.mac, MAC_C);
+}
+
+/* What was told once by nobody who answers is nothing: the known one is verified as ever. */
+static void test_a_doubt_that_nobody_answers(void **state)
+{
+	struct tp_knowledge knowledge = {0};
+	uint64_t now = 1000;
+
+	(void)state;
+	tp_knowledge_pass(&knowledge, now);
+	tp_knowledge_told(&knowledge, MAC_B, now);
+	tp_knowledge_told(&knowledge, MAC_C, now);
+	for (unsigned i = 0; i < TP_NEIGHBOUR_PROBES; i++, now += TP_NEIGHBOUR_DOUBTED_MS)
+		assert_int_equal(tp_knowledge_pass(&knowledge, now), TP_QUESTION_ALL);
+	for (unsigned i = 0; i < TP_NEIGHBOUR_PROBES; i++, now += TP_NEIGHBOUR_PROBE_MS) {
+		assert_int_equal(tp_knowledge_pass(&knowledge, now), TP_QUESTION_ONE);
+		assert_int_equal(knowledge.mac, MAC_B);
+	}
+	assert_int_equal(tp_knowledge_pass(&knowledge, now), TP_QUESTION_ALL);
+	assert_int_equal(knowledge.state, TP_NEIGHBOUR_ASKING);
+	assert_int_equal(knowledge.mac, 0);
 }
 
 int main(void)
@@ -399,6 +459,8 @@ int main(void)
 		cmocka_unit_test(test_nothing_is_believed_unasked),
 		cmocka_unit_test(test_a_neighbour_is_verified_and_forgotten),
 		cmocka_unit_test(test_another_mac_is_doubted_first),
+		cmocka_unit_test(test_who_shouts_does_not_take_a_neighbours_place),
+		cmocka_unit_test(test_a_doubt_that_nobody_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
