@@ -107,6 +107,7 @@ struct tp_appliance {
 	struct tp_ledger *ledger;   /* billing.h */
 	/* learning.c */
 	uint32_t learned_by_tenant[TP_CONFIG_TENANTS_MAX]; /* by place */
+	uint32_t learned_beyond[TP_CONFIG_TENANTS_MAX];    /* of these, behind its uplink */
 	/* of config, and while another takes force of that one; by place, NULL: there is none */
 	const struct tp_tenant_config *tenant_at[TP_CONFIG_TENANTS_MAX];
 	uint32_t learned_looked_at; /* where the search for silent ones goes on */

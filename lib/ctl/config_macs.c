@@ -13,7 +13,7 @@
 #define PER_INTERFACE  64
 #define INTERFACE_MOST 1024
 #define TENANT_MOST    1048576
-#define BEHIND_UPLINK  4096 /* of a tenant, unless it says how many */
+#define BEHIND_UPLINK  4096 /* of a tenant, unless it says how many in all */
 
 static int hex_digit(char c)
 {
@@ -141,4 +141,14 @@ void tp_config_settle_learning(struct tp_tenant_config *tenant)
 		all += BEHIND_UPLINK;
 	if (tenant->macs_per_tenant == 0)
 		tenant->macs_per_tenant = all < TENANT_MOST ? (uint32_t)all : TENANT_MOST;
+}
+
+uint32_t tp_config_macs_beyond(const struct tp_tenant_config *tenant)
+{
+	uint64_t guests = (uint64_t)tenant->macs_per_interface * tenant->interface_count;
+	uint32_t all = tenant->macs_per_tenant;
+	uint32_t left = guests < all ? all - (uint32_t)guests : 0;
+	uint32_t least = (all + 1) / 2 < BEHIND_UPLINK ? (all + 1) / 2 : BEHIND_UPLINK;
+
+	return left > least ? left : least;
 }

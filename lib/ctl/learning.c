@@ -9,7 +9,7 @@
  * Learned MACs: taken from what workers sight, within the bounds of the interface and the tenant;
  * forgotten when they have been silent for too long, when their guest goes, or when an operator
  * says so. One guest's addresses never push out another's: who has reached its bound learns no
- * more.
+ * more, and strangers behind the tenant's uplink have a bound together.
  */
 
 #define SIGHTINGS_A_LOOK 1024 /* bounds what one look costs, whatever guests send */
@@ -45,11 +45,31 @@ static uint32_t *learned_in(struct tp_appliance *appliance, uint64_t key)
 	return &appliance->learned_by_tenant[tp_mac_key_tenant(key)];
 }
 
+/* Behind an uplink or a tunnel? */
+static bool is_beyond(uint32_t owner)
+{
+	return owner >= TP_FIRST_UPLINK && owner != TP_NO_INTERFACE;
+}
+
 /* Tell workers whether sightings at a port are of use. */
 static void tell_enough(struct tp_port *port)
 {
 	atomic_store_explicit(&port->context->learned_enough,
 		port->learned >= tenant_of(port)->macs_per_interface, memory_order_relaxed);
+}
+
+static bool has_enough_beyond(const struct tp_appliance *appliance, uint32_t place)
+{
+	const struct tp_tenant_config *tenant = appliance->tenant_at[place];
+
+	return tenant != NULL && appliance->learned_beyond[place] >= tp_config_macs_beyond(tenant);
+}
+
+/* The same for what comes from the wire. */
+static void tell_enough_beyond(const struct tp_appliance *appliance, uint32_t place)
+{
+	__atomic_store_n(&appliance->dataplane->enough_beyond[place],
+		has_enough_beyond(appliance, place), __ATOMIC_RELAXED);
 }
 
 /* One more at an interface or behind an uplink, or one less. */
@@ -58,8 +78,11 @@ static void count_learned(struct tp_appliance *appliance, uint64_t key, uint32_t
 	struct tp_port *port;
 
 	*learned_in(appliance, key) += (uint32_t)more;
-	if (owner >= TP_FIRST_UPLINK)
+	if (is_beyond(owner)) {
+		appliance->learned_beyond[tp_mac_key_tenant(key)] += (uint32_t)more;
+		tell_enough_beyond(appliance, tp_mac_key_tenant(key));
 		return;
+	}
 	port = tp_port_at(appliance, owner);
 	port->learned += (uint32_t)more;
 	tell_enough(port);
@@ -84,6 +107,13 @@ static bool is_behind(const struct tp_tenant_config *tenant, uint32_t owner)
 	       owner == TP_TO_UPLINK(tenant->network.uplink_index);
 }
 
+static bool may_learn_beyond(const struct tp_appliance *appliance,
+	const struct tp_tenant_config *tenant, const struct tp_sighting *sighting, uint32_t before)
+{
+	return is_behind(tenant, sighting->interface) &&
+	       (is_beyond(before) || !has_enough_beyond(appliance, tenant->place));
+}
+
 /* What workers have sighted may be of another configuration: it is checked. */
 static bool may_learn(
 	struct tp_appliance *appliance, const struct tp_sighting *sighting, uint32_t before)
@@ -95,8 +125,9 @@ static bool may_learn(
 	if (before == TP_NO_INTERFACE &&
 		*learned_in(appliance, sighting->key) >= tenant->macs_per_tenant)
 		return false;
-	return sighting->interface >= TP_FIRST_UPLINK ? is_behind(tenant, sighting->interface)
-						      : may_learn_at_port(appliance, sighting);
+	return is_beyond(sighting->interface)
+		       ? may_learn_beyond(appliance, tenant, sighting, before)
+		       : may_learn_at_port(appliance, sighting);
 }
 
 /* @return true if the table changed. */
@@ -215,17 +246,23 @@ void tp_forget_learned(struct tp_port *port)
 
 void tp_forget_beyond(struct tp_appliance *appliance, uint32_t uplink)
 {
-	const struct tp_config *config = appliance->config;
+	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
+	bool changed = false;
 
-	forget_those_of(appliance, TP_NO_INTERFACE, TP_TO_UPLINK(uplink));
-	for (uint32_t t = 0; t < config->tenant_count; t++) {
-		const struct tp_network_config *network = &config->tenants[t].network;
+	for (uint32_t i = 0; learned != NULL && i < learned->capacity; i++) {
+		const struct tp_learned_place *one = &learned->place[i];
+		const struct tp_tenant_config *tenant;
 
-		if (network->kind != TP_NETWORK_TUNNEL || network->uplink_index != uplink)
+		if (!tp_learned_taken(learned, i) || !is_beyond(one->interface))
 			continue;
-		for (uint32_t r = 0; r < network->remote_count; r++)
-			forget_those_of(appliance, config->tenants[t].place, TP_TO_TUNNEL(r));
+		tenant = tenant_at(appliance, one->key);
+		if (tenant != NULL && tenant->network.uplink_index != uplink)
+			continue;
+		forget(appliance, i);
+		changed = true;
 	}
+	if (changed)
+		announce_change(appliance->dataplane);
 }
 
 /* What was learned behind an uplink that is not its tenant's any more. */
@@ -238,7 +275,7 @@ static void forget_strays(struct tp_appliance *appliance)
 		const struct tp_learned_place *one = &learned->place[i];
 		const struct tp_tenant_config *tenant;
 
-		if (!tp_learned_taken(learned, i) || one->interface < TP_FIRST_UPLINK)
+		if (!tp_learned_taken(learned, i) || !is_beyond(one->interface))
 			continue;
 		tenant = tenant_at(appliance, one->key);
 		/* Remotes may have other numbers now: what is behind them is learned anew. */
@@ -277,6 +314,8 @@ void tp_learning_change(struct tp_appliance *appliance)
 
 	for (uint32_t i = 0; i < appliance->config->interface_count; i++)
 		tell_enough(appliance->ports[i]);
+	for (uint32_t i = 0; i < TP_CONFIG_TENANTS_MAX; i++)
+		tell_enough_beyond(appliance, i);
 	for (unsigned w = 0; w < dataplane->worker_count; w++)
 		discard_sightings(dataplane->worker[w]->sightings);
 }

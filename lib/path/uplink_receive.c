@@ -98,8 +98,18 @@ static inline void peek(struct tp_worker *worker, const struct tp_uplink_table *
 
 /* --- lookup --- */
 
-/* A source MAC that is not known to be behind this uplink. @return why its frame goes nowhere. */
-TP_RARE enum tp_drop judge_source(struct tp_worker *worker, unsigned i, uint64_t mac)
+/* Would control learn a MAC? What it would not is not reported, so that strangers cannot fill the
+ * ring to control that all tenants share. @param at  where it is known to be */
+static inline bool may_be_learned(const struct tp_worker *worker, uint32_t tenant, uint32_t at)
+{
+	return worker->snapshot->tenants[tenant].learning &&
+	       (at != TP_NO_INTERFACE || !__atomic_load_n(&worker->dataplane->enough_beyond[tenant],
+						 __ATOMIC_RELAXED));
+}
+
+/* A source MAC that is not known to be where it comes from, but at `at`.
+ * @return why its frame goes nowhere. */
+TP_RARE enum tp_drop judge_source(struct tp_worker *worker, unsigned i, uint64_t mac, uint32_t at)
 {
 	struct tp_burst *burst = &worker->burst;
 	struct tp_sighting sighting = {
@@ -110,8 +120,7 @@ TP_RARE enum tp_drop judge_source(struct tp_worker *worker, unsigned i, uint64_t
 	if ((mac & TP_MAC_MULTICAST) ||
 		tp_mac_table_find(worker->snapshot->macs, sighting.key) != TP_NO_INTERFACE)
 		return TP_DROP_SOURCE_MAC;
-	if (!worker->snapshot->tenants[burst->origin[i].tenant].learning ||
-		atomic_load_explicit(&burst->context->learned_enough, memory_order_relaxed))
+	if (!may_be_learned(worker, burst->origin[i].tenant, at))
 		return TP_DROP_NONE;
 	if (rte_ring_sp_enqueue_elem(worker->share->sightings, &sighting, sizeof(sighting)) != 0)
 		tp_counter_add(&worker->share->sightings_missed, 1);
@@ -135,7 +144,7 @@ static inline enum tp_drop look_up(struct tp_worker *worker, unsigned i)
 	/* Not where it is known to be, which another tunnel may be as well. */
 	if (TP_UNLIKELY((at != origin->from && (at != TP_NO_INTERFACE || tenant->learning)) ||
 			(source & TP_MAC_MULTICAST))) {
-		drop = judge_source(worker, i, source);
+		drop = judge_source(worker, i, source, at);
 		if (drop != TP_DROP_NONE)
 			return drop;
 	}

@@ -34,6 +34,13 @@ static int make_shares(struct tp_dataplane *dataplane, struct tp_error *error)
 	return 0;
 }
 
+/* Lines of its own, since others change theirs all the time. */
+static uint8_t *tenant_marks(const char *name, uint32_t tenants)
+{
+	return tp_node_zalloc(name,
+		RTE_ALIGN_CEIL(RTE_MAX(tenants, 1u), (uint32_t)RTE_CACHE_LINE_SIZE), TP_NO_NODE);
+}
+
 /* @return 0, or negative errno with *error set; then the caller frees what there is. */
 static int make(struct tp_dataplane *dataplane, struct tp_error *error)
 {
@@ -41,11 +48,10 @@ static int make(struct tp_dataplane *dataplane, struct tp_error *error)
 	int result;
 
 	dataplane->qsbr = qsbr_new(TP_WORKERS_MAX, settings->socket);
-	/* Lines of its own, since others change theirs all the time. */
-	dataplane->out_of_credit = tp_node_zalloc("out of credit",
-		RTE_ALIGN_CEIL(RTE_MAX(settings->tenants, 1u), (uint32_t)RTE_CACHE_LINE_SIZE),
-		TP_NO_NODE);
-	if (dataplane->qsbr == NULL || dataplane->out_of_credit == NULL)
+	dataplane->out_of_credit = tenant_marks("out of credit", settings->tenants);
+	dataplane->enough_beyond = tenant_marks("enough beyond", settings->tenants);
+	if (dataplane->qsbr == NULL || dataplane->out_of_credit == NULL ||
+		dataplane->enough_beyond == NULL)
 		return tp_error_set(error, ENOMEM, NO_MEMORY);
 	result = make_shares(dataplane, error);
 	if (result < 0 || settings->learned_macs == 0)
@@ -82,6 +88,7 @@ void tp_dataplane_free(struct tp_dataplane *dataplane)
 	for (unsigned i = 0; i < dataplane->worker_count; i++)
 		tp_worker_share_free(dataplane->worker[i]);
 	rte_free(dataplane->out_of_credit);
+	rte_free(dataplane->enough_beyond);
 	tp_learned_free(dataplane->learned);
 	tp_snapshot_free((struct tp_snapshot *)atomic_load(&dataplane->snapshot));
 	rte_free(dataplane->qsbr);

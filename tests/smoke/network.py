@@ -7,6 +7,7 @@ As a program, inside a namespace (Namespace.python runs it so):
   send ADDRESS PORT BYTES   make one, send random bytes, print theirs
   frame INTERFACE HEX [N]   send one frame as it stands, or N of them
   frames INTERFACE HEX      send it again and again, until killed
+  strangers INTERFACE N [P] send a broadcast from each of N MACs that nobody has, which begin with P
   sniff INTERFACE MARK      print "seen" for each frame that has these bytes (hex), until killed
   vlan INTERFACE ID NAME    be an interface NAME for the frames with a tag; until killed
   plain INTERFACE           no checksum offload: frames that leave are complete
@@ -181,6 +182,13 @@ def frames(interface, text):
             time.sleep(0)
 
 
+def strangers(interface, count, prefix="0aaa"):
+    opened = raw(interface)
+    for number in range(int(count)):
+        opened.send(bytes.fromhex("ff" * 6 + prefix) + struct.pack("!I", number) + b"\x88\xb5"
+                    + bytes(46))
+
+
 def sniff(interface, mark):
     opened = raw(interface)
     print("listening", flush=True)
@@ -234,5 +242,5 @@ def vlan(interface, number, name):
 
 if __name__ == "__main__":
     {"serve": serve, "send": send, "frame": frame, "frames": frames, "sniff": sniff,
-     "plain": plain, "vlan": vlan}[
+     "plain": plain, "strangers": strangers, "vlan": vlan}[
         sys.argv[1]](*sys.argv[2:])

@@ -131,6 +131,29 @@ class Uplinks(harness.Scenario):
         self.assertEqual(self.outside.hears("10.0.0.77", size=2000, count=1), 0)
         self.assertEqual(self.check_sums()["over_mtu"], 1)
 
+    def test_strangers_do_not_take_what_guests_may_learn(self):
+        """More MACs come from the wire than a tenant learns: guests have their share all the same."""
+        beyond = self.wire(acme={"uplink": "wan0"})
+        vm = self.interface("acme", "vm", 1)
+
+        def learn(config):
+            acme = config["tenants"]["acme"]
+            acme["mac_learning"] = {"per_interface": 8, "per_tenant": 40}
+            acme["interfaces"]["vm"]["source_mac_check"] = False
+        self.appliance([vm], learn, **beyond)
+        guest = TapGuest(self, "vm", vm, "10.0.0.2")
+
+        def learned(interface):
+            return sum(row["kind"] == "learned" and row["interface"] == interface
+                       for row in self.switches[-1].show("macs"))
+        for _ in range(2):
+            self.outside.python("strangers", self.veth.there, 200)
+            harness.wait_for("strangers are learned", lambda: learned("wan0") >= 32)
+            guest.python("strangers", "eth0", 20, "0abb")
+            harness.wait_for("a guest's MACs are learned", lambda: learned("vm") == 8, 10)
+            self.assertEqual(learned("wan0"), 32)
+        self.check_sums()
+
     def test_vlan(self):
         beyond = self.wire(acme={"uplink": "wan0", "vlan": 100})
         self.outside.up(self.veth.vlan(100), HOST)

@@ -28,6 +28,32 @@ static void learning_has_bounds(void **state)
 	tp_config_free(config);
 }
 
+static void strangers_may_not_have_all(void **state)
+{
+	static const struct {
+		uint32_t per_interface, interfaces, per_tenant, beyond;
+	} bounds[] = {
+		{64, 1, 64 + 4096, 4096},       /* as the file is without bounds */
+		{64, 1000, 64000 + 4096, 4096}, /* likewise */
+		{8, 1, 40, 32},                 /* what is left */
+		{64, 1000, 1048576, 1048576 - 64000},
+		{64, 100, 100, 50}, /* less than guests may have */
+		{64, 1000, 64001, 4096},
+		{1024, 4194304, 1, 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
+		const struct tp_tenant_config tenant = {
+			.macs_per_interface = bounds[i].per_interface,
+			.interface_count = bounds[i].interfaces,
+			.macs_per_tenant = bounds[i].per_tenant,
+		};
+
+		assert_int_equal(tp_config_macs_beyond(&tenant), bounds[i].beyond);
+	}
+}
+
 static void an_interface_may_have_further_macs(void **state)
 {
 	static const uint8_t second[6] = {2, 0, 0, 0, 0, 0x51};
@@ -91,6 +117,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(learning_has_bounds),
+		cmocka_unit_test(strangers_may_not_have_all),
 		cmocka_unit_test(an_interface_may_have_further_macs),
 		cmocka_unit_test(bad_macs_are_refused_by_their_place),
 		cmocka_unit_test(a_class_may_limit_floods),

@@ -259,6 +259,32 @@ static void test_macs_behind_the_wire_are_learned(void **state)
 	end();
 }
 
+/* Control says that it learns no more: then strangers do not fill the ring that all tenants share.
+ */
+static void test_what_would_not_be_learned_is_not_sighted(void **state)
+{
+	struct scene_options options = {.guests = 2,
+		.flood_unknown = true,
+		.learning = true,
+		.network = {tp_network_tagged(0, 100)}};
+	struct rte_ring *sightings;
+
+	(void)state;
+	begin_with(&options);
+	sightings = scene.dataplane->worker[0]->sightings;
+	from_wire(scene_mac(0), scene_mac(PEER), WORDS(0x8100, 100, 0x0800));
+	learn_all();
+	scene.dataplane->enough_beyond[0] = 1;
+	from_wire(scene_mac(0), scene_mac(PEER), WORDS(0x8100, 100, 0x0800));
+	assert_int_equal(
+		from_wire(scene_mac(0), scene_mac(PEER + 1), WORDS(0x8100, 100, 0x0800)), 1u << 0);
+	assert_int_equal(rte_ring_count(sightings), 0);
+	scene.dataplane->enough_beyond[0] = 0;
+	from_wire(scene_mac(0), scene_mac(PEER + 1), WORDS(0x8100, 100, 0x0800));
+	assert_int_equal(rte_ring_count(sightings), 1);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +296,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_goes_back_to_the_wire),
 		cmocka_unit_test(test_unknown_from_the_wire_is_dropped),
 		cmocka_unit_test(test_macs_behind_the_wire_are_learned),
+		cmocka_unit_test(test_what_would_not_be_learned_is_not_sighted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

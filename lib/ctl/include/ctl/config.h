@@ -231,6 +231,14 @@ int tp_config_check_machine(struct tp_config *config, struct tp_error *error);
  */
 uint32_t tp_config_count_rings(const struct tp_config *config, uint32_t *pinned);
 
+/**
+ * How many MACs of a tenant may be learned behind its uplink: what its guests' own bounds leave of
+ * `per_tenant`; but half of it, or 4096, if they leave less.
+ * @param tenant  its bounds settled
+ * Threading: any.
+ */
+uint32_t tp_config_macs_beyond(const struct tp_tenant_config *tenant);
+
 /** The longest IP packet that guests of a tenant can send into its network: what the file says, or
  * what the uplink's MTU leaves. 0: the tenant has no network. Threading: any. */
 uint16_t tp_config_network_mtu(

@@ -134,6 +134,9 @@ struct tp_dataplane {
 	/* A tenant each (settings.tenants), 1: it is served as snapshot->lowest_class; atomic
 	 * (relaxed), control: w, worker: r */
 	uint8_t *out_of_credit;
+	/* The same, 1: no more MACs are learned behind its uplink; atomic (relaxed), control: w,
+	 * worker: r */
+	uint8_t *enough_beyond;
 	struct rte_rcu_qsbr *qsbr;
 	/* Control's, as is what follows. Workers take theirs when they are made, not later:
 	 * control replaces them while the old workers are still at work. */
