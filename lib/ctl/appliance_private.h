@@ -40,7 +40,8 @@ struct tp_port {
 	struct tp_port_kick *kick; /* one a queue pair */
 	unsigned rings_running;
 	uint32_t rings_retired; /* bit n: nobody uses ring n any more: it stops without waiting */
-	struct tp_log_limit announcements;
+	struct tp_log_limit warnings;
+	uint64_t announce_due_ms; /* announcements are paid for up to then; announce.c */
 	uint32_t learned;         /* MACs learned at it */
 	struct tp_unix_peer peer; /* whose process the front-end is; all zero: none is connected */
 	uint16_t mtu;             /* as the front-end told it, 0: it did not */
@@ -186,8 +187,19 @@ void tp_kick_stop(struct tp_port *port, uint32_t pair);
 /** No worker holds the ring, and none hears of it from now on, but it has not stopped. */
 void tp_kick_unhear(struct tp_port *port, uint32_t pair);
 
+/** Have its worker look at a source ring that has started. */
+void tp_kick_attend(struct tp_port *port, uint32_t pair);
+
 /** Arm the doorbells that workers want armed, and tell them what they could not be told before. */
 void tp_kicks_arm(struct tp_appliance *appliance);
+
+/* announce.c */
+
+/** A front-end asks to announce its guest by this MAC. @param port  struct tp_port */
+void tp_announce_guest(void *port, const uint8_t mac[6]);
+
+/** The guest is gone: what was not announced yet will not be. */
+void tp_forget_announcement(struct tp_port *port);
 
 /* learning.c */
 

@@ -288,7 +288,7 @@ int tp_balance_move_ring(struct tp_appliance *appliance, struct tp_port *port, u
 	snprintf(which, sizeof(which), "%s/%s queue pair %u",
 		appliance->config->tenants[config->tenant_index].name, config->name, pair);
 	if (result < 0) {
-		tp_log_limited(&port->announcements, TP_LOG_WARNING,
+		tp_log_limited(&port->warnings, TP_LOG_WARNING,
 			"%s: stays at worker %u: no memory in the EAL's heap for what workers "
 			"share",
 			which, from);

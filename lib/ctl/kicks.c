@@ -35,7 +35,7 @@ static bool needs_bell(const struct tp_port *port)
 /* Without a doorbell the ring is still served: its worker looks at it once in a while. */
 static void give_up(struct tp_port *port, uint32_t pair, int reason)
 {
-	tp_log_limited(&port->announcements, TP_LOG_WARNING,
+	tp_log_limited(&port->warnings, TP_LOG_WARNING,
 		"%s: kicks of queue pair %" PRIu32
 		" cannot be heard, its ring is looked at every millisecond: %s",
 		port->config->interfaces[port->index].name, pair, strerror(-reason));
@@ -68,7 +68,7 @@ static void arm(struct tp_port *port, uint32_t pair)
 	atomic_store_explicit(&ring->arming, false, memory_order_release);
 }
 
-static void attend(struct tp_port *port, uint32_t pair)
+void tp_kick_attend(struct tp_port *port, uint32_t pair)
 {
 	const struct tp_ring_id id = id_of(port, pair, TP_BELL_ATTEND);
 
@@ -102,7 +102,7 @@ void tp_kick_start(struct tp_port *port, uint32_t pair, int kick_fd)
 		arm(port, pair);
 	else
 		atomic_store_explicit(&ring->arming, false, memory_order_relaxed);
-	attend(port, pair);
+	tp_kick_attend(port, pair);
 }
 
 void tp_kick_unhear(struct tp_port *port, uint32_t pair)
@@ -149,7 +149,7 @@ static void try_again(struct tp_appliance *appliance)
 			if (port->kick[pair].arm_again)
 				arm(port, pair);
 			if (port->kick[pair].attend_again)
-				attend(port, pair);
+				tp_kick_attend(port, pair);
 		}
 	}
 }

@@ -146,34 +146,10 @@ static void set_mtu(void *owner, uint16_t mtu)
 
 	port->mtu = mtu;
 	if (most != 0 && mtu > most)
-		tp_log_limited(&port->announcements, TP_LOG_WARNING,
+		tp_log_limited(&port->warnings, TP_LOG_WARNING,
 			"%s/%s: its guest may send packets of %u bytes, its tenant's network takes "
 			"%u: longer ones are dropped as over_mtu; give it host_mtu=%u",
 			tenant_name(port), config_of(port)->name, mtu, most, most);
-}
-
-static bool is_its_mac(const struct tp_interface_config *config, const uint8_t mac[6])
-{
-	if (memcmp(mac, config->mac, 6) == 0)
-		return true;
-	for (uint32_t i = 0; i < config->mac_count; i++)
-		if (memcmp(mac, config->macs[i], 6) == 0)
-			return true;
-	return false;
-}
-
-/* A guest that migrated here is announced by a configured MAC of its own; neighbours need no new
- * look-up, since that MAC has always led here. */
-static void announce(void *owner, const uint8_t mac[6])
-{
-	struct tp_port *port = owner;
-
-	if (!is_its_mac(config_of(port), mac))
-		tp_log_limited(&port->announcements, TP_LOG_WARNING,
-			"%s/%s: announces %02x:%02x:%02x:%02x:%02x:%02x, which is not its MAC: "
-			"ignored",
-			tenant_name(port), config_of(port)->name, mac[0], mac[1], mac[2], mac[3],
-			mac[4], mac[5]);
 }
 
 static void gone(void *owner, const char *reason)
@@ -184,6 +160,7 @@ static void gone(void *owner, const char *reason)
 	port->mtu = 0;
 	port->peer = (struct tp_unix_peer){0};
 	port->memory_node = TP_NO_NODE;
+	tp_forget_announcement(port);
 	tp_forget_learned(port);
 }
 
@@ -193,7 +170,7 @@ static const struct tp_vhost_ops port_ops = {
 	.rings_retire = retire_rings,
 	.ring_stop = stop_ring,
 	.mtu_set = set_mtu,
-	.announce = announce,
+	.announce = tp_announce_guest,
 	.disconnected = gone,
 };
 

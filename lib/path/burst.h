@@ -127,6 +127,18 @@ struct tp_flooding {
 	const struct tp_ring_pair *turn_before; /* the same when the sweep began */
 };
 
+/** A guest that is being announced: announce.h. */
+struct tp_announcement {
+	struct tp_ring_id id; /* its first transmit ring */
+	uint64_t mac;
+	uint16_t vlan; /* of its network's trunk, the one told last; 0: none yet */
+};
+
+struct tp_announcements {
+	unsigned count;
+	struct tp_announcement list[TP_BELLS];
+};
+
 /** The queues of uplinks that a worker owns. */
 struct tp_uplinks {
 	unsigned count;
@@ -156,6 +168,7 @@ struct tp_worker {
 	 * still at work. */
 	bool idle_sleep;
 	bool shared_core;
+	struct tp_announcements announcements;
 	uint64_t now;            /* TSC when it was read last */
 	bool was_busy;           /* the last sweep found frames */
 	uint64_t pins_polled_at; /* TSC, 0: not yet */
@@ -173,6 +186,25 @@ static inline const struct tp_class *tp_class_of(
 	if (TP_UNLIKELY(__atomic_load_n(out_of_credit, __ATOMIC_RELAXED) != 0))
 		class = worker->snapshot->lowest_class;
 	return &worker->snapshot->classes[class];
+}
+
+/** A burst of this ring is to be worked on. */
+static inline void tp_burst_begin(struct tp_worker *worker, const struct tp_poll *poll)
+{
+	struct tp_burst *burst = &worker->burst;
+
+	burst->snapshot = worker->snapshot;
+	burst->source = &worker->snapshot->interfaces[poll->interface];
+	burst->class = tp_class_of(worker, burst->source);
+	burst->age = (uint8_t)(worker->hot.now >> TP_AGE_SHIFT);
+	burst->context = poll->context;
+	burst->pair = &poll->context->pair[poll->pair];
+	burst->interface = poll->interface;
+	burst->pair_index = poll->pair;
+	burst->dropped = 0;
+	burst->bytes = 0;
+	burst->cost = 0;
+	burst->blocked_at = TP_NO_INTERFACE;
 }
 
 /** What is full when a destination is: of tunnels their uplink. */

@@ -150,18 +150,24 @@ static inline uint32_t tp_flood_all(struct tp_worker *worker, unsigned i)
 	return copies;
 }
 
-/* A guest's frame. */
-TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
+/* A frame in a guest's name, the last of the burst: it goes alone. */
+static inline void tp_flood_one(struct tp_worker *worker, unsigned i)
 {
 	struct tp_burst *burst = &worker->burst;
 	bool pays = tp_flood_pays(worker);
 	uint32_t copies;
 
-	burst->count = i + 1; /* it goes alone */
 	copies = pays ? tp_flood_all(worker, i) : 0;
 	tp_flood_end(burst, copies, pays ? TP_DROP_FLOOD_NOBODY : TP_DROP_FLOOD_RATE);
 	burst->cost += (copies > 0 ? copies : 1) *
 		       tp_cost(&burst->snapshot->tariff, 1, tp_blocks(burst->views.view[i].length));
 	tp_charge(worker);
-	tp_return_frames(worker, i, 1, burst->views.view[i].length);
+}
+
+/* A frame that lies in a guest's ring. */
+TP_RARE void tp_flood(struct tp_worker *worker, unsigned i)
+{
+	worker->burst.count = i + 1;
+	tp_flood_one(worker, i);
+	tp_return_frames(worker, i, 1, worker->burst.views.view[i].length);
 }

@@ -16,24 +16,6 @@
 #include "reserve.h"
 #include "turn.h"
 
-static inline void begin(struct tp_worker *worker, const struct tp_poll *poll)
-{
-	struct tp_burst *burst = &worker->burst;
-
-	burst->snapshot = worker->snapshot;
-	burst->source = &worker->snapshot->interfaces[poll->interface];
-	burst->class = tp_class_of(worker, burst->source);
-	burst->age = (uint8_t)(worker->hot.now >> TP_AGE_SHIFT);
-	burst->context = poll->context;
-	burst->pair = &poll->context->pair[poll->pair];
-	burst->interface = poll->interface;
-	burst->pair_index = poll->pair;
-	burst->dropped = 0;
-	burst->bytes = 0;
-	burst->cost = 0;
-	burst->blocked_at = TP_NO_INTERFACE;
-}
-
 /* Has peek told of all that the guest has made available? */
 static inline bool saw_all(const struct tp_burst *burst, const struct tp_limit *limit)
 {
@@ -68,7 +50,7 @@ unsigned TP_FORWARD(
 	unsigned done, peeked;
 	bool all;
 
-	begin(worker, poll);
+	tp_burst_begin(worker, poll);
 	burst->drained = false;
 	peeked = burst->count = tp_split_peek(&burst->pair->tx, &burst->views, limit->frames);
 	if (burst->count == 0) {

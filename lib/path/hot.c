@@ -5,6 +5,7 @@
 #include <rte_malloc.h>
 #include <rte_ring_elem.h>
 
+#include "announce.h"
 #include "hot_ring.h"
 #include "state/node_memory.h"
 
@@ -260,6 +261,7 @@ static void hear(struct tp_worker *worker, const struct tp_ring_id *id)
 			&ring->rang, (uint16_t)(ring->rang + 1), memory_order_relaxed);
 		ring->unkicked = 0;
 	}
+	tp_announce_hear(worker, id, poll.context);
 	if (tp_hot_residence(ring) != TP_RESIDENCE_COLD)
 		return;
 	if (id->bell == TP_BELL_KICK)

@@ -3,6 +3,7 @@
 
 #include <rte_cycles.h>
 
+#include "announce.h"
 #include "flood_share.h"
 #include "latency.h"
 #include "path/worker.h"
@@ -298,6 +299,17 @@ __attribute__((noinline, cold)) static void settle_costly(struct tp_worker *work
 		tell_of_broken(worker);
 }
 
+/* Guests that have come from another host. */
+static unsigned serve_announcements(struct tp_worker *worker)
+{
+	unsigned frames = tp_announce(worker);
+
+	if (TP_UNLIKELY(worker->burst.broken))
+		tell_of_broken(worker);
+	worker->now = rte_rdtsc();
+	return frames;
+}
+
 unsigned tp_worker_sweep(struct tp_worker *worker)
 {
 	uint64_t began = worker->hot.now;
@@ -311,6 +323,8 @@ unsigned tp_worker_sweep(struct tp_worker *worker)
 	frames = serve_pinned(worker);
 	if (TP_UNLIKELY(worker->uplinks.count > 0))
 		frames += serve_uplinks(worker);
+	if (TP_UNLIKELY(worker->announcements.count > 0))
+		frames += serve_announcements(worker);
 	frames += serve_hot(worker);
 	if (TP_UNLIKELY(worker->uplinks.count > 0))
 		tp_uplinks_drain(worker);

@@ -62,6 +62,8 @@ class LinuxGuest:
             "-chardev", f"file,id=console,path={self.scenario.directory}/{self.name}-console.log",
             "-serial", "chardev:console",
             "-chardev", f"socket,id=shell,path={self.path}", "-serial", "chardev:shell",
+            "-chardev", f"socket,id=monitor,path={self._monitor()},server=on,wait=off",
+            "-mon", "chardev=monitor",
             "-chardev", f"socket,id=net,path={self.interface.socket},{ends}",
             "-netdev", "vhost-user,id=net0,chardev=net",
             # vectors=0: Debian's QEMU 7.2 crashes in msix_set_vector_notifiers() when a vhost
@@ -117,6 +119,21 @@ class LinuxGuest:
         if code != 0:
             raise AssertionError(f"{self.name}: {commands!r} gave {code}: {output}")
         return output
+
+    def _monitor(self):
+        return self.scenario.directory / f"{self.name}-monitor.sock"
+
+    def command(self, text):
+        """A command of QEMU's monitor, e.g. "announce_self"."""
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.settimeout(harness.PATIENCE)
+            monitor.connect(str(self._monitor()))
+            said = monitor.makefile("rw")
+            for line in (text, "info name"):  # the second shows that the first is done
+                said.write(line + "\n")
+            said.flush()
+            while "info name" not in said.readline():
+                pass
 
     def reboot(self):
         """Restart the guest from within; ready() waits for it as after boot()."""

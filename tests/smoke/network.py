@@ -121,8 +121,20 @@ class TapGuest:
         self.process.wait_text("attached")
         self.namespace.up("eth0", address)
 
+    def announce(self, mac, count=1):
+        """As if it had come from another host: its front-end asks for so many announcements."""
+        start = len(self.process.text())
+        self.process.say(f"announce {mac} {count}")
+        self.process.wait_text("announced", start=start)
+
     def __getattr__(self, name):
         return getattr(self.namespace, name)
+
+
+def announcement(mac):
+    """What an announcement has behind its addresses, in hex."""
+    mac = mac.replace(":", "")
+    return "80350001080006040003" + mac + "00000000" + mac
 
 
 def transfer(source, sink, address, size, port=5000):

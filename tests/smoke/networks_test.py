@@ -129,6 +129,15 @@ class Networks(Beyond):
         guest.ip("link", "set", "eth0", "mtu", mtu + 1)
         self.assertEqual(guest.hears(HOST, size=mtu - 27, count=2), 0)
         self.assertEqual(self.drops()["over_mtu"], 2)
+        # One that has come from another host is announced in the tunnel, and at home.
+        sniffers = [namespace.start(f"sniff {device}", network.PYTHON, network.__file__, "sniff",
+                                    device, network.announcement(one.mac))
+                    for namespace, device in ((self.outside, "vx0"), (other.namespace, "eth0"))]
+        for sniffer in sniffers:
+            sniffer.wait_text("listening")
+        guest.announce(one.mac)
+        for sniffer in sniffers:
+            sniffer.wait_text("seen")
         # Our own address answers.
         self.assertEqual(self.outside.hears(family["us"]), 3)
         return guest

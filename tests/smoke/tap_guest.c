@@ -5,6 +5,9 @@
  * like any Linux guest, in milliseconds.
  *
  *   tap_guest SOCKET TAP-NAME MAC
+ *
+ * A line "announce MAC COUNT" on its standard input has it ask so many times to be announced by
+ * that MAC, as a guest's process does that has come from another host.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -76,17 +79,52 @@ static bool switch_to_tap(struct tp_frontend *guest, int tap)
 	return length > 0 && (write(tap, frame, (size_t)length) >= 0 || errno != EAGAIN);
 }
 
+static void announce(struct tp_frontend *guest, const uint8_t mac[6], unsigned count)
+{
+	struct tp_error error;
+
+	while (count-- > 0) {
+		struct vhost_user_message message = {
+			.header = {.request = VHOST_USER_SEND_RARP, .size = sizeof(uint64_t)}};
+
+		memcpy(&message.payload.u64, mac, 6);
+		if (tp_frontend_request(guest, &message, NULL, 0, &error) < 0)
+			fail("announce", error.text);
+	}
+	printf("announced\n");
+	fflush(stdout);
+}
+
+static void obey(struct tp_frontend *guest)
+{
+	char line[128];
+	uint8_t mac[6];
+	unsigned count;
+	ssize_t length = read(STDIN_FILENO, line, sizeof(line) - 1);
+
+	if (length <= 0)
+		return;
+	line[length] = '\0';
+	if (sscanf(line, "announce %hhx:%hhx:%hhx:%hhx:%hhx:%hhx %u", &mac[0], &mac[1], &mac[2],
+		    &mac[3], &mac[4], &mac[5], &count) != 7)
+		fail(line, "no command");
+	announce(guest, mac, count);
+}
+
 static void wait_for_work(struct tp_frontend *guest, int tap)
 {
 	struct pollfd poll_set[] = {
 		{.fd = tap, .events = POLLIN},
 		{.fd = guest->ring[tp_receive_ring(0)].call_fd, .events = POLLIN},
+		{.fd = STDIN_FILENO, .events = POLLIN},
 	};
 	eventfd_t calls;
 
-	poll(poll_set, 2, 20);
+	poll(poll_set, 3, 20);
 	if (poll_set[1].revents & POLLIN)
 		eventfd_read(poll_set[1].fd, &calls);
+	if (poll_set[2].revents & POLLIN)
+		obey(guest);
 }
 
 static bool move_both_ways(struct tp_frontend *guest, int tap)

@@ -14,7 +14,7 @@ import unittest
 import harness
 import network
 from linux_guest import LinuxGuest, build_image
-from network import Namespace, TapGuest, Veth, transfer
+from network import Namespace, TapGuest, Veth, announcement, transfer
 
 HOST = "10.0.0.100"
 NETWORK = harness.ROOT / "tests/smoke/network.py"
@@ -81,7 +81,8 @@ class Uplinks(harness.Scenario):
         """Two kinds of guests and a host: ping, full frames, TCP both ways."""
         alice, tap = self.interface("acme", "alice", 1), self.interface("acme", "tap", 2)
         self.appliance([alice, tap], **beyond)
-        linux = LinuxGuest(self, "alice", alice, "10.0.0.1", {"event_idx": "on"})
+        linux = LinuxGuest(self, "alice", alice, "10.0.0.1",
+                           {"event_idx": "on", "guest_announce": "off"})
         guest = TapGuest(self, "tap", tap, "10.0.0.2")
         harness.wait_for("an echo", lambda: host.hears("10.0.0.2", count=1))
         for sender, address in ((host, "10.0.0.2"), (guest, HOST)):
@@ -101,6 +102,7 @@ class Uplinks(harness.Scenario):
         counted = self.check_sums()
         self.assertGreater(counted["received_bytes"], 16 * MIB)
         self.assertGreater(counted["sent_bytes"], 16 * MIB)
+        return linux
 
     def check_linux_tcp(self, linux, host):
         """An unmodified Linux guest sends 4 MiB: every checksum is right at the far end."""
@@ -157,7 +159,14 @@ class Uplinks(harness.Scenario):
     def test_vlan(self):
         beyond = self.wire(acme={"uplink": "wan0", "vlan": 100})
         self.outside.up(self.veth.vlan(100), HOST)
-        self.check_reach(beyond, self.outside)
+        linux = self.check_reach(beyond, self.outside)
+        # QEMU's own announcement, as after a migration.
+        sniffer = self.outside.start("sniff vlan100", "/usr/bin/python3", NETWORK, "sniff", "vlan100",
+                                     announcement(linux.interface.mac))
+        sniffer.wait_text("listening")
+        linux.command("announce_self")
+        sniffer.wait_text("seen")
+        self.check_sums()
 
     def send_to_linux(self, host, guest, port):
         """4 MiB by TCP. Returns what sha256sum says there, "" if it said nothing in 20 s, and here."""
@@ -253,7 +262,7 @@ class Uplinks(harness.Scenario):
         for name, (guest, host, device) in tenants.items():
             for who, namespace, interface in ((f"{name} guest", guest.namespace, "eth0"),
                                               (f"{name} host", host, device)):
-                found[who] = namespace.start(f"sniff {who}", "/usr/bin/python3", NETWORK, "sniff", interface, mark)
+                found[who] = namespace.start(f"sniff {mark[-8:]} {who}", "/usr/bin/python3", NETWORK, "sniff", interface, mark)
         for sniffer in found.values():
             sniffer.wait_text("listening")
         return found
@@ -275,6 +284,34 @@ class Uplinks(harness.Scenario):
         time.sleep(0.2)
         self.assertEqual(seen["umbra guest"].text().count("seen"), 1)  # its own, as it left
         self.assertEqual(seen["umbra host"].text().count("seen"), 1)
+        self.check_sums()
+
+    def test_announcements(self):
+        """A guest that has come from another host is announced in its own network, by its own MAC,
+        and not without end."""
+        tenants = self.two_tenants()
+        guest, (mac, foreign) = tenants["acme"][0], (f"02:00:00:00:00:{n:02x}" for n in (1, 2))
+        seen = self.sniffers(tenants, announcement(mac))
+        others = self.sniffers(tenants, announcement(foreign))
+
+        def announced(name="announcements"):
+            return self.switches[-1].counters()["acme/vm"]["counters"][name]
+        guest.announce(mac)
+        seen["acme host"].wait_text("seen")
+        guest.announce(foreign)
+        harness.wait_for("it is refused", lambda: announced("announcements_foreign") == 1)
+        self.assertEqual(announced(), 1)
+        guest.announce(mac, 1000)
+        harness.wait_for("most are refused", lambda: announced("announcements_too_many") > 900)
+        time.sleep(0.2)
+        # Of those that came at once some are one.
+        self.assertLess(announced(), 60)
+        self.assertEqual(seen["acme host"].text().count("seen"), announced())
+        for who, sniffer in (*seen.items(), *others.items()):
+            # What has no tag for "plain" leaves by the wire itself, where all tags pass.
+            if who == "plain host" or sniffer is seen["acme host"]:
+                continue
+            self.assertNotIn("seen", sniffer.text(), who)
         self.check_sums()
 
     def test_forged_tags(self):

@@ -322,6 +322,12 @@ void scene_stop(struct scene *scene, unsigned number)
 	atomic_store(&guest->context->pair[0].residence, TP_RESIDENCE_COLD);
 }
 
+void scene_announce(struct scene *scene, unsigned guest, uint64_t mac)
+{
+	atomic_store(&scene->guest[guest].context->announce, mac);
+	until_room(scene, try_attend, guest);
+}
+
 void scene_begin(struct scene *scene, const struct scene_options *options)
 {
 	struct tp_dataplane_settings settings;

@@ -108,6 +108,9 @@ void scene_start(struct scene *scene, unsigned guest, const struct scene_options
 void scene_move(
 	struct scene *scene, unsigned guest, unsigned worker, const struct scene_options *options);
 
+/** Have a guest announced by a MAC, as control does. */
+void scene_announce(struct scene *scene, unsigned guest, uint64_t mac);
+
 /** Where a guest's transmit ring stands. */
 enum tp_residence scene_residence(const struct scene_guest *guest);
 

@@ -79,6 +79,10 @@ struct tp_context {
 	/* Several workers serve the tenant's rings: they share its destinations and counters.
 	 * control: w while nobody serves them, worker: r */
 	bool spread;
+	/* MAC by which the guest is to be announced, as tp_mac_load gives it; 0: by none. control:
+	 * w, the worker of its first pair: takes it; atomic, no other memory goes with it
+	 * (path/announce.h) */
+	_Atomic uint64_t announce;
 	struct tp_bucket bucket;       /* of its rate */
 	struct tp_bucket flood_bucket; /* of its class's flood_rate */
 	struct tp_ring_pair pair[];

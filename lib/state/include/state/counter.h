@@ -32,7 +32,13 @@
 	X(REFUSED_OVERTAKEN, refused_overtaken,                                                    \
 		"attempts given up because other workers were faster each time")                   \
 	X(RETRIES, retries, "attempts repeated because another worker was faster")                 \
-	X(CALLS, calls, "notifications sent to the guest")
+	X(CALLS, calls, "notifications sent to the guest")                                         \
+	X(ANNOUNCEMENTS, announcements,                                                            \
+		"of tx_frames, those sent in the guest's name to tell where it is now (RARP)")     \
+	X(ANNOUNCEMENTS_FOREIGN, announcements_foreign,                                            \
+		"announcements that its front-end asked for, of a MAC that is not the guest's")    \
+	X(ANNOUNCEMENTS_TOO_MANY, announcements_too_many,                                          \
+		"announcements that its front-end asked for too soon after others")
 
 enum tp_counter {
 #define X(NAME, name, help) TP_COUNTER_##NAME,
@@ -43,7 +49,7 @@ enum tp_counter {
 
 struct tp_counters {
 	/* The tenant's worker, or its workers among them (tp_context.spread): rw, control: r
-	 * (relaxed) */
+	 * (relaxed); but ANNOUNCEMENTS_FOREIGN and _TOO_MANY, which are control's: rw */
 	uint64_t value[TP_COUNTER_COUNT];
 	uint64_t drop[TP_DROP_COUNT]; /* the same; index is enum tp_drop */
 	/* What the accepted frames were charged, in sixteenths of a credit; as value[] */

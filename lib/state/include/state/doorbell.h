@@ -23,7 +23,7 @@
 
 enum tp_bell {
 	TP_BELL_KICK,   /* the guest kicked; the bell is not armed any more */
-	TP_BELL_ATTEND, /* control: look at this ring, it is new */
+	TP_BELL_ATTEND, /* control: look at this ring, it is new; or its guest is to be announced */
 	TP_BELL_WAKE,   /* control: no ring is meant */
 };
 
