@@ -14,7 +14,8 @@ import unittest
 import harness
 import network
 from linux_guest import LinuxGuest, build_image
-from network import Namespace, TapGuest, Veth, announcement, transfer
+from network import Namespace, TapGuest, announcement, transfer
+from wired import Wired
 
 HOST = "10.0.0.100"
 NETWORK = harness.ROOT / "tests/smoke/network.py"
@@ -30,53 +31,7 @@ def setUpModule():
     build_image()
 
 
-class OutsideLinux(LinuxGuest):
-    """A Linux host behind the wire: QEMU on a TAP interface that is bridged with the wire's end."""
-
-    def __init__(self, scenario, namespace, wire, address):
-        self.namespace = namespace
-        namespace.ip("tuntap", "add", "qemu0", "mode", "tap")
-        namespace.ip("link", "add", "bridge0", "type", "bridge")
-        for port in ("qemu0", wire):
-            namespace.ip("link", "set", port, "master", "bridge0", "up")
-        namespace.ip("link", "set", "bridge0", "up")
-        super().__init__(scenario, "outside-linux",
-                         harness.Interface("", "", "", "02:00:00:00:02:00"), address)
-
-    def _command(self):
-        command = [str(word) for word in super()._command()]
-        first = next(at for at, word in enumerate(command) if word.startswith("socket,id=net"))
-        del command[first - 1:]  # no vhost-user: what follows is the network
-        return self.namespace.within(
-            *command, "-netdev", "tap,id=net0,ifname=qemu0,script=no,downscript=no", "-device",
-            f"virtio-net-pci,netdev=net0,mac={self.interface.mac},romfile=,vectors=0,"
-            "csum=off,gso=off")
-
-
-class Uplinks(harness.Scenario):
-    def wire(self, **networks):
-        """A wire, its far end's namespace, and what the configuration says of them."""
-        self.outside = Namespace(self, "outside")
-        self.veth = Veth(self, self.outside)
-        return {"uplinks": {"wan0": {"device": f"net_af_packet0,iface={self.veth.here}"}},
-                "networks": networks}
-
-    def uplink(self):
-        return self.switches[-1].show("uplinks")[0]
-
-    def check_sums(self):
-        """Every frame of the wire and of the guests is delivered or dropped by a name."""
-        uplink = self.uplink()
-        counted = uplink["counters"]
-        drops = {row["name"]: row["uplink_frames"] for row in self.switches[-1].show("drops")}
-        self.assertEqual(drops, {name: counted[name] for name in drops})
-        self.assertEqual(counted["received"], counted["delivered"] + sum(drops.values()))
-        self.assertEqual(counted["accepted"], counted["sent"] + counted["waiting"]
-                         + counted["lost_link_down"] + counted["lost_device_gone"])
-        for one in self.switches[-1].show():
-            self.assertEqual(one["tx_frames"], one["counters"]["delivered"] + one["drops"])
-        return counted
-
+class Uplinks(Wired):
     def check_reach(self, beyond, host):
         """Two kinds of guests and a host: ping, full frames, TCP both ways."""
         alice, tap = self.interface("acme", "alice", 1), self.interface("acme", "tap", 2)
@@ -166,35 +121,6 @@ class Uplinks(harness.Scenario):
         sniffer.wait_text("listening")
         linux.command("announce_self")
         sniffer.wait_text("seen")
-        self.check_sums()
-
-    def send_to_linux(self, host, guest, port):
-        """4 MiB by TCP. Returns what sha256sum says there, "" if it said nothing in 20 s, and here."""
-        host.run(f"nc -l -p {port} -e sh -c 'sha256sum >/tmp/sum' >/dev/null 2>&1 & "
-                 f"until netstat -ltn | grep -q :{port}; do usleep 20000; done")
-        sent = guest.run("sh", "-c", f"head -c 4M /dev/urandom | tee {self.directory}/data | "
-                         f"busybox nc -w 10 {HOST} {port}; sha256sum {self.directory}/data")
-        received = host.run("i=0; while pidof nc && [ $i -lt 1000 ]; do usleep 20000; "
-                            "i=$((i+1)); done >/dev/null; cat /tmp/sum")
-        return received, sent
-
-    def test_vlan_of_linux(self):
-        """An unmodified Linux host's own VLAN interface at the far end."""
-        beyond = self.wire(acme={"uplink": "wan0", "vlan": 100})
-        host = OutsideLinux(self, self.outside, self.veth.there, "10.9.9.9")
-        one = self.interface("acme", "one", 1)
-        self.appliance([one], **beyond)
-        guest = TapGuest(self, "one", one, "10.0.0.1")
-        host.ready()
-        host.run(f"ip link add link eth0 name vlan100 type vlan id 100; "
-                 f"ip addr add {HOST}/24 dev vlan100; ip link set vlan100 up")
-        harness.wait_for("an echo", lambda: guest.hears(HOST, count=1))
-        self.assertEqual(guest.hears(HOST, size=1472), 3, "full frames and a tag")
-        self.assertIn("3 packets received", host.run("ping -c 3 -i 0.2 -W 5 10.0.0.1"))
-        received, sent = self.send_to_linux(host, guest, 5000)
-        if not received:  # emulation has stood still once in some twenty runs
-            received, sent = self.send_to_linux(host, guest, 5001)
-        self.assertEqual(received.split()[0], sent.stdout.split()[0])
         self.check_sums()
 
     def test_two_workers(self):
