@@ -32,19 +32,20 @@ class Process:
         return " / ".join(self.log.read_text(errors="replace").strip().splitlines()[-3:])
 
     def stop(self, patience=5):
+        """SIGTERM, and SIGKILL if that does not help."""
         self.signal(signal.SIGCONT)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            self.signal(number)
+            if self.ends(patience):
+                break
+
+    def ends(self, seconds):
+        """Whether it does within so many."""
         try:
-            self.child.stdin.close()
-        except OSError:
-            pass
-        for number in (None, signal.SIGTERM, signal.SIGKILL):
-            if number is not None:
-                self.signal(number)
-            try:
-                self.child.wait(patience if number else patience / 5)
-                return
-            except subprocess.TimeoutExpired:
-                pass
+            self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
 
 class Load(Process):
@@ -53,6 +54,16 @@ class Load(Process):
     def __init__(self, command, log):
         super().__init__(command, log, stdout=subprocess.PIPE)
         self.attached = self.answer(120)
+
+    def stop(self, patience=5):
+        """Guests whose input ends leave in order."""
+        self.signal(signal.SIGCONT)
+        try:
+            self.child.stdin.close()
+        except OSError:
+            pass
+        if not self.ends(patience / 5):
+            super().stop(patience)
 
     def answer(self, timeout):
         readable, _, _ = select.select([self.child.stdout], [], [], timeout)
