@@ -170,11 +170,15 @@ class Comparison(unittest.TestCase):
         """A short one, of all candidates; what is lost is counted by who lost it."""
         output = BUILD / "compare-test.json"
         subprocess.run([ROOT / "bench/compare", "--quick", "--sizes", "64", "imix", "--rounds", "1",
-                        "--seconds", "0.2", "--build", BUILD, "--output", output, "--no-install",
-                        "--no-real-time"], check=True, timeout=300)
-        runs = json.loads(output.read_text())["runs"]
-        self.assertEqual({run["candidate"] for run in runs},
-                         {"bare", "turnpike", "ovs", "testpmd"})
+                        "--seconds", "0.2", "--trial", "0.05", "--build", BUILD, "--output", output,
+                        "--no-install", "--no-real-time"], check=True, timeout=300)
+        found = json.loads(output.read_text())
+        runs, searches = found["runs"], found["searches"]
+        for rows in (runs, searches):
+            self.assertEqual({row["candidate"] for row in rows},
+                             {"bare", "turnpike", "ovs", "testpmd"})
+        for search in searches:
+            self.assertTrue(search["trials"], search)
         for run in runs:
             self.assertGreater(run["mpps"], 0.01)
             self.assertLessEqual(run["lost"], run["explained"], run)
