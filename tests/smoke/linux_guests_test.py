@@ -32,8 +32,9 @@ class LinuxGuests(harness.Scenario):
         c.run("sniff eth0 600 -v >/tmp/seen 2>&1 & echo $! >/tmp/sniff; sleep 0.2")
         self.assertIn("3 packets received", a.run(f"ping -c 3 -i 0.2 -W 5 {b.address}"))
         self.assertIn("3 packets received", b.run(f"ping -c 3 -i 0.2 -W 5 {a.address}"))
-        self.transfer(a, b)
-        self.transfer(b, a)
+        sums = self.prepare(a, b)
+        self.transfer(a, b, sums[0])
+        self.transfer(b, a, sums[1])
         self.check_unseen(c, (a, b))
         self.check_counters(appliance)
 
@@ -44,9 +45,18 @@ class LinuxGuests(harness.Scenario):
         for bit, key in ((29, "event_idx"), (15, "mrg_rxbuf")):
             self.assertEqual(features[bit], "1" if device[key] == "on" else "0", key)
 
-    def transfer(self, source, sink, size=SIZE):
-        """@return how long it took, in seconds."""
-        source.run(f"dd if=/dev/urandom of=/tmp/data bs=1M count={size >> 20} 2>/dev/null")
+    def prepare(self, *guests, size=SIZE):
+        """Random data in each, all at the same time. @return their checksums"""
+        for guest in guests:
+            guest.send(f"dd if=/dev/urandom of=/tmp/data bs=1M count={size >> 20} 2>/dev/null; "
+                       "sha256sum /tmp/data")
+        answers = [guest.answer() for guest in guests]
+        for guest, (code, _) in zip(guests, answers):
+            self.assertEqual(code, 0, guest.name)
+        return [text.split()[0] for _, text in answers]
+
+    def transfer(self, source, sink, checksum, size=SIZE):
+        """What was prepared, once. @return how long it took, in seconds."""
         # busybox nc ends with its own input, so a program reads the connection instead.
         sink.run("nc -l -p 5000 -e sh -c 'sha256sum >/tmp/sum' >/dev/null 2>&1 & "
                  "until netstat -ltn | grep -q :5000; do usleep 20000; done")
@@ -54,8 +64,8 @@ class LinuxGuests(harness.Scenario):
         source.run(f"nc -w 10 {sink.address} 5000 </tmp/data", 300)
         seconds = time.monotonic() - start
         received = sink.run("while pidof nc; do usleep 20000; done >/dev/null; cat /tmp/sum")
-        sent = source.run("sha256sum /tmp/data; rm /tmp/data")
-        self.assertEqual(received.split()[0], sent.split()[0], "checksum of what arrived")
+        source.run("rm /tmp/data")
+        self.assertEqual(received.split()[0], checksum, "checksum of what arrived")
         self.progress(f"{source.name} to {sink.name}: {size >> 20} MiB in {seconds:.1f} s")
         return seconds
 
@@ -101,9 +111,11 @@ class LinuxGuests(harness.Scenario):
         b = LinuxGuest(self, "bob", bob, "10.0.0.2", device)
         a.ready()
         b.ready()
-        self.transfer(a, b, 1 << 20)  # caches of both are warm
+        few = 1 << 20
+        self.transfer(a, b, *self.prepare(a, size=few), few)  # caches of both are warm
+        checksum, = self.prepare(a, size=size)
         sent = appliance.counters()["acme/alice"]["tx_bytes"]
-        seconds = self.transfer(a, b, size)
+        seconds = self.transfer(a, b, checksum, size)
         sent = appliance.counters()["acme/alice"]["tx_bytes"] - sent
         error = sent * 8 / seconds / rate - 1
         self.progress(f"{sent * 8 / seconds / 1e6:.2f} Mbit/s of 10: {100 * error:+.2f} %")
