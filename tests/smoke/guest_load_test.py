@@ -19,7 +19,7 @@ class Honest(LoadScenario):
         process = self.backend(*backend, count=count)
         for name, arguments in named.items():
             with self.subTest(name):
-                run = self.run_of("--count", count, "--seconds", 0.3, *arguments)
+                run = self.run_of("--count", count, "--seconds", 0.3, "--warm-up", 0, *arguments)
                 self.expect_clean(run)
         counters = self.counters(process)
         self.assertEqual(counters["rx"], counters["tx"])
