@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#define ALLOW_EXPERIMENTAL_API /* events of devices are nothing else */
+
 #include <errno.h>
 #include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -9,6 +12,7 @@
 
 #include <rte_dev.h>
 #include <rte_ethdev.h>
+#include <rte_flow.h>
 
 #include "capabilities.h"
 #include "ctl/offloads.h"
@@ -102,8 +106,11 @@ static int probe(struct tp_device *device, const char *text, struct tp_error *er
 		tp_config_device_is_pci(text) && strcspn(text, ",") == strlen("00:00.0") ? "0000:"
 											 : "",
 		(int)strcspn(text, ","), text);
-	if (find_port(name, &device->port))
-		return 0; /* brought up by EAL options */
+	if (find_port(name, &device->port)) {
+		/* Brought up by EAL options: those of the PCI bus because they are uplinks. */
+		device->probed = tp_config_device_is_pci(text);
+		return 0;
+	}
 	result = check_interface(text, error);
 	if (result == 0)
 		result = check_pci(text, error);
@@ -179,6 +186,34 @@ static int on_removal(uint16_t port, enum rte_eth_event_type event, void *argume
 	return 0;
 }
 
+/* Who unplugs a device that VFIO has waits until it is given back. */
+static void on_request(const char *name, enum rte_dev_event_type event, void *argument)
+{
+	struct tp_device *device = argument;
+
+	(void)name;
+	if (event == RTE_DEV_EVENT_REMOVE)
+		atomic_store(&device->removed, true);
+}
+
+static void hear_of_removal(struct tp_device *device, const struct rte_eth_dev_info *info)
+{
+	rte_eth_dev_callback_register(device->port, RTE_ETH_EVENT_INTR_RMV, on_removal, device);
+	if (rte_dev_event_callback_register(rte_dev_name(info->device), on_request, device) == 0)
+		device->listens = true;
+}
+
+static void hear_no_more(struct tp_device *device, const struct rte_eth_dev_info *info)
+{
+	rte_eth_dev_callback_unregister(device->port, RTE_ETH_EVENT_INTR_RMV, on_removal, device);
+	/* -EAGAIN: it is being called, which does not take long. */
+	for (unsigned n = 0; device->listens && n < 1000; n++) {
+		device->listens = rte_dev_event_callback_unregister(rte_dev_name(info->device),
+					  on_request, device) == -EAGAIN;
+		sched_yield();
+	}
+}
+
 static int configure(const struct tp_device *device, const struct tp_uplink_config *config,
 	const struct rte_eth_dev_info *info)
 {
@@ -250,7 +285,7 @@ int tp_device_start(struct tp_device *device, const struct tp_uplink_config *con
 			"\"tx_descriptors\")",
 			what, strerror(-result), device->queues, config->rx_descriptors,
 			config->tx_descriptors);
-	rte_eth_dev_callback_register(device->port, RTE_ETH_EVENT_INTR_RMV, on_removal, device);
+	hear_of_removal(device, &info);
 	tp_device_look(device);
 	return 0;
 }
@@ -295,8 +330,12 @@ void tp_device_close(struct tp_device *device)
 {
 	struct rte_eth_dev_info info;
 	bool known = rte_eth_dev_info_get(device->port, &info) == 0;
+	struct rte_flow_error unused;
 
-	rte_eth_dev_callback_unregister(device->port, RTE_ETH_EVENT_INTR_RMV, on_removal, device);
+	if (known)
+		hear_no_more(device, &info);
+	if (!atomic_load(&device->removed))
+		rte_flow_flush(device->port, &unused);
 	rte_eth_dev_stop(device->port);
 	rte_eth_dev_close(device->port);
 	if (device->probed && known)

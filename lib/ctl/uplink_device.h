@@ -27,6 +27,7 @@ struct tp_device {
 	char driver[32];
 	uint8_t mac[6];
 	bool link_up;
+	bool listens;        /* to DPDK's events of the device */
 	uint32_t speed_mbps; /* 0: not known */
 	atomic_bool removed; /* interrupt thread: w true, control: rw */
 };
