@@ -127,6 +127,7 @@ static const struct tp_column uplinks[] = {
 	{"MAC", "mac", tp_format_text},
 	{"MTU", "mtu", tp_format_number},
 	{"QUEUES", "queues", tp_format_number},
+	{"STEERED", "steered", tp_format_number},
 	{"WAITING", "waiting", tp_format_number},
 	TRAFFIC,
 	{"REASON", "reason", tp_format_text},

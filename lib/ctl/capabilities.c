@@ -4,12 +4,14 @@
 #include <errno.h>
 
 #include <rte_ethdev.h>
-#include <rte_flow.h>
+#include <rte_mbuf.h>
 #include <rte_tm.h>
 
 #include "capabilities.h"
 #include "ctl/capabilities_probe.h"
 #include "ctl/offloads.h"
+#include "ctl/plan.h"
+#include "flow_rules.h"
 #include "state/uplink.h"
 #include "uplink_device.h"
 
@@ -37,25 +39,6 @@ static bool can_shape(uint16_t port)
 	return rte_tm_capabilities_get(port, &capabilities, &error) == 0;
 }
 
-/* The least that is of use: a VLAN's frames to a queue. */
-static bool can_steer(uint16_t port)
-{
-	const struct rte_flow_attr attributes = {.ingress = 1};
-	const struct rte_flow_item pattern[] = {
-		{.type = RTE_FLOW_ITEM_TYPE_ETH},
-		{.type = RTE_FLOW_ITEM_TYPE_VLAN},
-		{.type = RTE_FLOW_ITEM_TYPE_END},
-	};
-	const struct rte_flow_action_queue queue = {.index = 0};
-	const struct rte_flow_action actions[] = {
-		{.type = RTE_FLOW_ACTION_TYPE_QUEUE, .conf = &queue},
-		{.type = RTE_FLOW_ACTION_TYPE_END},
-	};
-	struct rte_flow_error error;
-
-	return rte_flow_validate(port, &attributes, pattern, actions, &error) == 0;
-}
-
 uint32_t tp_device_capabilities(uint16_t port, const struct rte_eth_dev_info *info)
 {
 	uint32_t can = TP_OFFLOAD_NONE;
@@ -70,8 +53,6 @@ uint32_t tp_device_capabilities(uint16_t port, const struct rte_eth_dev_info *in
 		can |= TP_OFFLOAD_RSS;
 	if (info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_TSO)
 		can |= TP_CAN_SEGMENT;
-	if (can_steer(port))
-		can |= TP_CAN_FLOWS;
 	if (can_shape(port))
 		can |= TP_CAN_SHAPE;
 	return can;
@@ -107,6 +88,29 @@ uint16_t tp_device_nic_bits(uint32_t offloads)
 	return bits;
 }
 
+#define PROBE_QUEUES      2
+#define PROBE_DESCRIPTORS 64
+#define PROBE_MBUFS       1023
+
+/* Whether rules work is known when one was made: drivers say little, and a kernel behind them even
+ * less. For that the device runs a moment, with the least that it can run with. */
+static uint32_t try_rules(struct tp_device *device, const struct tp_uplink_config *uplink)
+{
+	struct tp_uplink_config least = *uplink;
+	struct tp_error unused;
+	struct rte_mempool *pool;
+	uint32_t can = TP_OFFLOAD_NONE;
+
+	if (device->queues < PROBE_QUEUES)
+		return can;
+	least.rx_descriptors = least.tx_descriptors = PROBE_DESCRIPTORS;
+	pool = rte_pktmbuf_pool_create(
+		"probe", PROBE_MBUFS, 0, 0, tp_plan_mbuf_room(uplink), device->socket);
+	if (pool != NULL && tp_device_start(device, &least, pool, &unused) == 0)
+		can = tp_flow_rules_can(uplink, device);
+	return can;
+}
+
 json_t *tp_capabilities_probe(const struct tp_config *config)
 {
 	json_t *object = json_object();
@@ -116,15 +120,18 @@ json_t *tp_capabilities_probe(const struct tp_config *config)
 		struct tp_device device;
 		struct tp_error error = {0};
 
-		if (tp_device_open(&device, uplink, 1, &error) < 0) {
+		if (tp_device_open(&device, uplink, PROBE_QUEUES, &error) < 0) {
 			json_object_set_new(
 				object, uplink->name, json_pack("{s:s}", "error", error.text));
 			continue;
 		}
+		if (config->worker_count > 1)
+			device.can |= try_rules(&device, uplink);
 		json_object_set_new(object, uplink->name,
 			json_pack("{s:s, s:I}", "driver", device.driver, "can",
 				(json_int_t)device.can));
 		tp_device_close(&device);
+		rte_mempool_free(rte_mempool_lookup("probe"));
 	}
 	return object;
 }

@@ -101,6 +101,18 @@ static int check_device(const struct tp_json_value *value, const struct tp_confi
 	return 0;
 }
 
+static int read_steering(
+	const struct tp_json_value *value, const struct tp_json_key *key, void *field)
+{
+	const char *word = json_string_value(value->json);
+
+	(void)key;
+	if (word == NULL || (strcmp(word, "auto") != 0 && strcmp(word, "off") != 0))
+		return tp_json_refuse(value, "\"auto\" or \"off\"");
+	*(bool *)field = strcmp(word, "auto") == 0;
+	return 0;
+}
+
 static int read_uplink(const struct tp_json_value *value, const struct tp_config *config,
 	struct tp_uplink_config *uplink)
 {
@@ -118,6 +130,8 @@ static int read_uplink(const struct tp_json_value *value, const struct tp_config
 			false},
 		{"offloads", tp_config_read_offloads, offsetof(struct tp_uplink_config, offloads),
 			0, 0, false},
+		{"steering", read_steering, offsetof(struct tp_uplink_config, steering), 0, 0,
+			false},
 		{"vxlan", tp_config_read_underlay, offsetof(struct tp_uplink_config, underlay), 0,
 			0, false},
 	};
@@ -129,6 +143,7 @@ static int read_uplink(const struct tp_json_value *value, const struct tp_config
 	uplink->rx_descriptors = uplink->tx_descriptors = DEFAULT_DESCRIPTORS;
 	uplink->mtu = DEFAULT_MTU;
 	uplink->offloads = TP_OFFLOAD_AUTO;
+	uplink->steering = true;
 	result = tp_json_read_object(value, keys, sizeof(keys) / sizeof(keys[0]), uplink);
 	return result < 0 ? result : check_device(value, config, uplink);
 }

@@ -340,6 +340,11 @@ TEXT(offloads)
 				used > 0 ? ", " : "", tp_config_offload_name(i));
 }
 
+TEXT(steering)
+{
+	put(text, config->uplinks[index].steering ? "auto" : "off");
+}
+
 TEXT(vxlan)
 {
 	const struct tp_underlay_config *underlay = &config->uplinks[index].underlay;
@@ -357,6 +362,7 @@ TEXT(vxlan)
 
 static const struct tp_object_field uplinks[] = {
 	{"offloads", TP_EFFECT_RESTART, false, offloads},
+	{"steering", TP_EFFECT_LIVE, false, steering},
 	{"vxlan", TP_EFFECT_RESTART, false, vxlan},
 	{"device", TP_EFFECT_RESTART, true, device},
 	{"queues", TP_EFFECT_RESTART, false, queues},

@@ -24,6 +24,7 @@ struct needs {
 	bool stack; /* an S-tag */
 	bool tunnel4, tunnel6;
 	bool rates;
+	bool steered_tags, steered_tunnels; /* what flow rules could tell apart */
 };
 
 static struct needs find_needs(const struct tp_config *config, uint32_t uplink)
@@ -41,6 +42,9 @@ static struct needs find_needs(const struct tp_config *config, uint32_t uplink)
 		needs.stack |= network->kind == TP_NETWORK_STACKED;
 		needs.tunnel4 |= network->kind == TP_NETWORK_TUNNEL && ipv4;
 		needs.tunnel6 |= network->kind == TP_NETWORK_TUNNEL && !ipv4;
+		needs.steered_tags |=
+			network->kind == TP_NETWORK_VLAN || network->kind == TP_NETWORK_TRUNK;
+		needs.steered_tunnels |= network->kind == TP_NETWORK_TUNNEL;
 		for (uint32_t i = 0; i < tenant->interface_count; i++) {
 			const struct tp_rate_config *rate =
 				&config->interfaces[tenant->first_interface + i].rate;
@@ -95,6 +99,30 @@ static struct tp_wish spreading(
 	return wish;
 }
 
+/* Who of several workers gets a tenant's frames: the one that serves it, or whoever. */
+static struct tp_wish steering(const char *what, const struct tp_config *config,
+	const struct tp_uplink_config *uplink, uint32_t can, uint32_t needed)
+{
+	struct tp_wish wish = {what, TP_DOER_SOFTWARE, "there is one worker"};
+
+	if (config->worker_count == 1)
+		return wish;
+	if (uplink->queues == 1)
+		wish.why = "the file gives it one queue";
+	else if (!uplink->steering)
+		wish.why = "\"steering\" is off; who receives a frame delivers it";
+	else if (!(can & needed))
+		wish.why = "the device takes no such rule; who receives a frame delivers it";
+	else if ((can & TP_STEER_WANTS_RIGHT) && config->user != NULL)
+		wish = (struct tp_wish){what, TP_DOER_HARDWARE,
+			"by rules that stay as they were at the start: changing them needs "
+			"CAP_NET_ADMIN, which \"process.user\" gives up"};
+	else
+		wish = (struct tp_wish){what, TP_DOER_HARDWARE,
+			"by a rule for each (rte_flow), as far as the device has room"};
+	return wish;
+}
+
 unsigned tp_offloads_plan(
 	const struct tp_config *config, uint32_t uplink_index, uint32_t can, struct tp_wish *wishes)
 {
@@ -116,6 +144,12 @@ unsigned tp_offloads_plan(
 		wishes[count++] =
 			offload("outer UDP checksum", uplink, can, TP_OFFLOAD_UDP_CHECKSUM);
 	wishes[count++] = spreading(config, uplink, can);
+	if (needs.steered_tags)
+		wishes[count++] =
+			steering("VLANs to their worker", config, uplink, can, TP_CAN_STEER_VLAN);
+	if (needs.steered_tunnels)
+		wishes[count++] =
+			steering("tunnels to their worker", config, uplink, can, TP_CAN_STEER_VNI);
 	if (needs.rates)
 		wishes[count++] = (struct tp_wish){"rates of interfaces", TP_DOER_SOFTWARE,
 			can & TP_CAN_SHAPE ? "frames wait in the guests' rings, and not in the "

@@ -4,6 +4,7 @@
 
 #include <rte_ethdev.h>
 
+#include "ctl/offloads.h"
 #include "figures.h"
 #include "uplinks.h"
 
@@ -73,6 +74,58 @@ static json_t *offloads_of(const struct tp_device *device)
 	return list;
 }
 
+/* What came in by each queue, and went out. */
+static json_t *queues_of(const struct tp_uplink *uplink)
+{
+	json_t *list = json_array();
+
+	for (uint16_t q = 0; q < uplink->queue_count; q++) {
+		const struct tp_uplink_queue *queue = uplink->queue[q];
+		const struct tp_counters *counters = &queue->source.counters;
+		json_t *object = json_object();
+
+		set_count(object, "queue", q);
+		set_count(object, "worker", queue->worker);
+		set_count(object, "rx_frames",
+			tp_counter_read(&counters->value[TP_COUNTER_TX_FRAMES]));
+		set_count(object, "tx_frames", tp_counter_read(&queue->sent.sent));
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
+static void name_match(const struct tp_steering_wish *wish, char *text, size_t size)
+{
+	if (wish->kind == TP_STEER_NONE)
+		snprintf(text, size, "none");
+	else
+		snprintf(text, size, "%s %u", wish->kind == TP_STEER_VLAN ? "vlan" : "vni",
+			wish->number);
+}
+
+/* Which queue the frames of each tenant come in by, and why not by its worker's. */
+static json_t *steering_of(const struct tp_uplink_port *port, const struct tp_config *config)
+{
+	json_t *list = json_array();
+	char match[32];
+
+	for (uint32_t i = 0; i < port->rules.count; i++) {
+		const struct tp_flow_rule *rule = &port->rules.rule[i];
+		json_t *object = json_object();
+
+		name_match(&rule->wish, match, sizeof(match));
+		set_text(object, "tenant", config->tenants[rule->wish.tenant].name);
+		set_text(object, "match", match);
+		set_text(object, "done_by",
+			tp_doer_name(rule->flow_count > 0 ? TP_DOER_HARDWARE : TP_DOER_SOFTWARE));
+		json_object_set_new(object, "queue",
+			rule->flow_count > 0 ? json_integer(rule->queue) : json_null());
+		set_text(object, "why", rule->why);
+		json_array_append_new(list, object);
+	}
+	return list;
+}
+
 static json_t *all_counters(const struct tp_uplink_sum *sum)
 {
 	json_t *object = json_object();
@@ -84,7 +137,7 @@ static json_t *all_counters(const struct tp_uplink_sum *sum)
 	return object;
 }
 
-static json_t *uplink_object(const struct tp_uplink_port *port)
+static json_t *uplink_object(const struct tp_uplink_port *port, const struct tp_config *config)
 {
 	const struct tp_uplink *uplink = port->uplink;
 	struct tp_uplink_sum sum = {0};
@@ -95,7 +148,10 @@ static json_t *uplink_object(const struct tp_uplink_port *port)
 	set_device(object, port);
 	set_count(object, "queues", uplink->queue_count);
 	json_object_set_new(object, "workers", workers_of(uplink));
+	json_object_set_new(object, "per_queue", queues_of(uplink));
 	json_object_set_new(object, "offloads", offloads_of(&port->device));
+	set_count(object, "steered", tp_flow_rules_in_force(&port->rules));
+	json_object_set_new(object, "steering", steering_of(port, config));
 	set_count(object, "waiting", sum.waiting);
 	set_count(object, "rx_frames", sum.received.value[TP_COUNTER_TX_FRAMES]);
 	set_count(object, "rx_bytes", sum.received.value[TP_COUNTER_TX_BYTES]);
@@ -114,6 +170,7 @@ json_t *tp_show_uplinks(const struct tp_appliance *appliance)
 	json_t *list = json_array();
 
 	for (uint32_t i = 0; appliance->uplinks != NULL && i < appliance->uplinks->count; i++)
-		json_array_append_new(list, uplink_object(&appliance->uplinks->port[i]));
+		json_array_append_new(
+			list, uplink_object(&appliance->uplinks->port[i], appliance->config));
 	return list;
 }

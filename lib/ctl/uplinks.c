@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "capabilities.h"
 #include "ctl/plan.h"
+#include "steering.h"
 #include "uplinks.h"
 
 #define SETTLE_MS    10   /* that a move of rings waits for the wires */
@@ -102,6 +103,7 @@ static void take_down(struct tp_appliance *appliance, struct tp_uplink_port *por
 	atomic_store_explicit(&port->uplink->running, 0, memory_order_release);
 	tp_dataplane_quiesce(appliance->dataplane);
 	tp_uplink_discard(port->uplink);
+	tp_flow_rules_forget(&port->rules);
 	tp_device_close(&port->device);
 	port->open = false;
 	port->tried_ms = tp_loop_now_ms();
@@ -168,6 +170,7 @@ void tp_uplinks_look(struct tp_appliance *appliance)
 	uplinks->looked_ms = now;
 	for (uint32_t i = 0; i < uplinks->count; i++)
 		look_at(appliance, &uplinks->port[i]);
+	tp_steering_look(appliance);
 }
 
 /* --- Settling --- */
@@ -238,6 +241,7 @@ int tp_uplinks_open(struct tp_appliance *appliance, const int *nodes, struct tp_
 		}
 		uplinks->uplink[i] = port->uplink;
 	}
+	tp_steering_look(appliance);
 	return 0;
 }
 
@@ -247,6 +251,7 @@ void tp_uplinks_change(struct tp_appliance *appliance)
 
 	for (uint32_t i = 0; uplinks != NULL && i < uplinks->count; i++)
 		uplinks->port[i].config = &appliance->config->uplinks[i];
+	tp_steering_look(appliance);
 }
 
 void tp_uplinks_close(struct tp_appliance *appliance)
@@ -260,6 +265,7 @@ void tp_uplinks_close(struct tp_appliance *appliance)
 
 		if (port->uplink != NULL)
 			tp_uplink_discard(port->uplink);
+		tp_flow_rules_forget(&port->rules);
 		if (port->open)
 			tp_device_close(&port->device);
 		tp_uplink_free(port->uplink);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "appliance_private.h"
+#include "flow_rules.h"
 #include "uplink_device.h"
 
 /*
@@ -14,7 +15,8 @@ struct tp_uplink_port {
 	const struct tp_uplink_config *config;
 	struct tp_uplink *uplink;
 	struct tp_device device;
-	bool open; /* the device is */
+	bool open;                  /* the device is */
+	struct tp_flow_rules rules; /* of the device, while it is open */
 	struct rte_mempool *pool;
 	uint64_t tried_ms; /* when the device was last looked for */
 	char reason[160];  /* why it is away, or "" */

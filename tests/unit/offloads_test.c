@@ -85,6 +85,26 @@ static void test_several_workers(void **state)
 	assert_string_equal(doer(FILE_ON("[0,1]", "", VLAN), 0, what), "software");
 }
 
+static void test_to_the_worker_that_serves(void **state)
+{
+	const char *tags = "VLANs to their worker", *tunnels = "tunnels to their worker";
+	uint32_t all = UINT32_MAX & ~(uint32_t)TP_STEER_WANTS_RIGHT;
+
+	(void)state;
+	assert_string_equal(doer(FILE_ON("[0]", "", VLAN), all, tags), "software");
+	assert_string_equal(doer(FILE_ON("[0,1]", "", VLAN), all, tags), "hardware");
+	assert_string_equal(doer(FILE_ON("[0,1]", "", VLAN), UINT32_MAX, tags), "hardware");
+	assert_string_equal(doer(FILE_ON("[0,1]", "", VLAN), TP_CAN_STEER_VNI, tags), "software");
+	assert_string_equal(
+		doer(FILE_ON("[0,1]", ",'steering':'off'", VLAN), all, tags), "software");
+	assert_string_equal(doer(FILE_ON("[0,1]", ",'queues':1", VLAN), all, tags), "software");
+	assert_null(doer(FILE_ON("[0,1]", "", VLAN), all, tunnels));
+	assert_string_equal(
+		doer(FILE_ON("[0,1]", FOUR, VNI), TP_CAN_STEER_VNI, tunnels), "hardware");
+	assert_string_equal(
+		doer(FILE_ON("[0,1]", FOUR, VNI), TP_CAN_STEER_VLAN, tunnels), "software");
+}
+
 static void test_what_is_never_asked_for(void **state)
 {
 	(void)state;
@@ -122,6 +142,7 @@ int main(void)
 		cmocka_unit_test(test_the_file_may_leave_it_out),
 		cmocka_unit_test(test_outer_ipv4_sums_are_for_who_names_them),
 		cmocka_unit_test(test_several_workers),
+		cmocka_unit_test(test_to_the_worker_that_serves),
 		cmocka_unit_test(test_what_is_never_asked_for),
 		cmocka_unit_test(test_what_is_chosen),
 	};

@@ -114,6 +114,7 @@ struct tp_uplink_config {
 	uint16_t tx_descriptors;
 	uint16_t mtu;      /* longest frame without its Ethernet header and tags */
 	uint32_t offloads; /* of TP_OFFLOADS, that the NIC may be asked to do */
+	bool steering;     /* may it be given flow rules? default true */
 	struct tp_underlay_config underlay;
 };
 

@@ -11,11 +11,15 @@
 /** What a device can beside TP_OFFLOADS, told only. */
 enum {
 	TP_CAN_SEGMENT = TP_OFFLOAD_ALL + 1, /* TCP */
-	TP_CAN_FLOWS = 2 * TP_CAN_SEGMENT,   /* flow rules */
-	TP_CAN_SHAPE = 2 * TP_CAN_FLOWS,     /* traffic manager */
+	TP_CAN_SHAPE = 2 * TP_CAN_SEGMENT,   /* traffic manager */
+	/* Flow rules that lead to a queue: by VLAN, and by VXLAN's identifier. */
+	TP_CAN_STEER_VLAN = 2 * TP_CAN_SHAPE,
+	TP_CAN_STEER_VNI = 2 * TP_CAN_STEER_VLAN,
+	/* They are the kernel's, which lets only CAP_NET_ADMIN change them. */
+	TP_STEER_WANTS_RIGHT = 2 * TP_CAN_STEER_VNI,
 };
 
-#define TP_WISHES_MAX 8
+#define TP_WISHES_MAX 10
 
 enum tp_doer { TP_DOER_HARDWARE, TP_DOER_SOFTWARE, TP_DOER_NOBODY /* the wish is refused */ };
 
