@@ -2,14 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The appliance on a machine with two NUMA nodes: one in QEMU, since most have but one."""
 import json
-import pathlib
 import re
-import shutil
-import subprocess
 import unittest
 
 import harness
-from linux_guest import IMAGE, LinuxGuest, build_image
+from linux_guest import build_image
+from machine import Machine, build_disk
 
 PROGRAMS = ("app/turnpiked/turnpiked", "app/turnpike/turnpike",
             "app/turnpike-guest/turnpike-guest", "tests/unit/node_test")
@@ -24,66 +22,18 @@ CONFIG = {
         for name in ("moves", "stays")}}
 
 
-def libraries(program):
-    """What a program needs of the machine, its loader among it."""
-    text = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
-    return re.findall(r"(/\S+) \(0x", text)
-
-
-def build_disk(directory):
-    """The test guest's initial file system with our programs in it: two archives, one behind the
-    other, are one to Linux."""
-    root = directory / "root"
-    for program in (harness.BUILD / name for name in PROGRAMS):
-        for source in (program, *map(pathlib.Path, libraries(program))):
-            place = root / "bin" if source is program else root / str(source.parent)[1:]
-            place.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source.resolve(), place / source.name)
-            if source is program:
-                subprocess.run(["strip", place / source.name], check=True)
-    (root / "config.json").write_text(json.dumps(CONFIG))
-    disk = directory / "initramfs"
-    shutil.copy(IMAGE / "initramfs", disk)
-    with disk.open("ab") as file:
-        subprocess.run("find . | cpio --quiet -o -H newc -R 0:0", shell=True, check=True,
-                       cwd=root, stdout=file)
-    return disk
-
-
-class TwoNodes(LinuxGuest):
-    """A machine of two nodes without a network."""
-
-    def __init__(self, scenario, disk):
-        self.disk = disk
-        super().__init__(scenario, "machine", None, None)
-
-    def _command(self):
-        nodes = [argument for node, cpus in enumerate(("0-1", "2-3")) for argument in (
-            "-object", f"memory-backend-ram,id=memory{node},size=512M",
-            "-numa", f"node,nodeid={node},memdev=memory{node},cpus={cpus}")]
-        return ["qemu-system-x86_64", "-accel", "tcg", "-machine", "q35", "-cpu", "max", "-smp",
-                "4", "-m", "1G", *nodes, "-nodefaults", "-no-user-config", "-display", "none",
-                "-kernel", IMAGE / "vmlinuz", "-initrd", self.disk,
-                "-append", "console=ttyS0 panic=-1 tsc=reliable random.trust_cpu=on",
-                "-chardev",
-                f"file,id=console,path={self.scenario.directory}/{self.name}-console.log",
-                "-serial", "chardev:console",
-                "-chardev", f"socket,id=shell,path={self.path}", "-serial", "chardev:shell"]
-
-    def ready(self):
-        while self._line(harness.PATIENCE).strip() != b"ready":
-            pass
-        return self
-
-    def show(self, what):
-        return json.loads(self.run(f"turnpike -s /tmp/control show {what} -j"))
+HARDWARE = ["-smp", "4", "-m", "1G", *(argument for node, cpus in enumerate(("0-1", "2-3"))
+                                       for argument in (
+    "-object", f"memory-backend-ram,id=memory{node},size=512M",
+    "-numa", f"node,nodeid={node},memdev=memory{node},cpus={cpus}"))]
 
 
 class Placement(harness.Scenario):
     def setUp(self):
         super().setUp()
         build_image()
-        self.machine = TwoNodes(self, build_disk(self.directory)).ready()
+        disk = build_disk(self.directory, PROGRAMS, files={"config.json": json.dumps(CONFIG)})
+        self.machine = Machine(self, disk, HARDWARE).ready()
 
     def reserve(self, *pages):
         for node, count in enumerate(pages):
@@ -91,15 +41,10 @@ class Placement(harness.Scenario):
                              "hugepages-2048kB/nr_hugepages")
 
     def serve(self):
-        self.machine.run("turnpiked -- --config /config.json >/tmp/log 2>&1 &")
-        self.machine.run("for i in $(seq 300); do grep -q ready: /tmp/log && exit 0; sleep 0.1; "
-                         "done; cat /tmp/log; exit 1")
-        return self.machine.run("cat /tmp/log")
+        return self.machine.serve("/config.json")
 
     def stop(self):
-        self.machine.run("turnpike -s /tmp/control stop")
-        self.machine.run("for i in $(seq 300); do grep -q stopped /tmp/log && exit 0; sleep 0.1; "
-                         "done; cat /tmp/log; exit 1")
+        self.machine.stop()
 
     def guests(self, cpu, *tenants):
         """Guests whose memory lies where they run, sending slowly for some seconds."""
