@@ -2,6 +2,9 @@
 #define ALLOW_EXPERIMENTAL_API /* rte_tm.h is nothing else; it is only asked what it can */
 
 #include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -111,6 +114,25 @@ static uint32_t try_rules(struct tp_device *device, const struct tp_uplink_confi
 	return can;
 }
 
+/* A TAP interface that is there is somebody's: to open it is to get some of its frames, and to
+ * close it is to take it down. */
+static bool is_taken(const struct tp_uplink_config *uplink, struct tp_error *error)
+{
+	const char *argument = strstr(uplink->device, ",iface=");
+	char name[IFNAMSIZ + 1];
+
+	if (strncmp(uplink->device, "net_tap", strlen("net_tap")) != 0 || argument == NULL)
+		return false;
+	argument += strlen(",iface=");
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(argument, ","), argument);
+	if (if_nametoindex(name) == 0)
+		return false;
+	tp_error_set(error, EBUSY,
+		"interface %s is there and may be in use; what it can is told before it is made",
+		name);
+	return true;
+}
+
 json_t *tp_capabilities_probe(const struct tp_config *config)
 {
 	json_t *object = json_object();
@@ -120,7 +142,8 @@ json_t *tp_capabilities_probe(const struct tp_config *config)
 		struct tp_device device;
 		struct tp_error error = {0};
 
-		if (tp_device_open(&device, uplink, PROBE_QUEUES, &error) < 0) {
+		if (is_taken(uplink, &error) ||
+			tp_device_open(&device, uplink, PROBE_QUEUES, &error) < 0) {
 			json_object_set_new(
 				object, uplink->name, json_pack("{s:s}", "error", error.text));
 			continue;

@@ -185,7 +185,7 @@ static void make_rule(struct tp_flow_rule *rule, const struct tp_uplink_config *
 static bool are_fulfilled(
 	const struct tp_flow_rules *rules, const struct tp_steering_wish *wishes, uint32_t count)
 {
-	if (rules->count != count)
+	if (rules->count != count || rules->more)
 		return false;
 	for (uint32_t i = 0; i < count; i++) {
 		const struct tp_steering_wish *was = &rules->rule[i].wish;
@@ -233,7 +233,8 @@ static bool keep_wished(struct tp_flow_rule *rule, uint32_t count, struct tp_flo
 	return ended;
 }
 
-static void fulfil(struct tp_flow_rule *rule, const struct tp_uplink_config *uplink,
+/* @return true if the device was asked for a rule. */
+static bool fulfil(struct tp_flow_rule *rule, const struct tp_uplink_config *uplink,
 	const struct tp_device *device, bool changeable, bool room)
 {
 	bool wished = rule->wish.why == NULL;
@@ -243,14 +244,17 @@ static void fulfil(struct tp_flow_rule *rule, const struct tp_uplink_config *upl
 		snprintf(rule->why, sizeof(rule->why),
 			"rules were made at the start: changing them needs CAP_NET_ADMIN, which "
 			"was given up");
-		return;
+		return false;
 	}
 	if (!wished)
 		snprintf(rule->why, sizeof(rule->why), "%s", rule->wish.why);
 	else if (rule->flow_count > 0)
 		rule->why[0] = '\0';
-	else if (rule->why[0] == '\0' || room)
+	else if (rule->why[0] == '\0' || room) {
 		make_rule(rule, uplink, device);
+		return true;
+	}
+	return false;
 }
 
 uint32_t tp_flow_rules_in_force(const struct tp_flow_rules *rules)
@@ -279,10 +283,12 @@ static void tell(struct tp_flow_rules *rules, const struct tp_uplink_config *upl
 }
 
 void tp_flow_rules_fulfil(struct tp_flow_rules *rules, const struct tp_uplink_config *uplink,
-	const struct tp_device *device, const struct tp_steering_wish *wishes, uint32_t count)
+	const struct tp_device *device, const struct tp_steering_wish *wishes, uint32_t count,
+	uint32_t most)
 {
 	struct tp_flow_rule *rule;
 	bool changeable, room;
+	uint32_t i = 0;
 
 	if (are_fulfilled(rules, wishes, count))
 		return;
@@ -290,11 +296,14 @@ void tp_flow_rules_fulfil(struct tp_flow_rules *rules, const struct tp_uplink_co
 	if (rule == NULL)
 		return; /* and looked at again soon */
 	changeable = may_change(driver_of(device));
-	for (uint32_t i = 0; i < count; i++)
-		rule[i].wish = wishes[i];
+	for (uint32_t n = 0; n < count; n++)
+		rule[n].wish = wishes[n];
 	room = keep_wished(rule, count, rules, device, changeable);
-	for (uint32_t i = 0; i < count; i++)
-		fulfil(&rule[i], uplink, device, changeable, room);
+	for (; i < count && most > 0; i++)
+		most -= fulfil(&rule[i], uplink, device, changeable, room);
+	rules->more = i < count;
+	for (; i < count && room; i++)
+		rule[i].why[0] = '\0'; /* to be tried again in its turn */
 	free(rules->rule);
 	rules->rule = rule;
 	rules->count = count;

@@ -35,6 +35,7 @@ struct tp_flow_rules {
 	struct tp_flow_rule *rule;
 	uint32_t count;
 	uint32_t told; /* how many were in force when the log was last told, plus 1 */
+	bool more;     /* some are to be made yet */
 };
 
 /**
@@ -42,9 +43,12 @@ struct tp_flow_rules {
  * was refused is tried again only when another rule has left room, or it leads elsewhere.
  * @param uplink  whose device it is
  * @param wishes  in tp_steering_order, each once
+ * @param most    rules that are made now, since a device may take long; the others at the next
+ * calls
  */
 void tp_flow_rules_fulfil(struct tp_flow_rules *rules, const struct tp_uplink_config *uplink,
-	const struct tp_device *device, const struct tp_steering_wish *wishes, uint32_t count);
+	const struct tp_device *device, const struct tp_steering_wish *wishes, uint32_t count,
+	uint32_t most);
 
 /** The device is gone, or about to be closed: its rules go with it. */
 void tp_flow_rules_forget(struct tp_flow_rules *rules);

@@ -111,8 +111,11 @@ static json_t *steering_of(const struct tp_uplink_port *port, const struct tp_co
 
 	for (uint32_t i = 0; i < port->rules.count; i++) {
 		const struct tp_flow_rule *rule = &port->rules.rule[i];
-		json_t *object = json_object();
+		json_t *object;
 
+		if (rule->wish.tenant >= config->tenant_count)
+			continue; /* it has just gone */
+		object = json_object();
 		name_match(&rule->wish, match, sizeof(match));
 		set_text(object, "tenant", config->tenants[rule->wish.tenant].name);
 		set_text(object, "match", match);

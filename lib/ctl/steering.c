@@ -151,7 +151,7 @@ int tp_steering_wishes(const struct tp_config *config, uint32_t uplink,
 
 /* --- Having it so ----------------------------------------------------------------------------- */
 
-static void look_at(struct tp_appliance *appliance, struct tp_uplink_port *port)
+static void look_at(struct tp_appliance *appliance, struct tp_uplink_port *port, uint32_t most)
 {
 	const struct tp_uplink *uplink = port->uplink;
 	struct tp_steering_queues queues = {.count = uplink->queue_count};
@@ -164,16 +164,16 @@ static void look_at(struct tp_appliance *appliance, struct tp_uplink_port *port)
 		appliance->config, uplink->number, &queues, appliance->balance.tenant, &wishes);
 	if (count >= 0)
 		tp_flow_rules_fulfil(
-			&port->rules, port->config, &port->device, wishes, (uint32_t)count);
+			&port->rules, port->config, &port->device, wishes, (uint32_t)count, most);
 	free(wishes);
 }
 
-void tp_steering_look(struct tp_appliance *appliance)
+void tp_steering_look(struct tp_appliance *appliance, uint32_t most)
 {
 	for (uint32_t i = 0; appliance->uplinks != NULL && i < appliance->uplinks->count; i++) {
 		struct tp_uplink_port *port = &appliance->uplinks->port[i];
 
 		if (port->open && port->uplink->queue_count > 1)
-			look_at(appliance, port);
+			look_at(appliance, port, most);
 	}
 }

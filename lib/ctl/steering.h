@@ -51,6 +51,12 @@ int tp_steering_order(const struct tp_steering_wish *a, const struct tp_steering
 
 /**
  * Have the devices of all uplinks steer as is best now. Cheap where nothing has changed.
+ * @param most  rules that are made now of each uplink's, since devices may take long for one; the
+ * others at the next calls
  * Threading: control thread.
  */
-void tp_steering_look(struct tp_appliance *appliance);
+void tp_steering_look(struct tp_appliance *appliance, uint32_t most);
+
+/** At a look that comes again soon, and where nobody waits for the control thread. */
+#define TP_STEERING_SOME 64
+#define TP_STEERING_ALL  UINT32_MAX

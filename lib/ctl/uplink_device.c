@@ -332,10 +332,10 @@ void tp_device_close(struct tp_device *device)
 	bool known = rte_eth_dev_info_get(device->port, &info) == 0;
 	struct rte_flow_error unused;
 
+	if (device->listens && !atomic_load(&device->removed)) /* it was started */
+		rte_flow_flush(device->port, &unused);
 	if (known)
 		hear_no_more(device, &info);
-	if (!atomic_load(&device->removed))
-		rte_flow_flush(device->port, &unused);
 	rte_eth_dev_stop(device->port);
 	rte_eth_dev_close(device->port);
 	if (device->probed && known)

@@ -170,7 +170,7 @@ void tp_uplinks_look(struct tp_appliance *appliance)
 	uplinks->looked_ms = now;
 	for (uint32_t i = 0; i < uplinks->count; i++)
 		look_at(appliance, &uplinks->port[i]);
-	tp_steering_look(appliance);
+	tp_steering_look(appliance, TP_STEERING_SOME);
 }
 
 /* --- Settling --- */
@@ -241,7 +241,7 @@ int tp_uplinks_open(struct tp_appliance *appliance, const int *nodes, struct tp_
 		}
 		uplinks->uplink[i] = port->uplink;
 	}
-	tp_steering_look(appliance);
+	tp_steering_look(appliance, TP_STEERING_ALL); /* rights are given up after it */
 	return 0;
 }
 
@@ -251,7 +251,7 @@ void tp_uplinks_change(struct tp_appliance *appliance)
 
 	for (uint32_t i = 0; uplinks != NULL && i < uplinks->count; i++)
 		uplinks->port[i].config = &appliance->config->uplinks[i];
-	tp_steering_look(appliance);
+	tp_steering_look(appliance, TP_STEERING_SOME);
 }
 
 void tp_uplinks_close(struct tp_appliance *appliance)

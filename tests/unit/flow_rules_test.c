@@ -117,7 +117,7 @@ static struct tp_device device = {.queues = 2, .driver = "net_some"};
 
 static void fulfil(const struct tp_steering_wish *wishes, uint32_t count)
 {
-	tp_flow_rules_fulfil(&rules, &uplink, &device, wishes, count);
+	tp_flow_rules_fulfil(&rules, &uplink, &device, wishes, count, ROOM_MOST);
 	assert_int_equal(rules.count, count);
 }
 
@@ -207,6 +207,23 @@ static void test_a_full_table(void **state)
 	assert_string_equal(rules.rule[1].why, "");
 }
 
+static void test_a_few_at_a_time(void **state)
+{
+	const struct tp_steering_wish wishes[] = {TO(5, 0), TO(6, 1), TO(7, 1), TO(8, 0), TO(9, 1)};
+
+	(void)state;
+	refused_vlan = 6;
+	for (unsigned made = 2; made <= 5; made += 2) {
+		tp_flow_rules_fulfil(&rules, &uplink, &device, wishes, 5, 2);
+		assert_int_equal(tries, made);
+	}
+	tp_flow_rules_fulfil(&rules, &uplink, &device, wishes, 5, 2);
+	tp_flow_rules_fulfil(&rules, &uplink, &device, wishes, 5, 2);
+	assert_int_equal(tries, 5);
+	assert_int_equal(tp_flow_rules_in_force(&rules), 4);
+	assert_int_equal(queue_of(9), 1);
+}
+
 static void test_a_tenant_that_is_spread(void **state)
 {
 	const struct tp_steering_wish one[] = {TO(5, 1)};
@@ -287,6 +304,7 @@ int main(void)
 		TEST(nothing_to_do_does_nothing),
 		TEST(what_stays_is_not_touched),
 		TEST(a_full_table),
+		TEST(a_few_at_a_time),
 		TEST(a_tenant_that_is_spread),
 		TEST(a_tap),
 		TEST(half_a_rule),
