@@ -105,13 +105,13 @@ class Machine(LinuxGuest):
 
     def serve(self, config):
         """Start the appliance there. Returns its log."""
-        self.run(f"turnpiked -- --config {config} >/tmp/log 2>&1 &")
+        self.run(f"(turnpiked -- --config {config}; echo ended with $?) >/tmp/log 2>&1 &")
         self.wait_for("grep -q ready: /tmp/log", "/tmp/log")
         return self.run("cat /tmp/log")
 
     def stop(self):
         self.run("turnpike -s /tmp/control stop")
-        self.wait_for("grep -q stopped /tmp/log", "/tmp/log")
+        self.wait_for("grep -q 'ended with 0' /tmp/log", "/tmp/log")
 
     def monitor(self, command, **arguments):
         """A command of QEMU's own."""
