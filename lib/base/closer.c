@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/closer.h"
+#include "base/receive.h"
 
 #define STACK_BYTES (256u << 10)
 #define DRAIN_MOST  64 /* messages or parts of them */
@@ -151,39 +151,17 @@ void tp_closer_close(struct tp_closer *closer, int fd)
 		close_beside(closer, fd);
 }
 
-static void close_received(struct tp_closer *closer, struct msghdr *received)
-{
-	for (struct cmsghdr *control = CMSG_FIRSTHDR(received); control != NULL;
-		control = CMSG_NXTHDR(received, control)) {
-		size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < count; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(control) + i * sizeof(fd), sizeof(fd));
-			tp_closer_close(closer, fd);
-		}
-	}
-}
-
 /* Take what was sent and not read. @return true: there is no more. */
 static bool drain(struct tp_closer *closer, int fd)
 {
-	alignas(struct cmsghdr) char control[CMSG_SPACE(TP_CLOSER_FDS_MAX * sizeof(int))];
-	char bytes[8192] = {0};
+	struct tp_received received;
+	char bytes[8192];
 
 	for (unsigned i = 0; i < DRAIN_MOST; i++) {
-		struct iovec part = {bytes, sizeof(bytes)};
-		struct msghdr received = {.msg_iov = &part,
-			.msg_iovlen = 1,
-			.msg_control = control,
-			.msg_controllen = sizeof(control)};
-
-		if (recvmsg(fd, &received, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) <= 0)
+		if (tp_receive(fd, bytes, sizeof(bytes), &received) <= 0)
 			return true;
-		close_received(closer, &received);
+		for (unsigned n = 0; n < received.fd_count; n++)
+			tp_closer_close(closer, received.fds[n]);
 	}
 	return false;
 }

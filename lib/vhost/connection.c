@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include <stdalign.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/descriptors.h"
+#include "base/receive.h"
 #include "connection.h"
 
 #define DEADLINE_MS 1000
@@ -152,39 +152,27 @@ static int refuse_many_fds(const struct vhost_connection *connection, struct tp_
 		VHOST_FDS_MAX);
 }
 
-/* Take the descriptors of one recvmsg over; all of them are in the message or closed after. The
- * kernel keeps those back that the process may not open. */
-static int take_fds(
-	struct vhost_connection *connection, struct msghdr *received, struct tp_error *error)
+/* Take the descriptors over that came; all of them are in the message or closed after. */
+static int take_fds(struct vhost_connection *connection, const struct tp_received *received,
+	struct tp_error *error)
 {
 	struct vhost_message *message = &connection->message;
-	bool cut = received->msg_flags & MSG_CTRUNC;
 	bool too_many = false;
 	int result = 0;
 
-	for (struct cmsghdr *control = CMSG_FIRSTHDR(received); control != NULL;
-		control = CMSG_NXTHDR(received, control)) {
-		size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < count; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(control) + i * sizeof(fd), sizeof(fd));
-			if (result == 0)
-				result = tp_descriptor_check(fd, error);
-			if (message->fd_count < VHOST_FDS_MAX) {
-				message->fds[message->fd_count++] = fd;
-			} else {
-				tp_closer_close(connection->closer, fd);
-				too_many = true;
-			}
+	for (unsigned i = 0; i < received->fd_count; i++) {
+		if (result == 0)
+			result = tp_descriptor_check(received->fds[i], error);
+		if (message->fd_count < VHOST_FDS_MAX) {
+			message->fds[message->fd_count++] = received->fds[i];
+		} else {
+			tp_closer_close(connection->closer, received->fds[i]);
+			too_many = true;
 		}
 	}
 	if (too_many)
 		return refuse_many_fds(connection, error);
-	if (result == 0 && cut)
+	if (result == 0 && received->cut)
 		return tp_error_set(error, EMFILE,
 			"descriptors came that this process may not open; LimitNOFILE= or prlimit "
 			"raises their number");
@@ -209,8 +197,8 @@ static void end_no_data(struct vhost_connection *connection, ssize_t result)
 {
 	char reason[VHOST_REASON_SIZE];
 
-	if (result < 0 && errno != ECONNRESET) {
-		snprintf(reason, sizeof(reason), "receive: %s", strerror(errno));
+	if (result < 0 && result != -ECONNRESET) {
+		snprintf(reason, sizeof(reason), "receive: %s", strerror((int)-result));
 		vhost_connection_end(connection, reason);
 		return;
 	}
@@ -220,21 +208,15 @@ static void end_no_data(struct vhost_connection *connection, ssize_t result)
 	vhost_connection_end(connection, reason);
 }
 
-/* One recvmsg. @return true if it brought bytes. */
+/* Receive once. @return true if it brought bytes. */
 static bool receive_bytes(struct vhost_connection *connection)
 {
 	struct iovec part = missing_part(connection);
-	alignas(struct cmsghdr) char control[CMSG_SPACE(TP_CLOSER_FDS_MAX * sizeof(int))];
-	struct msghdr received = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t result = recvmsg(connection->watch.fd, &received, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	struct tp_received received;
+	ssize_t result = tp_receive(connection->watch.fd, part.iov_base, part.iov_len, &received);
 	struct tp_error error;
 
-	if (result < 0 && (errno == EAGAIN || errno == EINTR))
+	if (result == -EAGAIN || result == -EINTR)
 		return false;
 	if (result <= 0) {
 		end_no_data(connection, result);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/closer.h"
+#include "base/receive.h"
 #include "front_end.h"
 #include "request.h"
 
@@ -49,7 +50,7 @@ unsigned __wrap_tp_closer_pending(struct tp_closer *closer)
 	for (unsigned i = 0; i < LOOKS_MAX && __real_tp_closer_pending(closer) > 0; i++)
 		usleep(10);
 	EXPECT(__real_tp_closer_pending(closer) == 0);
-	return closing_slowly ? TP_CLOSER_FDS_MAX : 0;
+	return closing_slowly ? TP_RECEIVE_FDS_MAX : 0;
 }
 
 void front_ends_close_slowly(void)

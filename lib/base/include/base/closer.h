@@ -11,10 +11,6 @@
  * owns the closer takes no more from that stranger until it is done.
  */
 
-/* What one SCM_RIGHTS can carry in Linux. Who receives takes all of them: those that do not fit the
- * buffer for them are closed by the kernel in the receiver's place, waiting. */
-#define TP_CLOSER_FDS_MAX 253
-
 struct tp_closer;
 
 /** @return a closer, or NULL without memory. Threading: one thread, as all functions here. */
