@@ -94,7 +94,7 @@ static struct tp_uplink *make_uplink(void)
 	struct tp_uplink *uplink = tp_uplink_new(0, 1, 1024, 1, NULL, NULL);
 	struct rte_mempool *pool = rte_pktmbuf_pool_create(
 		"uplink", 8191, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	uint16_t port;
+	uint16_t port = 0;
 
 	if (uplink == NULL || pool == NULL || rte_eth_dev_get_port_by_name("net_null0", &port) < 0)
 		fail("no uplink");
