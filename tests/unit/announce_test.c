@@ -112,7 +112,7 @@ static void end(void)
 /* The reverse request for a MAC, with so many bytes of tags. */
 static void is_request(const uint8_t *frame, uint64_t mac, const char *tags, uint32_t tag_bytes)
 {
-	static const uint8_t zero[18];
+	static const uint8_t zero[22]; /* target IPv4 address, then what fills the frame */
 
 	assert_memory_equal(frame, "\xff\xff\xff\xff\xff\xff", 6);
 	assert_memory_equal(frame + 6, &mac, 6);
@@ -122,7 +122,7 @@ static void is_request(const uint8_t *frame, uint64_t mac, const char *tags, uin
 	assert_memory_equal(frame + 10, &mac, 6);
 	assert_memory_equal(frame + 16, zero, 4);
 	assert_memory_equal(frame + 20, &mac, 6);
-	assert_memory_equal(frame + 26, zero, 18 + 4);
+	assert_memory_equal(frame + 26, zero, sizeof(zero));
 }
 
 static void leaves(const char *tags, uint32_t tag_bytes)
