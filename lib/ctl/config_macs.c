@@ -23,7 +23,7 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool parse_mac(const char *text, uint64_t *mac)
+bool tp_config_parse_mac(const char *text, uint64_t *mac)
 {
 	*mac = 0;
 	for (unsigned i = 0; i < 17; i++) {
@@ -64,7 +64,7 @@ int tp_config_read_mac(
 	uint64_t *mac = field;
 
 	(void)key;
-	if (text == NULL || !parse_mac(text, mac) || !tp_config_is_unicast(*mac))
+	if (text == NULL || !tp_config_parse_mac(text, mac) || !tp_config_is_unicast(*mac))
 		return tp_json_refuse(
 			value, "a unicast MAC that is not zero, for example \"02:00:00:00:00:01\"");
 	return 0;

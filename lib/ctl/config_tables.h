@@ -95,6 +95,9 @@ int tp_config_read_mac(const struct tp_json_value *, const struct tp_json_key *,
 int tp_config_read_macs(const struct tp_json_value *, struct tp_interface_config *interface);
 int tp_config_read_mac_learning(const struct tp_json_value *, const struct tp_json_key *, void *);
 
+/** A MAC as text into a number as tp_config_read_mac gives it. @return false if it is none. */
+bool tp_config_parse_mac(const char *text, uint64_t *mac);
+
 /** Is it a MAC of one station, and not zero? */
 bool tp_config_is_unicast(uint64_t mac);
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/config.h"
+#include "config_tables.h"
 #include "edit.h"
 
 /** One edit, and where in the document it belongs. */
@@ -38,15 +38,13 @@ static bool counts(const char *name, const json_t *entry, const char *wanted)
 	return number < count && strcmp(made, wanted) == 0;
 }
 
-static void set_mac(json_t *entry, uint64_t first, json_int_t number)
+static void set_mac(json_t *entry, uint64_t mac)
 {
-	uint64_t mac = first + (uint64_t)number;
-	char text[18];
+	uint8_t bytes[6];
+	char text[TP_CONFIG_MAC_TEXT];
 
-	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", (unsigned)(mac >> 40 & 255),
-		(unsigned)(mac >> 32 & 255), (unsigned)(mac >> 24 & 255),
-		(unsigned)(mac >> 16 & 255), (unsigned)(mac >> 8 & 255), (unsigned)(mac & 255));
-	json_object_set_new(entry, "mac", json_string(text));
+	tp_config_write_mac(mac, bytes);
+	json_object_set_new(entry, "mac", json_string(tp_config_format_mac(bytes, text)));
 }
 
 static void set_socket(json_t *entry, const char *pattern, json_int_t number)
@@ -66,22 +64,17 @@ static int write_out(json_t *into, const char *name, json_t *entry)
 	json_int_t count = json_integer_value(json_object_get(entry, "count"));
 	const char *pattern = json_string_value(json_object_get(entry, "socket"));
 	const char *mac = json_string_value(json_object_get(entry, "mac"));
-	unsigned bytes[6] = {0};
-	uint64_t first = 0;
+	uint64_t first;
 
-	if (pattern == NULL || mac == NULL ||
-		sscanf(mac, "%x:%x:%x:%x:%x:%x", &bytes[0], &bytes[1], &bytes[2], &bytes[3],
-			&bytes[4], &bytes[5]) != 6)
+	if (pattern == NULL || mac == NULL || !tp_config_parse_mac(mac, &first))
 		return -EINVAL; /* not of a configuration */
-	for (unsigned i = 0; i < 6; i++)
-		first = first << 8 | (bytes[i] & 255);
 	for (json_int_t number = 0; number < count; number++) {
 		char one[TP_CONFIG_NAME_MAX + 24];
 		json_t *copy = json_copy(entry);
 
 		snprintf(one, sizeof(one), "%s%" JSON_INTEGER_FORMAT, name, number);
 		json_object_del(copy, "count");
-		set_mac(copy, first, number);
+		set_mac(copy, first + (uint64_t)number);
 		set_socket(copy, pattern, number);
 		if (json_object_set_new(into, one, copy) < 0)
 			return -ENOMEM;
