@@ -10,6 +10,7 @@
 #include "accounts.h"
 #include "apply.h"
 #include "billing.h"
+#include "cpus.h"
 #include "crew.h"
 #include "ctl/plan.h"
 #include "ledger.h"
@@ -83,7 +84,7 @@ static int check_machine(const struct tp_apply *apply, struct tp_error *error)
 			"appliance and start it with this file, or name as many as before",
 			new->worker_count, old->worker_count);
 	/* CPUs that EAL options have chosen instead of the file's need not be there. */
-	return result < 0 || same ? result : tp_config_check_machine(apply->config, error);
+	return result < 0 || same ? result : tp_cpus_check(apply->config, error);
 }
 
 /* --- who is who ------------------------------------------------------------------------------ */

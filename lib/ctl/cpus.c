@@ -74,7 +74,7 @@ static int refuse_core(
 		key, core, tp_cpus_format(cpus, present, sizeof(present)));
 }
 
-static int check_cpus(const struct tp_config *config, struct tp_error *error)
+int tp_cpus_check(const struct tp_config *config, struct tp_error *error)
 {
 	cpu_set_t cpus;
 	int result = tp_cpus_online(&cpus, error);
@@ -92,7 +92,7 @@ static int check_cpus(const struct tp_config *config, struct tp_error *error)
 
 int tp_config_check_machine(struct tp_config *config, struct tp_error *error)
 {
-	int result = check_cpus(config, error);
+	int result = tp_cpus_check(config, error);
 
 	return result < 0 ? result : tp_accounts_find(config, error);
 }
