@@ -181,6 +181,61 @@ static const char **add_text(const char **list, unsigned *count, const char *tex
 	return list;
 }
 
+/* An option that stands in struct options as it is. */
+struct plain_option {
+	int key;
+	size_t place; /* in struct options */
+};
+
+/* Those without a value: a bool becomes true. */
+static const struct plain_option switches[] = {
+	{'S', offsetof(struct options, frontend.serve)},
+	{KEY_PACKED, offsetof(struct options, packed)},
+	{KEY_IN_ORDER, offsetof(struct options, in_order)},
+	{KEY_INDIRECT, offsetof(struct options, frontend.indirect_tables)},
+	{KEY_EVENT_INDEX, offsetof(struct options, event_index)},
+	{KEY_INTERRUPTS, offsetof(struct options, frontend.interrupts)},
+	{KEY_HUGE, offsetof(struct options, frontend.huge_pages)},
+	{KEY_TWO_REGIONS, offsetof(struct options, frontend.two_regions)},
+	{KEY_RECONNECT, offsetof(struct options, reconnect)},
+	{KEY_ONE_BY_ONE, offsetof(struct options, attach_one_by_one)},
+	{KEY_JSON, offsetof(struct options, json)},
+	{KEY_PER_DEVICE, offsetof(struct options, per_device)},
+	{KEY_PER_FLOW, offsetof(struct options, per_flow)},
+	{0},
+};
+
+static const struct plain_option texts[] = {
+	{KEY_CONFIG, offsetof(struct options, config)},
+	{KEY_TENANT, offsetof(struct options, tenant)},
+	{KEY_CORES, offsetof(struct options, cores)},
+	{KEY_DEAF, offsetof(struct options, deaf)},
+	{KEY_SLOW, offsetof(struct options, slow)},
+	{KEY_LEAVE, offsetof(struct options, leave)},
+	{0},
+};
+
+/* @return where its value belongs, or NULL: it is none of the list. */
+static void *place_of(const struct plain_option *list, int key, struct options *options)
+{
+	for (; list->key != 0; list++)
+		if (list->key == key)
+			return (char *)options + list->place;
+	return NULL;
+}
+
+static bool read_plain_option(int key, const char *text, struct options *options)
+{
+	bool *found = place_of(switches, key, options);
+	const char **written = place_of(texts, key, options);
+
+	if (found != NULL)
+		*found = true;
+	if (written != NULL)
+		*written = text;
+	return found != NULL || written != NULL;
+}
+
 static bool read_device_option(int key, char *text, struct argp_state *state)
 {
 	struct options *options = state->input;
@@ -190,20 +245,11 @@ static bool read_device_option(int key, char *text, struct argp_state *state)
 	case 's':
 		options->sockets = add_text(options->sockets, &options->socket_count, text);
 		break;
-	case 'S':
-		frontend->serve = true;
-		break;
 	case KEY_COUNT:
 		options->count = options_number(state, "count", text, 1, 65536);
 		break;
 	case KEY_FIRST:
 		options->first = options_number(state, "first", text, 0, 1u << 30);
-		break;
-	case KEY_CONFIG:
-		options->config = text;
-		break;
-	case KEY_TENANT:
-		options->tenant = text;
 		break;
 	case KEY_GROUP:
 		options->groups = add_text(options->groups, &options->group_count, text);
@@ -211,44 +257,14 @@ static bool read_device_option(int key, char *text, struct argp_state *state)
 	case KEY_MAC:
 		read_mac(state, text, options->mac);
 		break;
-	case KEY_PACKED:
-		options->packed = true;
-		break;
-	case KEY_IN_ORDER:
-		options->in_order = true;
-		break;
 	case KEY_NO_MERGEABLE:
 		options->mergeable = false;
-		break;
-	case KEY_INDIRECT:
-		frontend->indirect_tables = true;
-		break;
-	case KEY_EVENT_INDEX:
-		options->event_index = true;
-		break;
-	case KEY_INTERRUPTS:
-		frontend->interrupts = true;
-		break;
-	case KEY_HUGE:
-		frontend->huge_pages = true;
-		break;
-	case KEY_TWO_REGIONS:
-		frontend->two_regions = true;
 		break;
 	case KEY_FRAME_OFFSET:
 		frontend->frame_offset = options_number(state, "frame-offset", text, 12, 4096);
 		break;
 	case KEY_BUFFER_SIZE:
 		frontend->buffer_size = options_number(state, "buffer-size", text, 64, 65536);
-		break;
-	case KEY_RECONNECT:
-		options->reconnect = true;
-		break;
-	case KEY_CORES:
-		options->cores = text;
-		break;
-	case KEY_ONE_BY_ONE:
-		options->attach_one_by_one = true;
 		break;
 	case KEY_TIMEOUT:
 		frontend->timeout_ms =
@@ -303,15 +319,6 @@ static bool read_load_option(int key, char *text, struct argp_state *state)
 	case KEY_VERIFY:
 		read_load_word(state, "verify", text);
 		break;
-	case KEY_DEAF:
-		options->deaf = text;
-		break;
-	case KEY_SLOW:
-		options->slow = text;
-		break;
-	case KEY_LEAVE:
-		options->leave = text;
-		break;
 	default:
 		return false;
 	}
@@ -334,15 +341,6 @@ static bool read_run_option(int key, char *text, struct argp_state *state)
 		break;
 	case KEY_TRIAL:
 		options->trial = read_real(state, "trial", text, 0.01, 3600);
-		break;
-	case KEY_JSON:
-		options->json = true;
-		break;
-	case KEY_PER_DEVICE:
-		options->per_device = true;
-		break;
-	case KEY_PER_FLOW:
-		options->per_flow = true;
 		break;
 	default:
 		return false;
@@ -372,10 +370,10 @@ static error_t read_option(int key, char *text, struct argp_state *state)
 			text);
 	if (key == ARGP_KEY_END)
 		check(state, state->input);
-	return read_device_option(key, text, state) || read_load_option(key, text, state) ||
-			       read_run_option(key, text, state)
-		       ? 0
-		       : ARGP_ERR_UNKNOWN;
+	if (read_plain_option(key, text, state->input) || read_device_option(key, text, state) ||
+		read_load_option(key, text, state) || read_run_option(key, text, state))
+		return 0;
+	return ARGP_ERR_UNKNOWN;
 }
 
 static void set_features(struct options *options)
