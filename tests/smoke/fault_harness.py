@@ -116,26 +116,36 @@ class FaultScenario(LoadScenario):
         return done.stdout if status == 0 else done.stderr, time.monotonic() - begin
 
     def expect_balance(self, appliance):
-        """completed = delivered + named drops, for every interface and in total, when nothing
-        moves any more. The interfaces."""
+        """completed = delivered + named drops, for every interface and uplink and in total, when
+        nothing moves any more. The interfaces."""
         last = []
 
         def still():
-            last.append(appliance.show())
+            last.append((appliance.show(), appliance.show("uplinks")))
             return len(last) > 1 and last[-1] == last[-2]
         harness.wait_for("the counters come to rest", still, 20, 0.1)
         drops = [one["name"] for one in appliance.show("drops")]
-        total = {}
-        for one in last[-1]:
+        interfaces, uplinks = last[-1]
+        total = {name: 0 for name in ("tx_frames", "rx_frames", "delivered", "flooded", "copies")}
+        for one in uplinks:
+            counters = one["counters"]
+            dropped = sum(counters[name] for name in drops)
+            self.assertEqual(counters["received"], counters["delivered"] + dropped, one)
+            self.assertEqual(counters["accepted"], counters["sent"] + counters["waiting"]
+                             + counters["lost_link_down"] + counters["lost_device_gone"], one)
+            total["rx_frames"] += counters["accepted"]
+            for name in ("delivered", "flooded", "copies"):
+                total[name] += counters[name]
+        for one in interfaces:
             counters = one["counters"]
             dropped = sum(counters[name] for name in drops)
             self.assertEqual(counters["tx_frames"], counters["delivered"] + dropped, one)
             self.assertEqual(one["drops"], dropped, one)
-            for name in ("tx_frames", "rx_frames", "delivered", "flooded", "copies"):
-                total[name] = total.get(name, 0) + counters[name]
+            for name in total:
+                total[name] += counters[name]
         self.assertEqual(total["rx_frames"],
                          total["delivered"] - total["flooded"] + total["copies"], total)
-        return last[-1]
+        return interfaces
 
 
 def descriptors(pid):

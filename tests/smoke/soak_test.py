@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Everything at once, for long: 500 guests that come and go, are killed and started again, operators
-that ask, and the configuration replaced meanwhile. Two guests among them must lose nothing; at the
-end every frame is accounted for, and nothing has grown.
+that ask, a tenant whose network beyond the host comes, changes and goes, and the configuration
+replaced meanwhile. Two guests among them must lose nothing; at the end every frame is accounted
+for, and nothing has grown.
 
     soak_test.py [--seconds N | --minutes N] [--seed N]     20 s without a number; tests/soak: 10 min
 """
@@ -18,6 +19,7 @@ import harness
 from fault_harness import TURNPIKE, FaultScenario, Neighbours, descriptors, mappings, memory
 from harness import SWITCH
 from load_harness import FAULTS, GUEST, lines_of
+from network import Namespace, TapGuest, Veth
 
 SECONDS, SEED = 20, 1
 TENANTS = 6
@@ -76,6 +78,54 @@ class Crowd:
         scenario.assertEqual(run["order"]["duplicates"], 0, run)
 
 
+class Beyond:
+    """A guest and a host behind an uplink that talk to each other whenever their tenant's network
+    is the right one; and a tenant with a VLAN of its own that comes and goes."""
+
+    NETWORKS = ({"uplink": "wan0"}, {"uplink": "wan0"}, {"uplink": "wan0", "vlan": 100}, None)
+
+    def __init__(self, scenario):
+        self.scenario = scenario
+        self.outside = Namespace(scenario, "outside")
+        self.veth = Veth(scenario, self.outside)
+        self.outside.up(self.veth.there, "10.0.0.100")
+        self.interface = scenario.interface("outer", "tap", 1)
+        self.passing = scenario.interface("passing", "vm", 1)
+        self.uplinks = {"wan0": {"device": f"net_af_packet0,iface={self.veth.here}"}}
+        self.appliance, self.pings = None, []
+
+    def begin(self):
+        guest = TapGuest(self.scenario, "outer", self.interface, "10.0.0.1")
+        for sender, address in ((guest.namespace, "10.0.0.100"), (self.outside, "10.0.0.1")):
+            self.pings.append(sender.start(f"ping-{address}", *GENTLY, "busybox", "ping", "-q",
+                                           "-i", "0.003", "-s", "1000", address))
+
+    def become(self, network, passing):
+        """Another network of the one tenant; the other tenant, or not."""
+        self.appliance.networks = {"outer": network} if network else {}
+        self.appliance.interfaces = [one for one in self.appliance.interfaces
+                                     if one is not self.passing]
+        if passing:
+            self.appliance.interfaces.append(self.passing)
+            self.appliance.networks["passing"] = {"uplink": "wan0", "vlan": 200}
+
+    def as_at_first(self):
+        self.become(self.NETWORKS[0], False)
+
+    def change(self, chance):
+        self.become(chance.choice(self.NETWORKS), chance.random() < 0.5)
+
+    def end(self):
+        """What went by the uplink, both ways."""
+        for ping in self.pings:
+            ping.stop()
+        counted = self.appliance.show("uplinks")[0]["counters"]
+        self.scenario.progress(f'uplink: {counted["received"]} frames came, '
+                               f'{counted["delivered"]} of them delivered; {counted["sent"]} sent')
+        for name in ("delivered", "sent"):
+            self.scenario.assertGreater(counted[name], 10 * SECONDS, counted)
+
+
 @unittest.skipIf(SWITCH != "turnpiked", "of the appliance alone")
 class Soak(FaultScenario):
     def serve(self):
@@ -84,9 +134,14 @@ class Soak(FaultScenario):
                 for number in range(TENANTS)]
         for pod in pods:
             pod.socket, pod.mac = f"{self.directory}/{pod.tenant}-%d.sock", MACS
+        self.beyond = Beyond(self)
         billing = {"directory": f"{self.directory}/ledger", "interval": "1s"}
-        return self.limited([*Neighbours.interfaces(self), *pods], billing=billing,
-                            classes=CLASSES).start()
+        appliance = self.limited([*Neighbours.interfaces(self), *pods, self.beyond.interface],
+                                 billing=billing, classes=CLASSES, uplinks=self.beyond.uplinks)
+        self.beyond.appliance = appliance
+        self.beyond.as_at_first()
+        appliance.write_configuration()
+        return appliance.start()
 
     def has(self, appliance):
         return {"descriptors": descriptors(appliance.pid), "mappings": mappings(appliance.pid),
@@ -94,6 +149,8 @@ class Soak(FaultScenario):
                 "log": os.path.getsize(appliance.process.log)}
 
     def alone(self, appliance, count):
+        self.beyond.as_at_first()
+        self.apply(appliance)
         harness.wait_for(f"{count} descriptors again",
                          lambda: descriptors(appliance.pid) <= count, 20)
         return self.has(appliance)
@@ -116,15 +173,20 @@ class Soak(FaultScenario):
             self.change(appliance, chance)
 
     def change(self, appliance, chance):
-        """Other weights and rates, while everything goes on."""
+        """Other weights, rates and networks, while everything goes on."""
         if not self.applies:
             return
         classes = appliance.sections["classes"]
         classes["silver"]["rate"] = chance.choice(("20Mbit/s", "50Mbit/s", "1Gbit/s"))
         classes["bronze"]["weight"] = chance.choice((1, 2, 4))
-        appliance.write_configuration()
-        self.turnpike(appliance, "apply", str(appliance.config))
+        self.beyond.change(chance)
+        self.apply(appliance)
         self.changes += 1
+
+    def apply(self, appliance):
+        appliance.write_configuration()
+        if self.applies:
+            self.turnpike(appliance, "apply", str(appliance.config))
 
     def tell(self, begin, appliance):
         found = self.has(appliance)
@@ -154,6 +216,11 @@ class Soak(FaultScenario):
         self.applies = can_apply()
         appliance = self.serve()
         neighbours = Neighbours(self, rate="2kpps")
+        self.beyond.begin()
+        self.beyond.become(self.beyond.NETWORKS[2], True)  # whatever chance brings later
+        self.apply(appliance)
+        self.beyond.as_at_first()
+        self.apply(appliance)
         before = descriptors(appliance.pid)
         crowds = [Crowd(self, f"tenant{number}", chance) for number in range(TENANTS)]
         # All that is kept for the next time is there after a tenth of it.
@@ -172,6 +239,7 @@ class Soak(FaultScenario):
         self.progress(f"alone before: {first}")
         self.progress(f"alone after:  {last}")
         neighbours.end_well()
+        self.beyond.end()
         interfaces = self.expect_balance(appliance)
         completed = sum(one["tx_frames"] for one in interfaces)
         dropped = sum(one["drops"] for one in interfaces)
