@@ -2,16 +2,44 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <rte_errno.h>
 #include <rte_hash.h>
-#include <rte_hash_crc.h>
+#include <rte_random.h>
 
 #include "state/mac_table.h"
 
 struct tp_mac_table {
 	struct rte_hash *hash;
 };
+
+/*
+ * Who sends chooses keys. With a function that is known, or one that is linear in the key as CRC
+ * is, whatever its seed, a few MACs of one tenant could fill the buckets where another tenant's
+ * belongs, and keep it from being learned. So this one multiplies by secrets, twice (multiplicative
+ * hashing: Dietzfelbinger et al., "A Reliable Randomized Algorithm for the Closest-Pair Problem",
+ * 1997).
+ */
+static uint64_t secret[2]; /* odd, of this process; control: w before there is a table, all: r */
+
+static void choose_secret(void)
+{
+	for (unsigned i = 0; i < 2 && secret[1] == 0; i++)
+		secret[i] = rte_rand() | 1;
+}
+
+static uint32_t hash_of(const void *key, uint32_t length, uint32_t seed)
+{
+	uint64_t word;
+
+	(void)length; /* always that of a word */
+	(void)seed;
+	memcpy(&word, key, sizeof(word));
+	word *= secret[0];
+	word ^= word >> 32; /* the upper half is of all bits */
+	return (uint32_t)(word * secret[1] >> 32);
+}
 
 static int reclaim_after_quiescence(struct rte_hash *hash, struct rte_rcu_qsbr *qsbr)
 {
@@ -30,7 +58,7 @@ struct tp_mac_table *tp_mac_table_new(
 		/* Cuckoo hashing without an extendable table wants slack to reach its load. */
 		.entries = entries < 8 ? 16 : entries * 2,
 		.key_len = sizeof(uint64_t),
-		.hash_func = rte_hash_crc,
+		.hash_func = hash_of,
 		.socket_id = socket,
 		.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF,
 	};
@@ -40,6 +68,7 @@ struct tp_mac_table *tp_mac_table_new(
 		tp_error_set(error, ENOMEM, "MAC table: no memory");
 		return NULL;
 	}
+	choose_secret();
 	snprintf(name, sizeof(name), "macs_%u", serial++);
 	table->hash = rte_hash_create(&parameters);
 	if (table->hash == NULL || reclaim_after_quiescence(table->hash, qsbr) != 0) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <rte_hash_crc.h>
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
 #include <rte_ring.h>
@@ -240,9 +241,81 @@ static void frames_to_many_are_limited(void **state)
 	scene_end(&scene);
 }
 
+/* --- Who chooses addresses --- */
+
+#define FORGED 64
+
+/* CRC is linear: whoever knows the table's function, if it is this one, finds MACs of one tenant
+ * with the hash of another tenant's by elimination. Row i: bits of MACs with a hash, as a basis. */
+struct row {
+	uint32_t hash;
+	uint64_t mac;
+};
+
+static uint32_t crc_of(uint32_t tenant, uint64_t mac)
+{
+	uint64_t key = tp_mac_key(tenant, mac);
+
+	return rte_hash_crc(&key, sizeof(key), 0);
+}
+
+static void reduce(const struct row basis[32], struct row *row)
+{
+	for (unsigned bit = 0; bit < 32; bit++)
+		if ((row->hash >> bit & 1) && basis[bit].hash != 0) {
+			row->hash ^= basis[bit].hash;
+			row->mac ^= basis[bit].mac;
+		}
+}
+
+/* MACs of tenant 0 with the hash of a key. */
+static void forge(uint64_t key, uint64_t forged[FORGED])
+{
+	uint32_t nothing = crc_of(0, 0);
+	struct row basis[32] = {{0}};
+	uint64_t same[16];
+	unsigned free_rows = 0;
+	struct row wanted = {.hash = rte_hash_crc(&key, sizeof(key), 0) ^ nothing};
+
+	for (unsigned i = 1; i < 48; i++) { /* bit 0 marks groups */
+		struct row row = {crc_of(0, UINT64_C(1) << i) ^ nothing, UINT64_C(1) << i};
+
+		reduce(basis, &row);
+		if (row.hash != 0)
+			basis[__builtin_ctz(row.hash)] = row;
+		else if (free_rows < 16)
+			same[free_rows++] = row.mac;
+	}
+	reduce(basis, &wanted);
+	assert_int_equal(wanted.hash, 0);
+	assert_true(free_rows >= 6);
+	for (unsigned n = 0; n < FORGED; n++) {
+		forged[n] = wanted.mac;
+		for (unsigned i = 0; i < 6; i++)
+			forged[n] ^= n >> i & 1 ? same[i] : 0;
+		assert_int_equal(crc_of(0, forged[n]), rte_hash_crc(&key, sizeof(key), 0));
+	}
+}
+
+static void nobody_can_choose_macs_that_keep_anothers_out(void **state)
+{
+	struct tp_learned *learned = table_of(4096);
+	const uint64_t victim = tp_mac_key(1, scene_mac(3));
+	uint64_t forged[FORGED];
+
+	(void)state;
+	forge(victim, forged);
+	for (unsigned n = 0; n < FORGED; n++)
+		tp_learned_set(learned, tp_mac_key(0, forged[n]), 1);
+	assert_int_equal(tp_learned_set(learned, victim, 2), 0);
+	assert_int_equal(learned->count, FORGED + 1);
+	tp_learned_free(learned);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nobody_can_choose_macs_that_keep_anothers_out),
 		cmocka_unit_test(an_address_is_learned_moved_and_forgotten),
 		cmocka_unit_test(a_full_table_takes_no_more),
 		cmocka_unit_test(an_address_ages_until_it_is_seen),
