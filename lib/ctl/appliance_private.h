@@ -211,7 +211,7 @@ void tp_learn_sightings(struct tp_appliance *appliance);
  * or a tunnel that the tenant will not have is forgotten. A worker that finds it under the next
  * snapshot would follow it to a tunnel that is not there.
  */
-void tp_learning_prepare(struct tp_appliance *appliance, const struct tp_config *next);
+void tp_learning_prepare(struct tp_appliance *appliance, const struct tp_config *config);
 
 /** It is in force, no worker knows another: it may have other limits, and what was sighted under
  * the one before is not believed. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <string.h>
+
 #include <rte_ring_elem.h>
 
 #include "base/log.h"
@@ -265,22 +267,38 @@ void tp_forget_beyond(struct tp_appliance *appliance, uint32_t uplink)
 		announce_change(appliance->dataplane);
 }
 
-/* What was learned behind an uplink that is not its tenant's any more. */
-static void forget_strays(struct tp_appliance *appliance)
+/* Is what was learned behind an uplink or a tunnel still there? Remotes may have other numbers. */
+static bool stays(
+	const struct tp_tenant_config *before, const struct tp_tenant_config *after, uint32_t owner)
+{
+	const struct tp_network_config *old, *new;
+
+	if (before == NULL || after == NULL || !after->mac_learning || !is_behind(before, owner) ||
+		!is_behind(after, owner))
+		return false;
+	old = &before->network;
+	new = &after->network;
+	return old->kind == new->kind && old->uplink_index == new->uplink_index &&
+	       old->service_vlan == new->service_vlan && old->vlan == new->vlan &&
+	       old->vni == new->vni &&
+	       (owner < TP_FIRST_TUNNEL ||
+		       tp_address_equal(&old->remotes[TP_TUNNEL_OF(owner)].address,
+			       &new->remotes[TP_TUNNEL_OF(owner)].address));
+}
+
+/* @param next  as appliance->tenant_at, of the configuration that comes */
+static void forget_strays(
+	struct tp_appliance *appliance, const struct tp_tenant_config *const *next)
 {
 	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
 	bool changed = false;
 
 	for (uint32_t i = 0; learned != NULL && i < learned->capacity; i++) {
 		const struct tp_learned_place *one = &learned->place[i];
-		const struct tp_tenant_config *tenant;
 
-		if (!tp_learned_taken(learned, i) || !is_beyond(one->interface))
-			continue;
-		tenant = tenant_at(appliance, one->key);
-		/* Remotes may have other numbers now: what is behind them is learned anew. */
-		if (tenant != NULL && tenant->mac_learning && one->interface < TP_FIRST_TUNNEL &&
-			is_behind(tenant, one->interface))
+		if (!tp_learned_taken(learned, i) || !is_beyond(one->interface) ||
+			stays(tenant_at(appliance, one->key), next[tp_mac_key_tenant(one->key)],
+				one->interface))
 			continue;
 		forget(appliance, i);
 		changed = true;
@@ -289,13 +307,15 @@ static void forget_strays(struct tp_appliance *appliance)
 		announce_change(appliance->dataplane);
 }
 
-void tp_learning_prepare(struct tp_appliance *appliance, const struct tp_config *next)
+void tp_learning_prepare(struct tp_appliance *appliance, const struct tp_config *config)
 {
-	for (uint32_t i = 0; i < TP_CONFIG_TENANTS_MAX; i++)
-		appliance->tenant_at[i] = NULL;
-	for (uint32_t i = 0; i < next->tenant_count; i++)
-		appliance->tenant_at[next->tenants[i].place] = &next->tenants[i];
-	forget_strays(appliance);
+	static const struct tp_tenant_config *next[TP_CONFIG_TENANTS_MAX];
+
+	memset(next, 0, sizeof(next));
+	for (uint32_t i = 0; i < config->tenant_count; i++)
+		next[config->tenants[i].place] = &config->tenants[i];
+	forget_strays(appliance, next);
+	memcpy(appliance->tenant_at, next, sizeof(next));
 }
 
 /* Remotes and places may be others' now. */

@@ -186,15 +186,26 @@ class Networks(Beyond):
 
         def learned():
             return [row for row in switch.show("macs") if row["kind"] == "learned"]
-        for _ in range(ROUNDS):
+
+        def apply(beyond):
+            switch.networks = {"acme": beyond} if beyond else {}
+            switch.write_configuration()
+            switch.ask(command="apply", text=switch.config.read_text())
+        for round_number in range(ROUNDS):
             # The host behind the tunnel says where it is.
             self.outside.hears(GUEST, count=1)
             harness.wait_for("its MAC is learned", learned, 10)
-            for networks in ({}, {"acme": self.tunnel(family)}):
-                switch.networks = networks
-                switch.write_configuration()
-                switch.ask(command="apply", text=switch.config.read_text())
+            # What others change is none of its business, nor is another remote.
+            switch.interfaces = [one, self.interface("umbra", f"vm{round_number}", 2)]
+            two = self.tunnel(family)
+            two["remotes"] = [*two["remotes"], {"address": "192.0.2.9"}]
+            for other in (self.tunnel(family), two):
+                apply(other)
+                self.assertEqual(len(learned()), 1)
+            for other in ({**two, "remotes": two["remotes"][1:]}, None):
+                apply(other)
                 self.assertEqual(learned(), [])
+            apply(self.tunnel(family))
             self.known()
         self.assertGreater(switch.counters()["acme/one"]["tx_frames"], 1000)
 
