@@ -132,7 +132,8 @@ class Tags(Wired):
 
     def listen(self, port):
         self.host.run(f"nc -l -p {port} -e sh -c 'sha256sum >/tmp/sum' >/dev/null 2>&1 & "
-                      f"until netstat -ltn | grep -q :{port}; do usleep 20000; done")
+                      f"i=0; until netstat -ltn | grep -q :{port} || [ $i -ge 300 ]; do "
+                      "usleep 20000; i=$((i+1)); done")
 
     def heard(self):
         """What sha256sum says at the host, "" if it said nothing in 20 s."""
