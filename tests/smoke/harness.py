@@ -234,15 +234,17 @@ class Scenario(unittest.TestCase):
         self.processes = []
         self.channels = []
         self.switches = []
+        self.namespaces = []
+        self.kept = False
 
     def tearDown(self):
         if self._failed():
-            self._keep_counters()
+            self.keep_evidence()
         for channel in self.channels:
             channel.close()
         for process in reversed(self.processes):
             process.kill()
-        if self._failed():
+        if self.kept:
             kept = BUILD / "logs" / self.id()
             shutil.rmtree(kept, ignore_errors=True)
             sockets = shutil.ignore_patterns("*.sock", "*.ctl", "*.mgmt", "*.snoop",
@@ -251,14 +253,25 @@ class Scenario(unittest.TestCase):
             print(f"  logs kept in {kept}", flush=True)
         shutil.rmtree(self.directory)
 
-    def _keep_counters(self):
-        """What the switch counted tells where frames stand still."""
+    def keep_evidence(self, when="at the end"):
+        """Where do frames stand still? What the switch has counted, and what the kernel tells of
+        sockets and links in the scenario's namespaces. Logs are kept, even if the test passes."""
+        self.kept = True
         for switch in self.switches:
-            try:
-                text = json.dumps(switch.show(), indent=4)
-            except (AssertionError, subprocess.TimeoutExpired) as error:
-                text = str(error)
-            (self.directory / "counters.json").write_text(text + "\n")
+            told = {}
+            for what in ("interfaces", "uplinks", "workers"):
+                try:
+                    told[what] = switch.show(what)
+                except (AssertionError, subprocess.TimeoutExpired) as error:
+                    told[what] = str(error)
+            (self.directory / f"counters {when}.json").write_text(json.dumps(told, indent=4) + "\n")
+        with open(self.directory / f"sockets {when}.txt", "w", encoding="utf-8") as file:
+            for namespace in self.namespaces:
+                # -0: packet sockets, which lose frames that the switch has delivered
+                for command in (("ss", "-tinmoa"), ("ss", "-0mn"), ("ip", "-s", "link"),
+                                ("ip", "neigh")):
+                    file.write(f"--- {namespace.name}: {' '.join(command)}\n")
+                    file.write(namespace.run(*command, check=False).stdout)
 
     def _failed(self):
         result = self._outcome.result

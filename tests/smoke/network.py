@@ -47,6 +47,7 @@ class Namespace:
         self.scenario, self.name = scenario, f"tp{os.getpid()}-{Namespace.count}-{name}"
         ip("netns", "add", self.name)
         scenario.addCleanup(ip, "netns", "del", self.name, check=False)
+        scenario.namespaces.append(self)
         self.ip("link", "set", "lo", "up")
 
     def ip(self, *words, check=True):
