@@ -103,6 +103,14 @@ class Machine(LinuxGuest):
     def show(self, what):
         return json.loads(self.run(f"turnpike -s /tmp/control show {what} -j"))
 
+    def ask(self, **request):
+        """A command of the control socket that the `turnpike` program does not have. Needs the
+        program `tests/smoke/ask`."""
+        answer = json.loads(self.run(f"ask /tmp/control '{json.dumps(request)}'"))
+        if not answer.get("ok"):
+            raise AssertionError(f"{request}: {answer}")
+        return answer
+
     def serve(self, config):
         """Start the appliance there. Returns its log."""
         self.run(f"(turnpiked -- --config {config}; echo ended with $?) >/tmp/log 2>&1 &")

@@ -14,7 +14,7 @@ from machine import Machine, build_disk
 from network import Namespace
 
 PROGRAMS = ("app/turnpiked/turnpiked", "app/turnpike/turnpike",
-            "app/turnpike-guest/turnpike-guest")
+            "app/turnpike-guest/turnpike-guest", "tests/smoke/ask")
 DRIVERS = ("bus_pci", "bus_vdev", "mempool_ring", "net_tap", "net_virtio")
 MODULES = ("irqbypass", "vfio", "vfio_virqfd", "vfio_iommu_type1", "vfio-pci-core", "vfio-pci",
            "tun", "sch_multiq", "sch_ingress", "act_skbedit")
@@ -151,10 +151,21 @@ class Steering(harness.Scenario):
         self.apply("/swapped.json")
         self.check_steered(100, 1)
         self.check_steered(200, 0)
+        self.check_moved()
         self.apply("/off.json")
         self.assertEqual(self.uplink()["steering"], [])
         self.check_spread(100)
         self.leave()
+
+    def check_moved(self):
+        """Rules follow a tenant to another worker; one of several workers has none."""
+        self.machine.ask(command="move", tenant="first", worker=1)
+        harness.wait_for("the rule follows", lambda: self.steering()["first"] == ("hardware", 1))
+        self.check_steered(200, 1)
+        self.machine.ask(command="move", tenant="first", interface="vm", worker=0)
+        harness.wait_for("the rule ends", lambda: {
+            "tenant": "first", "match": "vlan 200", "done_by": "software", "queue": None,
+            "why": "several workers serve it"} in self.uplink()["steering"])
 
     def check_rights_given_up(self):
         """The kernel's rules stay as they were at the start; frames arrive all the same."""
