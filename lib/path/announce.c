@@ -4,6 +4,7 @@
 #include "announce.h"
 #include "flood.h"
 #include "hot_ring.h"
+#include "uplink_queue.h"
 
 #define RARP_BYTES                                                                                 \
 	60 /* of a frame without a tag: the least that Ethernet has, less its check sum */
@@ -51,6 +52,18 @@ static void count(struct tp_burst *burst, uint32_t length)
 	tp_flood_count(burst, TP_COUNTER_TX_BYTES, length);
 }
 
+/* It goes to all, in pieces, between which the pinned rings are served. */
+static void flood(struct tp_worker *worker)
+{
+	bool done = tp_flood_first(worker, &worker->announcements, 0);
+
+	while (!done) {
+		tp_worker_serve_pinned(worker);
+		tp_flood_take_up(worker);
+		done = tp_flood_next(worker);
+	}
+}
+
 /* One frame, as if the guest had sent it; but it lies in no ring. */
 static void send_one(
 	struct tp_worker *worker, const struct tp_poll *poll, uint64_t mac, uint16_t vlan)
@@ -68,9 +81,9 @@ static void send_one(
 	tp_classify(burst);
 	tp_lookup(worker);
 	if (TP_LIKELY(view->drop == TP_DROP_NONE))
-		tp_flood_one(worker, 0);
+		flood(worker);
 	else
-		tp_flood_end(burst, 0, view->drop);
+		tp_flood_end(burst, view->drop);
 }
 
 /* @return the trunk's next VLAN after one, TP_VLAN_NONE: there is none. */

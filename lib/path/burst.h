@@ -82,7 +82,7 @@ struct tp_burst {
 
 	/* what became of it */
 	unsigned dropped;    /* of the frames completed */
-	uint64_t bytes;      /* of these */
+	uint64_t bytes;      /* of these; from an uplink: of all frames of the burst */
 	uint64_t cost;       /* of these, in credits; of a flooded frame that of its copies */
 	uint32_t blocked_at; /* interface that has refused a frame, or that others wait for */
 	bool drained;        /* nothing is left of what the ring showed */
@@ -139,6 +139,20 @@ struct tp_announcements {
 	struct tp_announcement list[TP_BELLS];
 };
 
+/** A flooded frame of which a piece is done, and another one is next: flood.h. */
+struct tp_flood {
+	const void *source; /* its tp_ring_pair, tp_uplink_queue ...; NULL: there is none */
+	unsigned at;        /* its place in the burst */
+	/* It goes to so many interfaces of a tenant, then to so many places beyond this host. */
+	const struct tp_tenant *tenant;
+	uint32_t guests;
+	uint32_t beyond;
+	uint32_t next;   /* of all these */
+	uint32_t copies; /* accepted so far */
+	uint32_t piece;  /* copies, after which the pinned rings are served */
+	bool aside;      /* its burst is in worker->aside */
+};
+
 /** The queues of uplinks that a worker owns. */
 struct tp_uplinks {
 	unsigned count;
@@ -163,6 +177,7 @@ struct tp_worker {
 	struct tp_scheduler scheduler;
 	struct tp_turns turns;
 	struct tp_flooding flooding;
+	struct tp_flood flood;
 	struct tp_uplinks uplinks;
 	/* Of the dataplane's settings when it was made: those of others replace them while it is
 	 * still at work. */
@@ -173,6 +188,7 @@ struct tp_worker {
 	bool was_busy;           /* the last sweep found frames */
 	uint64_t pins_polled_at; /* TSC, 0: not yet */
 	struct tp_cached_mac cache[TP_CACHED_MACS];
+	struct tp_burst aside; /* of a flooded frame, while pinned rings have theirs */
 };
 
 /** The class that an interface is served as: its own, or the lowest while its tenant is out of

@@ -11,6 +11,10 @@
  */
 
 #define TP_FLOOD_COPIES 1024 /* a sweep; one flooded frame always goes, however many it makes */
+/* The pinned rings are served after so many copies, or after fewer of large frames, as a burst of
+ * those is shorter, too. */
+#define TP_FLOOD_PIECE  16
+#define TP_FLOOD_BLOCKS 512 /* of 64 bytes, see cost.h */
 
 static inline void tp_flood_begin_sweep(struct tp_flooding *flooding)
 {
@@ -21,12 +25,38 @@ static inline void tp_flood_begin_sweep(struct tp_flooding *flooding)
 	flooding->turn_before = flooding->turn;
 }
 
-/** May a ring's frame be flooded in this sweep? */
-static inline bool tp_flood_may(struct tp_flooding *flooding, const struct tp_ring_pair *ring)
+/** Has this source a flooded frame of which a piece is next? */
+static inline bool tp_flood_of(const struct tp_worker *worker, const void *source)
 {
+	return worker->flood.source == source;
+}
+
+/** The burst is somebody else's now: keep that of a flooded frame. */
+static inline void tp_flood_put_aside(struct tp_worker *worker)
+{
+	if (TP_LIKELY(worker->flood.source == NULL) || worker->flood.aside)
+		return;
+	worker->aside = worker->burst;
+	worker->flood.aside = true;
+}
+
+/** And have it back. */
+static inline void tp_flood_take_up(struct tp_worker *worker)
+{
+	if (!worker->flood.aside)
+		return;
+	worker->burst = worker->aside;
+	worker->flood.aside = false;
+}
+
+/** May a ring's frame be flooded now? */
+static inline bool tp_flood_may(struct tp_worker *worker, const struct tp_ring_pair *ring)
+{
+	struct tp_flooding *flooding = &worker->flooding;
+
 	if (flooding->turn != NULL && flooding->turn != ring)
 		return false;
-	if (flooding->tried >= flooding->most) {
+	if (flooding->tried >= flooding->most || worker->flood.source != NULL) {
 		flooding->turn = ring;
 		return false;
 	}

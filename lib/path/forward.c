@@ -37,10 +37,9 @@ static inline unsigned end_burst(struct tp_worker *worker)
 		burst->blocked_at = tp_resource_of(burst, burst->destination[burst->accepted]);
 		return 0;
 	}
-	if (!tp_flood_may(&worker->flooding, burst->pair))
+	if (!tp_flood_may(worker, burst->pair))
 		return 0;
-	tp_flood(worker, burst->accepted);
-	return 1;
+	return tp_flood(worker, burst->accepted);
 }
 
 unsigned TP_FORWARD(
@@ -50,6 +49,8 @@ unsigned TP_FORWARD(
 	unsigned done, peeked;
 	bool all;
 
+	if (TP_UNLIKELY(tp_flood_of(worker, &poll->context->pair[poll->pair])))
+		return tp_flood_goes_on(worker);
 	tp_burst_begin(worker, poll);
 	burst->drained = false;
 	peeked = burst->count = tp_split_peek(&burst->pair->tx, &burst->views, limit->frames);

@@ -163,6 +163,13 @@ static unsigned take_burst(struct tp_worker *worker, const struct visit *visit)
 	return frames;
 }
 
+/* The next piece of a flooded frame, the ring's oldest: whatever it is asked, it goes on. */
+static unsigned take_piece(struct tp_worker *worker, const struct visit *visit)
+{
+	tp_latency_see(visit->ring, tp_hot_available(visit->entry), worker->now);
+	return take_burst(worker, visit);
+}
+
 static bool prepare(struct tp_worker *worker, struct tp_hot_entry *entry, struct visit *visit)
 {
 	if (!tp_vring_running(&entry->ring->tx))
@@ -184,20 +191,40 @@ static void count_gap(struct tp_worker *worker)
 	worker->pins_polled_at = worker->now;
 }
 
-static unsigned serve_pinned(struct tp_worker *worker)
+/* Each once. @param flooding  who begins a flooded frame that has another piece */
+static unsigned poll_pinned(struct tp_worker *worker, struct visit *flooding)
 {
 	const struct tp_hot_table *pinned = &worker->hot.pinned;
 	unsigned frames = 0;
 
-	if (pinned->count > 0)
-		count_gap(worker);
+	count_gap(worker);
 	for (uint32_t i = 0; i < pinned->count; i++) {
 		struct visit visit;
 
-		if (tp_hot_has_frames(&pinned->entry[i]) &&
-			prepare(worker, &pinned->entry[i], &visit) && ask(worker, &visit) == SENDS)
-			frames += take_burst(worker, &visit);
+		/* Who floods has its pieces in serve_pinned. */
+		if (!tp_hot_has_frames(&pinned->entry[i]) ||
+			tp_flood_of(worker, pinned->entry[i].ring) ||
+			!prepare(worker, &pinned->entry[i], &visit) || ask(worker, &visit) != SENDS)
+			continue;
+		tp_flood_put_aside(worker);
+		frames += take_burst(worker, &visit);
+		if (TP_UNLIKELY(tp_flood_of(worker, visit.ring)))
+			*flooding = visit;
 	}
+	return frames;
+}
+
+static unsigned serve_pinned(struct tp_worker *worker)
+{
+	const void *others = worker->flood.source; /* has a frame between two pieces, or nobody */
+	struct visit flooding;
+	unsigned frames;
+
+	if (worker->hot.pinned.count == 0)
+		return 0;
+	frames = poll_pinned(worker, &flooding);
+	while (TP_UNLIKELY(!tp_flood_of(worker, others)))
+		frames += take_piece(worker, &flooding) + poll_pinned(worker, &flooding);
 	return frames;
 }
 
@@ -223,6 +250,8 @@ static unsigned serve(struct tp_worker *worker, const struct visit *visit)
 	do {
 		done = take_burst(worker, visit);
 		frames += done + serve_pinned(worker);
+		while (TP_UNLIKELY(tp_flood_of(worker, visit->ring)))
+			frames += take_piece(worker, visit) + serve_pinned(worker);
 	} while (done == TP_BURST && !visit->ring->blocked &&
 		 tp_scheduler_goes_on(&worker->scheduler, visit->ring, visit->class->weight) &&
 		 tp_hot_has_frames(visit->entry) && ask(worker, visit) == SENDS);

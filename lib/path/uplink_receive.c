@@ -31,6 +31,7 @@ static inline void begin(struct tp_worker *worker, struct tp_uplink_queue *queue
 	burst->pair_index = queue->index;
 	burst->age = (uint8_t)(worker->hot.now >> TP_AGE_SHIFT);
 	burst->dropped = 0;
+	burst->bytes = 0;
 	burst->affordable = 0;
 	burst->charge = 0;
 	burst->views.pieces_used = 0;
@@ -275,21 +276,39 @@ static inline void deliver(struct tp_worker *worker, unsigned first, unsigned en
 		tp_show_target(worker, &burst->target[t]);
 }
 
-static inline void flood(struct tp_worker *worker, unsigned i)
+static inline void begin_flood(
+	struct tp_worker *worker, const struct tp_uplink_queue *queue, unsigned i)
+{
+	const struct tp_burst *burst = &worker->burst;
+	const struct tp_tenant *tenant = &burst->snapshot->tenants[burst->origin[i].tenant];
+
+	tp_flood_begin(worker, queue, i, tenant);
+	worker->flood.guests = tenant->interface_count;
+}
+
+/* The next piece of the frame that worker->flood tells of. @return is it the last? */
+static inline bool flood(struct tp_worker *worker)
 {
 	struct tp_burst *burst = &worker->burst;
+	const struct tp_flood *frame = &worker->flood;
 	unsigned count = burst->count;
 
-	burst->count = i + 1; /* it goes alone: those behind it may be for the same rings */
-	tp_read_head(burst, i);
-	tp_flood_end(
-		burst, tp_flood_guests(worker, i, burst->origin[i].tenant), TP_DROP_FLOOD_NOBODY);
+	burst->count = frame->at + 1; /* it goes alone: those behind it may be for the same rings */
+	tp_read_head(burst, frame->at);
+	tp_flood_piece(worker);
 	burst->count = count;
+	if (frame->source != NULL)
+		return false;
+	if (frame->copies > 0)
+		tp_counter_add(&burst->context->counters.value[TP_COUNTER_FLOODED], 1);
+	else
+		burst->views.view[frame->at].drop = TP_DROP_FLOOD_NOBODY;
+	return true;
 }
 
 /* --- complete --- */
 
-static inline void complete(struct tp_burst *burst, unsigned flooded, uint64_t bytes)
+static inline void complete(struct tp_burst *burst)
 {
 	struct tp_counters *counters = &burst->context->counters;
 	unsigned dropped = 0;
@@ -303,39 +322,67 @@ static inline void complete(struct tp_burst *burst, unsigned flooded, uint64_t b
 		}
 	}
 	tp_counter_add(&counters->value[TP_COUNTER_TX_FRAMES], burst->count);
-	tp_counter_add(&counters->value[TP_COUNTER_TX_BYTES], bytes);
-	tp_counter_add(&counters->value[TP_COUNTER_DELIVERED], burst->count - dropped - flooded);
+	tp_counter_add(&counters->value[TP_COUNTER_TX_BYTES], burst->bytes);
+	tp_counter_add(&counters->value[TP_COUNTER_DELIVERED], burst->count - dropped);
 	rte_pktmbuf_free_bulk(burst->mbuf, burst->count);
 }
 
-unsigned TP_RECEIVE(struct tp_worker *worker, struct tp_uplink_queue *queue)
+/* --- The burst --- */
+
+/* What the device has received. @return false: nothing. */
+static inline bool take(struct tp_worker *worker, struct tp_uplink_queue *queue)
 {
 	struct tp_burst *burst = &worker->burst;
 	const struct tp_uplink *uplink = queue->uplink;
-	unsigned first = 0;
-	unsigned flooded = 0;
-	uint64_t bytes = 0;
 
 	burst->count = rte_eth_rx_burst(uplink->port, queue->index, burst->mbuf, TP_BURST);
 	if (burst->count == 0)
-		return 0;
+		return false;
 	begin(worker, queue);
 	for (unsigned i = 0; i < burst->count; i++) {
-		bytes += burst->mbuf[i]->pkt_len;
+		burst->bytes += burst->mbuf[i]->pkt_len;
 		peek(worker, &worker->snapshot->uplinks[uplink->number], i);
 	}
 	classify_and_look_up(worker, queue);
+	return true;
+}
+
+/* Frames from `first` on. @return false if one of them has another piece to be flooded. */
+static inline bool forward(
+	struct tp_worker *worker, const struct tp_uplink_queue *queue, unsigned first)
+{
+	struct tp_burst *burst = &worker->burst;
+
 	while (first < burst->count) {
 		unsigned end = reserve_from(worker, first);
 
 		deliver(worker, first, end);
 		first = end;
 		if (end < burst->count && burst->destination[end] == TP_TO_MANY) {
-			flood(worker, end);
-			flooded++;
+			begin_flood(worker, queue, end);
+			if (!flood(worker))
+				return false;
 			first++;
 		}
 	}
-	complete(burst, flooded, bytes);
+	return true;
+}
+
+unsigned TP_RECEIVE(struct tp_worker *worker, struct tp_uplink_queue *queue)
+{
+	struct tp_burst *burst = &worker->burst;
+	unsigned first = 0;
+
+	if (TP_UNLIKELY(tp_flood_of(worker, queue))) {
+		tp_flood_take_up(worker);
+		if (!flood(worker))
+			return 0;
+		first = worker->flood.at + 1;
+	} else if (!take(worker, queue)) {
+		return 0;
+	}
+	if (!forward(worker, queue, first))
+		return 0;
+	complete(burst);
 	return burst->count;
 }

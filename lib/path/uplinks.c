@@ -2,6 +2,7 @@
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 
+#include "flood_share.h"
 #include "overload.h"
 #include "path/worker.h"
 #include "uplink_queue.h"
@@ -25,6 +26,18 @@ void tp_uplinks_take(struct tp_worker *worker)
 
 /* --- In --- */
 
+/* One burst. A frame of it that is flooded goes in pieces. */
+static unsigned receive(struct tp_worker *worker, struct tp_uplink_queue *queue)
+{
+	unsigned count = worker->receive(worker, queue);
+
+	while (TP_UNLIKELY(tp_flood_of(worker, queue))) {
+		tp_worker_serve_pinned(worker);
+		count = worker->receive(worker, queue);
+	}
+	return count;
+}
+
 unsigned tp_uplinks_receive(struct tp_worker *worker)
 {
 	unsigned frames = 0;
@@ -34,7 +47,7 @@ unsigned tp_uplinks_receive(struct tp_worker *worker)
 		unsigned came = 0;
 
 		for (unsigned n = 0; n < BURSTS && tp_uplink_running(queue->uplink); n++) {
-			unsigned count = worker->receive(worker, queue);
+			unsigned count = receive(worker, queue);
 
 			came += count;
 			if (count < TP_BURST)

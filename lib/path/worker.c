@@ -109,6 +109,7 @@ struct tp_worker *tp_worker_new(
 	worker->share = dataplane->worker[index];
 	worker->index = index;
 	worker->flooding.most = TP_FLOOD_COPIES;
+	worker->flood.piece = TP_FLOOD_PIECE;
 	worker->forward = chosen->forward;
 	worker->receive = chosen->receive;
 	worker->uplinks.stay = cycles_of(dataplane->settings.stay_hot_ns);

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <rte_memory.h>
 
+#include "burst.h"
 #include "scene_wire.h"
 #include "switch_scene.h"
 #include "vxlan_support.h"
@@ -186,6 +187,30 @@ static void test_with_the_tags_of_the_network(void **state)
 		"\x88\xa8\x01\x2d\x81\x00\x00\x64", 8);
 }
 
+/* Pinned rings are served between its copies; one has a frame for a guest that is full. */
+static void test_in_pieces(void **state)
+{
+	struct scene_options options = with(tp_network_tagged(0, 100));
+
+	(void)state;
+	options.pinned = 4;
+	begin(options);
+	scene.worker->flood.piece = 1;
+	for (unsigned n = 0; n <= SCENE_RING; n++) {
+		scene_send_number(&scene.guest[2], scene.guest[3].mac, n, 300);
+		scene_sweep(&scene);
+	}
+	assert_int_equal(scene_counter(&scene.guest[3], TP_COUNTER_RX_FRAMES), SCENE_RING);
+	announce();
+	assert_int_equal(scene_sweep(&scene), 1);
+	assert_null(scene.worker->flood.source);
+	leaves("\x81\x00\x00\x64", 4);
+	neighbour_hears("", 0);
+	assert_int_equal(scene_counter(&scene.guest[0], TP_COUNTER_COPIES), 2);
+	assert_int_equal(scene_counter(&scene.guest[0], TP_COUNTER_DELIVERED), 1);
+	end();
+}
+
 static void test_in_each_vlan_of_a_trunk(void **state)
 {
 	(void)state;
@@ -320,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_without_tags),
 		cmocka_unit_test(test_with_the_tags_of_the_network),
 		cmocka_unit_test(test_in_each_vlan_of_a_trunk),
+		cmocka_unit_test(test_in_pieces),
 		cmocka_unit_test(test_a_trunk_of_all_vlans),
 		cmocka_unit_test(test_to_all_remotes),
 		cmocka_unit_test(test_within_the_host),

@@ -215,84 +215,6 @@ static void test_tenants_with_equal_macs_never_meet(void **state)
 	end();
 }
 
-static void test_flood_reaches_all_others_in_order(void **state)
-{
-	const struct scene_options options = {.guests = 4};
-	const uint8_t multicast[8] = {1, 0, 0x5e, 0, 0, 1};
-
-	(void)state;
-	begin(&options);
-	scene_send_number(&scene.guest[0], scene.guest[1].mac, 0, 60);
-	scene_send_number(&scene.guest[0], broadcast, 1, 60);
-	scene_send_number(&scene.guest[0], tp_mac_load(multicast), 2, 60);
-	scene_send_number(&scene.guest[0], scene.guest[1].mac, 3, 60);
-	for (unsigned i = 0; i < 4; i++)
-		scene_sweep(&scene);
-	for (uint64_t n = 0; n < 4; n++) {
-		assert_int_equal(scene_receive(&scene.guest[1], received), 60);
-		assert_int_equal(scene_number(received), n);
-	}
-	for (uint64_t n = 1; n < 3; n++) {
-		assert_int_equal(scene_receive(&scene.guest[2], received), 60);
-		assert_int_equal(scene_number(received), n);
-	}
-	assert_int_equal(scene_receive(&scene.guest[0], received), 0);
-	assert_int_equal(scene_counter(&scene.guest[0], TP_COUNTER_FLOODED), 2);
-	assert_int_equal(scene_counter(&scene.guest[0], TP_COUNTER_COPIES), 6);
-	end();
-}
-
-static void test_flood_copies_are_never_held(void **state)
-{
-	const struct scene_options options = {.guests = 3, .receive_buffers = 1};
-
-	(void)state;
-	begin(&options);
-	for (unsigned n = 0; n < 3; n++)
-		scene_send_number(&scene.guest[0], broadcast, n, 60);
-	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(scene_sweep(&scene), 1);
-	assert_int_equal(scene_counter(&scene.guest[0], TP_COUNTER_COPIES), 2);
-	assert_int_equal(scene_counter(&scene.guest[0], TP_COUNTER_COPIES_REFUSED), 4);
-	assert_int_equal(scene_drops(&scene.guest[0], TP_DROP_FLOOD_NOBODY), 2);
-	end();
-}
-
-/* What a sweep does for one of its floods it does not do for all: the others' frames wait, and the
- * rings take turns. */
-static void test_floods_take_turns(void **state)
-{
-	enum { GUESTS = 6, FRAMES = 40 };
-	const struct scene_options options = {.guests = GUESTS};
-	uint64_t flooded[GUESTS];
-
-	(void)state;
-	begin(&options);
-	scene.worker->flooding.most = 2 * GUESTS; /* two frames a sweep */
-	for (unsigned g = 0; g < GUESTS; g++)
-		for (unsigned n = 0; n < FRAMES; n++)
-			scene_send_number(&scene.guest[g], broadcast, n, 60);
-	scene_send_number(&scene.guest[0], scene.guest[1].mac, FRAMES, 60);
-	for (unsigned sweep = 1; sweep <= GUESTS * FRAMES / 2 + 3; sweep++) {
-		uint64_t sum = 0, least = UINT64_MAX, most = 0;
-
-		scene_sweep(&scene);
-		for (unsigned g = 0; g < GUESTS; g++) {
-			flooded[g] = scene_counter(&scene.guest[g], TP_COUNTER_FLOODED);
-			sum += flooded[g];
-			least = flooded[g] < least ? flooded[g] : least;
-			most = flooded[g] > most ? flooded[g] : most;
-			while (scene_receive(&scene.guest[g], received))
-				;
-		}
-		assert_in_range(sum, 0, 2 * sweep);
-		assert_in_range(most - least, 0, 2);
-	}
-	for (unsigned g = 0; g < GUESTS; g++)
-		assert_int_equal(flooded[g], FRAMES);
-	end();
-}
-
 static void expect_drop(enum tp_drop drop)
 {
 	uint64_t before = scene_drops(&scene.guest[0], drop);
@@ -550,9 +472,6 @@ int main(void)
 		cmocka_unit_test(test_frame_from_many_pieces),
 		cmocka_unit_test(test_order_is_kept_and_each_frame_comes_once),
 		cmocka_unit_test(test_tenants_with_equal_macs_never_meet),
-		cmocka_unit_test(test_flood_reaches_all_others_in_order),
-		cmocka_unit_test(test_flood_copies_are_never_held),
-		cmocka_unit_test(test_floods_take_turns),
 		cmocka_unit_test(test_drops_have_names),
 		cmocka_unit_test(test_multicast_source_is_dropped_unchecked),
 		cmocka_unit_test(test_held_frame_waits_in_its_ring),

@@ -7,6 +7,7 @@
 #include <rte_mbuf.h>
 #include <rte_ring_elem.h>
 
+#include "burst.h"
 #include "scene_wire.h"
 #include "switch_scene.h"
 #include "vxlan_pop.h"
@@ -53,11 +54,12 @@ static struct tp_network network_of(uint32_t vni)
 }
 
 /* Guests 0 and 1 in VNI 5000, 2 and 3 in VNI 6000 with the same MACs, 4 and 5 without a network. */
-static void begin(void)
+static void begin_with(unsigned pinned)
 {
 	struct scene_options options = {
 		.guests = 6,
 		.tenants = 3,
+		.pinned = pinned,
 		.same_macs = true,
 		.underlay = underlay_of("192.0.2.1"),
 		.far_macs = {{.key = 0}},
@@ -74,6 +76,11 @@ static void begin(void)
 	scene_begin(&scene, &options);
 	neighbour[0].mac = THEIR_MAC;
 	neighbour[1].mac = THEIR_MAC + 0x100;
+}
+
+static void begin(void)
+{
+	begin_with(0);
 }
 
 static void end(void)
@@ -142,10 +149,8 @@ static void test_frames_go_where_their_mac_is(void **state)
 	end();
 }
 
-static void test_what_is_not_known_goes_to_all_remotes(void **state)
+static void not_known_goes_to_all_remotes(void)
 {
-	(void)state;
-	begin();
 	guest_sends(0, scene_mac(55), 100);
 	wrapped(5000, 7, 100);
 	wrapped(5000, 8, 100);
@@ -155,7 +160,19 @@ static void test_what_is_not_known_goes_to_all_remotes(void **state)
 	wrapped(5000, 8, 100);
 	assert_int_equal(who_received(), 1u << 1);
 	assert_int_equal(wire_take(&wire, received), 0);
+	assert_int_equal(scene_counter(&scene.guest[0], TP_COUNTER_COPIES), 5);
 	end();
+}
+
+static void test_what_is_not_known_goes_to_all_remotes(void **state)
+{
+	(void)state;
+	begin();
+	not_known_goes_to_all_remotes();
+	/* The same, a copy at a time. */
+	begin_with(1);
+	scene.worker->flood.piece = 1;
+	not_known_goes_to_all_remotes();
 }
 
 static void test_a_remote_that_is_not_resolved(void **state)

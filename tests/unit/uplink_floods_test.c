@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <rte_mbuf.h>
+
+#include "burst.h"
+#include "scene_wire.h"
+#include "switch_scene.h"
+
+/*
+ * Frames to many that come from a wire or go there, in pieces, between which pinned rings are
+ * served: whatever the pieces, the same arrives and is paid for.
+ */
+
+#define PEER 100 /* number of the MAC of a host behind the wire */
+#define VLAN 100
+
+/* The first four are a tenant of their own, the others have a VLAN. */
+enum { PINNED, FULL, FILLER, ALONE, FIRST, SECOND, THIRD, FOURTH };
+
+static const uint32_t sizes[] = {1000, 1, 2, 3};
+#define RUNS (sizeof(sizes) / sizeof(sizes[0]))
+
+static struct scene scene;
+static struct wire wire;
+static uint8_t received[65536];
+
+static const uint64_t broadcast = TP_MAC_MASK;
+
+static uint64_t bill_of(unsigned guest)
+{
+	return tp_counter_read(&scene.guest[guest].context->counters.bill);
+}
+
+/* A frame of the pinned guest, which a full one does not take, is tried between all pieces. */
+static void begin(uint32_t piece)
+{
+	struct scene_options options = {
+		.guests = 8,
+		.tenants = 2,
+		.pinned = 1,
+		.network = {{.wire = TP_WIRE_NONE}, tp_network_tagged(0, VLAN)},
+	};
+
+	scene_start_eal();
+	wire_open(&wire, 256, 1);
+	options.uplink = wire.uplink;
+	scene_begin(&scene, &options);
+	scene.worker->flood.piece = piece;
+	for (unsigned n = 0; n < SCENE_RING; n++)
+		scene_send_number(&scene.guest[FILLER], scene.guest[FULL].mac, n, 60);
+	scene_sweep(&scene);
+	scene_send_number(&scene.guest[PINNED], scene.guest[FULL].mac, 77, 300);
+	scene_sweep(&scene);
+}
+
+static void end(void)
+{
+	assert_null(scene.worker->flood.source);
+	assert_int_equal(bill_of(PINNED), 0);
+	wire_check_sums(&wire);
+	scene_end(&scene);
+	wire_close(&wire);
+}
+
+static uint64_t pinned_polls(void)
+{
+	const struct tp_times *gaps = &scene.worker->share->pinned_gap;
+	uint64_t polls = 0;
+
+	for (unsigned i = 0; i < TP_HISTOGRAM_BUCKETS; i++)
+		polls += gaps->bucket[i];
+	return polls;
+}
+
+/* A frame of the wire in mbufs of so many bytes. */
+static void from_wire(uint64_t to, uint8_t number, uint32_t piece)
+{
+	uint8_t frame[200];
+
+	memset(frame, number, sizeof(frame));
+	scene_header(frame, to, scene_mac(PEER));
+	memcpy(frame + 12, "\x81\x00\x00\x64\x08\x00", 6);
+	wire_put(&wire, frame, sizeof(frame), piece);
+}
+
+static void expect(unsigned guest, uint8_t number)
+{
+	assert_int_equal(scene_receive(&scene.guest[guest], received), 196);
+	for (unsigned i = 14; i < 196; i++)
+		assert_int_equal(received[i], number);
+}
+
+static void test_from_the_wire(void **state)
+{
+	uint64_t whole[8] = {0};
+
+	(void)state;
+	for (unsigned run = 0; run < RUNS; run++) {
+		unsigned each = (4 + sizes[run] - 1) / sizes[run];
+		uint64_t polls;
+
+		begin(sizes[run]);
+		polls = pinned_polls();
+		from_wire(scene_mac(FIRST), 1, 0);
+		from_wire(broadcast, 2, 50);
+		from_wire(scene_mac(FOURTH), 3, 70);
+		from_wire(scene_mac(PEER + 1), 9, 0); /* nobody's */
+		from_wire(broadcast, 4, 0);
+		from_wire(scene_mac(FIRST), 5, 0);
+		assert_int_equal(scene_sweep(&scene), 6);
+		/* Between all pieces; and at the head of the sweep, and behind the filler's ring.
+		 */
+		assert_int_equal(pinned_polls() - polls, 1 + 2 * (each - 1));
+		for (unsigned g = FIRST; g <= FOURTH; g++) {
+			if (g == FIRST)
+				expect(g, 1);
+			expect(g, 2);
+			if (g == FOURTH)
+				expect(g, 3);
+			expect(g, 4);
+			if (g == FIRST)
+				expect(g, 5);
+			assert_int_equal(scene_receive(&scene.guest[g], received), 0);
+			if (run == 0)
+				whole[g] = bill_of(g);
+			assert_true(whole[g] > 0);
+			assert_int_equal(bill_of(g), whole[g]);
+		}
+		assert_int_equal(wire_counter(&wire, TP_COUNTER_TX_FRAMES), 6);
+		assert_int_equal(wire_counter(&wire, TP_COUNTER_DELIVERED), 5);
+		assert_int_equal(wire_counter(&wire, TP_COUNTER_FLOODED), 2);
+		assert_int_equal(wire_counter(&wire, TP_COUNTER_COPIES), 8);
+		assert_int_equal(wire_drops(&wire, TP_DROP_UNKNOWN_DESTINATION), 1);
+		end();
+	}
+}
+
+/* Everybody is away. */
+static void test_from_the_wire_to_nobody(void **state)
+{
+	(void)state;
+	begin(1);
+	for (unsigned g = FIRST; g <= FOURTH; g++)
+		tp_vring_retire(&scene.guest[g].context->pair[0].rx);
+	from_wire(broadcast, 1, 0);
+	from_wire(broadcast, 2, 0);
+	assert_int_equal(scene_sweep(&scene), 2);
+	assert_int_equal(wire_drops(&wire, TP_DROP_FLOOD_NOBODY), 2);
+	assert_int_equal(wire_counter(&wire, TP_COUNTER_DELIVERED), 0);
+	end();
+}
+
+/* The wire is the last of those that get a guest's frame. */
+static void test_to_the_wire(void **state)
+{
+	uint64_t whole = 0;
+
+	(void)state;
+	for (unsigned run = 0; run < RUNS; run++) {
+		begin(sizes[run]);
+		scene_send_number(&scene.guest[SECOND], broadcast, 1, 100);
+		scene_send_number(&scene.guest[SECOND], scene_mac(PEER), 2, 100);
+		assert_int_equal(scene_sweep(&scene), 1);
+		assert_int_equal(scene_sweep(&scene), 1);
+		for (unsigned g = FIRST; g <= FOURTH; g++) {
+			if (g == SECOND)
+				continue;
+			assert_int_equal(scene_receive(&scene.guest[g], received), 100);
+			assert_int_equal(scene_number(received), 1);
+			assert_int_equal(scene_receive(&scene.guest[g], received), 0);
+		}
+		for (uint64_t n = 1; n <= 2; n++) {
+			assert_int_equal(wire_take(&wire, received), 104);
+			assert_int_equal(scene_number(received + 4), n);
+		}
+		assert_int_equal(wire_take(&wire, received), 0);
+		assert_int_equal(scene_counter(&scene.guest[SECOND], TP_COUNTER_COPIES), 4);
+		if (run == 0)
+			whole = bill_of(SECOND);
+		assert_true(whole > 0);
+		assert_int_equal(bill_of(SECOND), whole);
+		end();
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_from_the_wire),
+		cmocka_unit_test(test_from_the_wire_to_nobody),
+		cmocka_unit_test(test_to_the_wire),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
