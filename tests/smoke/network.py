@@ -5,6 +5,7 @@ As a program, inside a namespace (Namespace.python runs it so):
 
   serve PORT BYTES          take one TCP connection, print the SHA-256 of what came
   send ADDRESS PORT BYTES   make one, send random bytes, print theirs
+  echoes ADDRESS COUNT      ping it, print how many answers came
   frame INTERFACE HEX [N]   send one frame as it stands, or N of them
   frames INTERFACE HEX      send it again and again, until killed
   strangers INTERFACE N [P] send a broadcast from each of N MACs that nobody has, which begin with P
@@ -76,6 +77,11 @@ class Namespace:
         ran = self.run("busybox", "ping", "-c", count, "-i", "0.2", "-W", "2", "-s", size, address,
                        check=False)
         return ran.stdout.count("bytes from")
+
+    def echoes(self, address, count=1):
+        """The same amid a flood of requests to this host. Of those ping's socket takes each, too,
+        and has no room for the answer if ping gets no CPU for a tenth of a second."""
+        return int(self.python("echoes", address, count))
 
 
 class Veth:
@@ -173,6 +179,31 @@ def send(address, port, size):
     print(hashlib.sha256(data).hexdigest())
 
 
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def echoes(address, count):
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as opened:
+        opened.setsockopt(255, 1, struct.pack("I", 0xfffffffe))  # SOL_RAW, ICMP_FILTER: answers only
+        opened.connect((address, 0))
+        opened.settimeout(5)
+        came = 0
+        for number in range(int(count)):
+            mark = struct.pack("!HH", os.getpid() & 0xffff, number) + b"turnpike" * 7
+            opened.send(struct.pack("!BBH", 8, 0, checksum(b"\x08\0" + mark)) + mark)
+            try:
+                while opened.recv(2048)[24:] != mark:
+                    pass
+                came += 1
+            except OSError:
+                pass  # none in time, or nobody is there
+    print(came)
+
+
 def raw(interface):
     opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
     opened.bind((interface, 3))
@@ -254,6 +285,6 @@ def vlan(interface, number, name):
 
 
 if __name__ == "__main__":
-    {"serve": serve, "send": send, "frame": frame, "frames": frames, "sniff": sniff,
+    {"serve": serve, "send": send, "echoes": echoes, "frame": frame, "frames": frames, "sniff": sniff,
      "plain": plain, "strangers": strangers, "vlan": vlan}[
         sys.argv[1]](*sys.argv[2:])

@@ -141,7 +141,7 @@ class Uplinks(Wired):
             for number in range(6):
                 for tenant in ("acme", "umbra"):
                     switch.ask(command="move", tenant=tenant, worker=number % 2)
-                self.assertEqual(guest.hears(HOST, count=1), 1)
+                self.assertEqual(guest.echoes(HOST), 1)
             self.assertTrue(transfer(guest.namespace, host, HOST, 8 * MIB))
             self.assertTrue(transfer(host, guest.namespace, "10.0.0.1", 8 * MIB))
             flood.stop()
