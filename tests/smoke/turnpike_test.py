@@ -49,7 +49,8 @@ ANSWERS = {
                  "p99_ns": 2500, "p999_ns": 0, "most_ns": 3000000, "counts": [[950, 5]]}],
     "uplinks": [{"name": "wan0", "device": "net_null0", "driver": "net_null", "state": "up",
                  "reason": "", "mac": "02:00:00:00:00:09", "speed_bits_per_second": 10**10,
-                 "mtu": 1500, "queues": 2, "waiting": 3, "counters": {"tagged": 4}, **TRAFFIC}],
+                 "mtu": 1500, "queues": 2, "steered": 6, "waiting": 3,
+                 "counters": {"tagged": 4}, **TRAFFIC}],
     "summary": {"version": "0.1.0", "uptime_seconds": 3725, "vector": "avx2",
                 "config": "/etc/demo.json"},
 }
@@ -213,7 +214,7 @@ class Command(unittest.TestCase):
                          ["frames", "gold", "5", "950 ns", "1.9 us", "2.5 us", "-", "3 ms"])
         self.assertEqual(self.table("uplinks")[1],
                          ["wan0", "net_null0", "net_null", "up", "10 Gbit/s", "02:00:00:00:00:09",
-                          "1500", "2", "3", "1000", "64000", "2000", "128000", "5", "-"])
+                          "1500", "2", "6", "3", "1000", "64000", "2000", "128000", "5", "-"])
         self.assertIn(["uptime_seconds: 3725"], self.table("summary"))
 
     def test_json(self):
