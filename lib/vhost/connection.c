@@ -51,6 +51,17 @@ static void end_of_message(struct vhost_connection *connection)
 	tp_loop_disarm(connection->loop, &connection->deadline);
 }
 
+/* A front-end that hears a refusal often leaves: the cause is then what it was refused. */
+void vhost_connection_hung_up(struct vhost_connection *connection)
+{
+	char reason[VHOST_REASON_SIZE];
+
+	snprintf(reason, sizeof(reason), "front-end closed the connection%s%s%s",
+		connection->received > 0 ? " within a message" : "",
+		connection->refusal[0] == '\0' ? "" : ", refused: ", connection->refusal);
+	vhost_connection_end(connection, reason);
+}
+
 /* @return true if nothing is left to send. */
 static bool flush(struct vhost_connection *connection)
 {
@@ -65,7 +76,7 @@ static bool flush(struct vhost_connection *connection)
 		} else if (errno == EAGAIN) {
 			return false;
 		} else if (errno != EINTR) {
-			vhost_connection_end(connection, "front-end closed the connection");
+			vhost_connection_hung_up(connection);
 			return false;
 		}
 	}
@@ -192,19 +203,15 @@ static struct iovec missing_part(struct vhost_connection *connection)
 	return (struct iovec){(uint8_t *)&message->payload + done, message->header.size - done};
 }
 
-/* A front-end that hears a refusal often leaves: the cause is then what it was refused. */
 static void end_no_data(struct vhost_connection *connection, ssize_t result)
 {
 	char reason[VHOST_REASON_SIZE];
 
-	if (result < 0 && result != -ECONNRESET) {
-		snprintf(reason, sizeof(reason), "receive: %s", strerror((int)-result));
-		vhost_connection_end(connection, reason);
+	if (result == 0 || result == -ECONNRESET) {
+		vhost_connection_hung_up(connection);
 		return;
 	}
-	snprintf(reason, sizeof(reason), "front-end closed the connection%s%s%s",
-		connection->received > 0 ? " within a message" : "",
-		connection->refusal[0] == '\0' ? "" : ", refused: ", connection->refusal);
+	snprintf(reason, sizeof(reason), "receive: %s", strerror((int)-result));
 	vhost_connection_end(connection, reason);
 }
 

@@ -59,6 +59,9 @@ void vhost_connection_close(struct vhost_connection *connection);
 /** End the connection: `ended` is called now, or when the callback on the stack has returned. */
 void vhost_connection_end(struct vhost_connection *connection, const char *reason);
 
+/** The same, where its front-end is the one who has hung up. */
+void vhost_connection_hung_up(struct vhost_connection *connection);
+
 /**
  * Bracket calls into the owner outside message handling, so that an end is deferred there as well.
  * vhost_connection_leave may call `ended`.

@@ -128,7 +128,7 @@ static void take_front_end(struct tp_vhost_endpoint *endpoint, int fd)
 	int result;
 
 	if (vhost_connection_is_open(&endpoint->connection) && has_hung_up(&endpoint->connection))
-		vhost_connection_end(&endpoint->connection, "front-end closed the connection");
+		vhost_connection_hung_up(&endpoint->connection);
 	if (vhost_connection_is_open(&endpoint->connection)) {
 		tp_unix_peer(fd, &peer);
 		tp_log_limited(&endpoint->refused, TP_LOG_WARNING,

@@ -306,6 +306,25 @@ static void no_descriptor_left_to_accept_with(void **state)
 	expect_end(scene, "front-end closed the connection");
 }
 
+/* A request that is refused, from one who has hung up before the answer is sent. */
+static void who_does_not_wait_for_its_refusal(void **state)
+{
+	struct scene *scene = *state;
+	struct {
+		struct vhost_header header;
+		struct vhost_memory_slot slot;
+	} request = {{VHOST_REM_MEM_REG, VHOST_VERSION | VHOST_NEED_REPLY,
+			     sizeof(struct vhost_memory_slot)},
+		{.region = {0, 0x1000, 0, 0}}};
+
+	front_connect(scene);
+	front_send_u64(scene, VHOST_SET_PROTOCOL_FEATURES,
+		VHOST_PROTOCOL_REPLY_ACK | VHOST_PROTOCOL_MEM_SLOTS);
+	front_send_raw(scene, &request, sizeof(request), NULL, 0);
+	front_hang_up(scene);
+	expect_end(scene, "front-end closed the connection, refused: REM_MEM_REG: ");
+}
+
 /* The last descriptors are not for guests: neither their connections nor what they send. */
 static void descriptors_are_kept_from_guests(void **state)
 {
@@ -416,6 +435,7 @@ int main(void)
 		SCENE(bad_memory_tables),
 		SCENE(memory_must_be_a_writable_file),
 		SCENE(refused_slots_leave_rings_running),
+		SCENE(who_does_not_wait_for_its_refusal),
 		SCENE(bad_ring_values),
 		SCENE(bad_ring_descriptors),
 		SCENE(bad_ring_addresses),
