@@ -44,6 +44,7 @@ struct tp_apply {
 	unsigned worker_to[TP_CONFIG_WORKERS_MAX];   /* and the reverse */
 	struct tp_worker_place *worker;              /* of the next ones */
 	struct tp_workers before;                    /* the present ones, while crew is set */
+	struct tp_spread_words *words; /* for several workers in place of one, or NULL */
 };
 
 /**

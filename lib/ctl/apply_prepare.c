@@ -72,17 +72,18 @@ static int check_machine(const struct tp_apply *apply, struct tp_error *error)
 {
 	const struct tp_config *old = present(apply);
 	const struct tp_config *new = apply->config;
+	const struct tp_uplinks_control *uplinks = apply->appliance->uplinks;
 	bool same = old->worker_count ==
 		    new->worker_count &&memcmp(old->worker_cores, new->worker_cores,
 			    new->worker_count * sizeof(new->worker_cores[0])) == 0;
 	int result = check_descriptors(apply, error);
 
-	if (result == 0 && old->worker_count != new->worker_count &&new->uplink_count > 0)
+	if (result == 0 && uplinks != NULL && new->worker_count > uplinks->workers_most)
 		return tp_error_set(error, EBUSY,
-			"dataplane.worker_cores: found %u, %u are in force; the number of workers "
-			"cannot change while there are uplinks, whose queues they own: stop the "
-			"appliance and start it with this file, or name as many as before",
-			new->worker_count, old->worker_count);
+			"dataplane.worker_cores: found %u, and the uplinks have been given mbufs "
+			"for %u workers at most: stop the appliance and start it with this file, "
+			"or name fewer",
+			new->worker_count, uplinks->workers_most);
 	/* CPUs that EAL options have chosen instead of the file's need not be there. */
 	return result < 0 || same ? result : tp_cpus_check(apply->config, error);
 }

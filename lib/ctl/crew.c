@@ -12,6 +12,7 @@
 #include "crew.h"
 #include "ctl/plan.h"
 #include "spread.h"
+#include "uplinks.h"
 
 int tp_cpu_of_lcore(unsigned lcore)
 {
@@ -195,10 +196,26 @@ static int make_workers(struct tp_apply *apply, struct tp_error *error)
 	return -ENOMEM;
 }
 
+/* Where there are uplinks, several workers write to all destinations, but one alone does not share
+ * them. */
+static int make_words(struct tp_apply *apply, struct tp_error *error)
+{
+	if (!tp_spread_shared(apply->config))
+		return 0;
+	apply->words = tp_spread_words_new(apply->ports, apply->config->interface_count);
+	if (apply->words == NULL)
+		return tp_error_set(error, ENOMEM,
+			"no memory in the EAL's heap for what several workers share of guests' "
+			"rings; give it more with -m MEGABYTES before --");
+	return 0;
+}
+
 int tp_crew_prepare(struct tp_apply *apply, struct tp_error *error)
 {
 	int result = make_balance(apply, error);
 
+	if (result == 0)
+		result = make_words(apply, error);
 	if (result < 0)
 		return result;
 	tp_telemetry_hold();
@@ -216,6 +233,8 @@ void tp_crew_discard(struct tp_apply *apply)
 {
 	const struct tp_worker_ops *ops = apply->appliance->worker_ops;
 
+	tp_spread_words_free(apply->words);
+	apply->words = NULL;
 	if (!apply->crew)
 		return;
 	apply->crew = false;
@@ -244,9 +263,15 @@ void tp_crew_change(struct tp_apply *apply)
 	struct tp_appliance *appliance = apply->appliance;
 	const struct tp_worker_ops *ops = appliance->worker_ops;
 
+	tp_uplinks_settle(appliance);
 	tp_workers_stop(&apply->before);
 	ops->end(ops->owner);
 	inherit(apply);
+	if (apply->words != NULL)
+		tp_spread_all(appliance->ports, appliance->config->interface_count, apply->words);
+	tp_spread_words_free(apply->words);
+	apply->words = NULL;
+	tp_uplinks_deal_out(appliance);
 	ops->begin(ops->owner);
 	tp_workers_free(&apply->before);
 	free(appliance->balance.worker);

@@ -19,6 +19,7 @@
 #define QUEUE_BYTES     (64 * 1024) /* of a pair of queues, with the driver's part */
 #define TABLE_BYTES     (16 * 1024) /* whose the frames of an uplink are */
 #define UPLINK_QUEUES   64
+#define SPARE_WORKERS   4          /* that uplinks have mbufs for, at least */
 #define DESCRIPTORS     64         /* that do not grow, beside those kept from guests */
 #define WORKER_REQUESTS (256 + 64) /* of a worker, beside those of its rings */
 #define MAPPINGS        512        /* that do not grow */
@@ -71,6 +72,14 @@ uint16_t tp_plan_uplink_queues(
 	return uplink->queues;
 }
 
+uint32_t tp_plan_uplink_workers(const struct tp_config *config)
+{
+	uint32_t most =
+		2 * config->worker_count < SPARE_WORKERS ? SPARE_WORKERS : 2 * config->worker_count;
+
+	return most < TP_CONFIG_WORKERS_MAX ? most : TP_CONFIG_WORKERS_MAX;
+}
+
 uint16_t tp_plan_mbuf_room(const struct tp_uplink_config *uplink)
 {
 	uint32_t frame = HEADROOM + uplink->mtu + FRAME_BESIDE;
@@ -91,7 +100,7 @@ uint32_t tp_plan_mbufs(
 
 	/* A cache grows to half as much again; a burst or two are in a worker's hands, and as many
 	 * frames of the network below in control's. */
-	return queues * queue + config->worker_count * (TP_PLAN_MBUF_CACHE * 3 / 2 + 192);
+	return queues * queue + tp_plan_uplink_workers(config) * (TP_PLAN_MBUF_CACHE * 3 / 2 + 192);
 }
 
 static uint64_t uplink_memory(const struct tp_config *config, const struct tp_uplink_config *uplink)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <stdlib.h>
 
 #include <rte_malloc.h>
 
@@ -111,7 +112,8 @@ static void share_no_more(struct tp_appliance *appliance, uint32_t tenant)
 	struct tp_port **port = first_port(appliance, tenant);
 
 	appliance->balance.tenant[tenant].spread = false;
-	if (tp_spread_shared(appliance->config))
+	/* Frames of an uplink may come in at this moment, whoever serves the tenant. */
+	if (appliance->config->uplink_count > 0)
 		return;
 	for (uint32_t i = 0; i < port_count(appliance, tenant); i++) {
 		for (uint32_t pair = 0; pair < port[i]->context->pair_count; pair++)
@@ -143,6 +145,72 @@ static int share(struct tp_appliance *appliance, uint32_t tenant)
 	}
 	appliance->balance.tenant[tenant].spread = true;
 	return 0;
+}
+
+/* --- All tenants, for other workers --- */
+
+struct tp_spread_words {
+	uint32_t count;
+	struct {
+		struct tp_vring *ring;
+		uint16_t *baton; /* NULL: handed over */
+	} of[];
+};
+
+static uint32_t count_pairs(struct tp_port *const *ports, uint32_t count)
+{
+	uint32_t pairs = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		pairs += ports[i]->context->pair_count;
+	return pairs;
+}
+
+static int add_words(struct tp_spread_words *words, const struct tp_port *port)
+{
+	for (uint32_t pair = 0; pair < port->context->pair_count; pair++) {
+		struct tp_vring *ring = &port->context->pair[pair].rx;
+		uint16_t *baton;
+
+		if (!tp_vring_running(ring) || ring->baton != NULL)
+			continue;
+		baton = new_baton(ring->size);
+		if (baton == NULL)
+			return -ENOMEM;
+		words->of[words->count].ring = ring;
+		words->of[words->count++].baton = baton;
+	}
+	return 0;
+}
+
+struct tp_spread_words *tp_spread_words_new(struct tp_port *const *ports, uint32_t count)
+{
+	struct tp_spread_words *words =
+		calloc(1, sizeof(*words) + count_pairs(ports, count) * sizeof(words->of[0]));
+
+	for (uint32_t i = 0; words != NULL && i < count; i++)
+		if (add_words(words, ports[i]) < 0) {
+			tp_spread_words_free(words);
+			return NULL;
+		}
+	return words;
+}
+
+void tp_spread_words_free(struct tp_spread_words *words)
+{
+	for (uint32_t i = 0; words != NULL && i < words->count; i++)
+		rte_free(words->of[i].baton);
+	free(words);
+}
+
+void tp_spread_all(struct tp_port *const *ports, uint32_t count, struct tp_spread_words *words)
+{
+	for (uint32_t i = 0; i < count; i++)
+		ports[i]->context->spread = true;
+	for (uint32_t i = 0; i < words->count; i++) {
+		tp_vring_share(words->of[i].ring, words->of[i].baton);
+		words->of[i].baton = NULL;
+	}
 }
 
 static bool limits_floods(const struct tp_snapshot *snapshot)

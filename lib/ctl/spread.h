@@ -53,5 +53,15 @@ void tp_spread_give_back(struct tp_port *port);
  */
 bool tp_spread_shared(const struct tp_config *config);
 
+/**
+ * What several workers need to write to the rings of all these ports that run, before there are
+ * several (tp_spread_shared). @return NULL: no memory. tp_spread_words_free takes NULL, too.
+ */
+struct tp_spread_words *tp_spread_words_new(struct tp_port *const *ports, uint32_t count);
+void tp_spread_words_free(struct tp_spread_words *words);
+
+/** They may, from now on; no worker runs, and no ring has started or stopped meanwhile. */
+void tp_spread_all(struct tp_port *const *ports, uint32_t count, struct tp_spread_words *words);
+
 /** Is the tenant spread? */
 bool tp_spread_is(const struct tp_appliance *appliance, uint32_t tenant);

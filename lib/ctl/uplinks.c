@@ -202,6 +202,14 @@ void tp_uplinks_settle(struct tp_appliance *appliance)
 			settle(uplinks->uplink[i], until_ms);
 }
 
+void tp_uplinks_deal_out(struct tp_appliance *appliance)
+{
+	const struct tp_uplinks_control *uplinks = appliance->uplinks;
+
+	for (uint32_t i = 0; uplinks != NULL && i < uplinks->count; i++)
+		tp_uplink_deal_out(uplinks->uplink[i], appliance->dataplane->worker_count);
+}
+
 /* --- All of them --- */
 
 static struct tp_uplinks_control *new_control(const struct tp_config *config)
@@ -228,6 +236,7 @@ int tp_uplinks_open(struct tp_appliance *appliance, const int *nodes, struct tp_
 	uplinks = appliance->uplinks = new_control(config);
 	if (uplinks == NULL)
 		return tp_error_set(error, ENOMEM, "no memory");
+	uplinks->workers_most = tp_plan_uplink_workers(config);
 	for (uint32_t i = 0; i < config->uplink_count; i++) {
 		struct tp_uplink_port *port = &uplinks->port[uplinks->count++];
 		int result;

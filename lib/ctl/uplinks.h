@@ -25,6 +25,7 @@ struct tp_uplink_port {
 struct tp_uplinks_control {
 	uint32_t count;
 	uint64_t looked_ms;
+	uint32_t workers_most;     /* for which there are mbufs */
 	struct tp_uplink **uplink; /* as the snapshot takes them */
 	struct tp_uplink_port port[];
 };
@@ -41,6 +42,9 @@ void tp_uplinks_look(struct tp_appliance *appliance);
 
 /** Another configuration is in force, with the same uplinks in the same order. */
 void tp_uplinks_change(struct tp_appliance *appliance);
+
+/** There are other workers, which have not begun yet: which of them owns which queue. */
+void tp_uplinks_deal_out(struct tp_appliance *appliance);
 
 /**
  * Wait until what has been accepted so far is sent, so that what follows by another worker's queue

@@ -156,7 +156,7 @@ struct tp_flood {
 /** The queues of uplinks that a worker owns. */
 struct tp_uplinks {
 	unsigned count;
-	struct tp_uplink_queue *queue[TP_UPLINKS_MAX];
+	struct tp_uplink_queue *queue[TP_UPLINKS_MAX * TP_UPLINK_QUEUES_MAX];
 	uint64_t stay;   /* TSC cycles that it stays awake after the last frame */
 	uint64_t nap_ns; /* that it may sleep then; 0: it does not */
 };

@@ -10,6 +10,9 @@
 /** Which queues the worker owns under a new snapshot. */
 void tp_uplinks_take(struct tp_worker *worker);
 
+/** The worker ends: what it keeps at hand of the uplinks' mbufs is others'. */
+void tp_uplinks_leave(const struct tp_worker *worker);
+
 /** Frames that came in, a few bursts of each queue at most. @return how many. */
 unsigned tp_uplinks_receive(struct tp_worker *worker);
 

@@ -24,6 +24,19 @@ void tp_uplinks_take(struct tp_worker *worker)
 	}
 }
 
+void tp_uplinks_leave(const struct tp_worker *worker)
+{
+	const struct tp_snapshot *snapshot = worker->snapshot;
+
+	for (uint32_t u = 0; snapshot != NULL && u < snapshot->uplink_count; u++) {
+		struct rte_mempool *pool = snapshot->uplinks[u].uplink->pool;
+		struct rte_mempool_cache *cache = rte_mempool_default_cache(pool, rte_lcore_id());
+
+		if (cache != NULL)
+			rte_mempool_cache_flush(cache, pool);
+	}
+}
+
 /* --- In --- */
 
 /* One burst. A frame of it that is flooded goes in pieces. */

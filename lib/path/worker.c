@@ -177,6 +177,7 @@ int tp_worker_run(void *argument)
 			rte_pause();
 	}
 	tp_calls_late(&worker->calls, true);
+	tp_uplinks_leave(worker);
 	rte_rcu_qsbr_thread_offline(dataplane->qsbr, worker->index);
 	rte_rcu_qsbr_thread_unregister(dataplane->qsbr, worker->index);
 	return 0;

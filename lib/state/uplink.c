@@ -22,13 +22,19 @@ static struct tp_uplink_queue *queue_new(uint32_t entries, int node)
 	return NULL;
 }
 
+/* The first queues of several uplinks are of different workers. */
+static unsigned owner_of(uint8_t number, uint16_t queue, unsigned workers)
+{
+	return ((unsigned)number + queue) % workers;
+}
+
 struct tp_uplink *tp_uplink_new(uint8_t number, uint16_t queues, uint32_t entries, unsigned workers,
 	const int *nodes, struct tp_error *error)
 {
 	struct tp_uplink *uplink = tp_node_zalloc("uplink", sizeof(*uplink), TP_NO_NODE);
 
 	for (uint16_t q = 0; uplink != NULL && q < queues; q++) {
-		unsigned owner = (number + q) % workers;
+		unsigned owner = owner_of(number, q, workers);
 		struct tp_uplink_queue *queue =
 			queue_new(entries, nodes == NULL ? TP_NO_NODE : nodes[owner]);
 
@@ -39,7 +45,6 @@ struct tp_uplink *tp_uplink_new(uint8_t number, uint16_t queues, uint32_t entrie
 		}
 		queue->uplink = uplink;
 		queue->index = q;
-		queue->worker = (uint16_t)owner;
 		uplink->queue[uplink->queue_count++] = queue;
 	}
 	if (uplink == NULL) {
@@ -47,10 +52,17 @@ struct tp_uplink *tp_uplink_new(uint8_t number, uint16_t queues, uint32_t entrie
 		return NULL;
 	}
 	uplink->number = number;
-	for (unsigned w = 0; w < workers; w++)
-		uplink->queue_of[w] =
-			(uint8_t)((w + workers - number % workers) % workers % queues);
+	tp_uplink_deal_out(uplink, workers);
 	return uplink;
+}
+
+void tp_uplink_deal_out(struct tp_uplink *uplink, unsigned workers)
+{
+	for (uint16_t q = 0; q < uplink->queue_count; q++)
+		uplink->queue[q]->worker = (uint16_t)owner_of(uplink->number, q, workers);
+	for (unsigned w = 0; w < workers; w++)
+		uplink->queue_of[w] = (uint8_t)((w + workers - uplink->number % workers) % workers %
+						uplink->queue_count);
 }
 
 void tp_uplink_free(struct tp_uplink *uplink)

@@ -118,7 +118,12 @@ class Machine(LinuxGuest):
         return self.run("cat /tmp/log")
 
     def stop(self):
-        self.run("turnpike -s /tmp/control stop")
+        # What its threads do is evidence, if it does not end.
+        self.run("turnpike -s /tmp/control stop & asked=$!; "
+                 f"for i in $(seq {10 * harness.PATIENCE}); do kill -0 $asked || break; sleep 0.1; "
+                 "done; kill -0 $asked || { wait $asked; exit; }; cat /tmp/log; "
+                 "for one in /proc/$(pidof turnpiked)/task/*; do "
+                 "cat $one/comm $one/wchan $one/stat; echo; done; exit 1", 2 * harness.PATIENCE)
         self.wait_for("grep -q 'ended with 0' /tmp/log", "/tmp/log")
 
     def monitor(self, command, **arguments):

@@ -147,6 +147,52 @@ class Uplinks(Wired):
             flood.stop()
         self.check_sums()
 
+    def test_workers_come_and_go(self):
+        """One worker becomes two and two become one, under traffic; queues stay, and have other
+        owners; rings that one worker wrote to are several workers'."""
+        first, second = sorted(os.sched_getaffinity(0))[:2]
+        self.worker_cores = [first]
+        beyond = self.wire(acme={"uplink": "wan0", "vlan": 100}, umbra={"uplink": "wan0"})
+        inside = Namespace(self, "inside")
+        inside.up(self.veth.vlan(100, inside), HOST)
+        self.outside.up(self.veth.there, HOST)
+        device = beyond["uplinks"]["wan0"]["device"]
+        interfaces = [self.interface(name, "vm", 1) for name in ("acme", "umbra")]
+        for start in ([first], [first, second]):
+            self.worker_cores = start
+            beyond["uplinks"]["wan0"]["device"] = f"{device},qpairs={len(start)}"
+            switch = self.appliance(interfaces, **beyond)
+            guests = [TapGuest(self, f"{one.tenant}{len(start)}", one, "10.0.0.1")
+                      for one in interfaces]
+            pairs = list(zip(guests, (inside, self.outside)))
+            for guest, _ in pairs:
+                harness.wait_for("an echo", lambda guest=guest: guest.hears(HOST, count=1))
+            floods = [host.start(f"flood{len(start)}-{guest.name}", "busybox", "ping", "-i",
+                                 "0.001", "-s", "1000", "10.0.0.1") for guest, host in pairs]
+            config = json.loads(switch.config.read_text())
+            for cores in [[first, second], [second], [second, first], [first]] * 2:
+                config["dataplane"]["worker_cores"] = cores
+                switch.ask(command="apply", config=config)
+                owners = self.uplink()["workers"]
+                self.assertEqual(len(owners), len(start))
+                self.assertEqual(set(owners), set(range(min(len(cores), len(start)))))
+                if len(cores) == 2:
+                    switch.ask(command="move", tenant="umbra", worker=0)
+                    switch.ask(command="move", tenant="acme", worker=1)
+                for guest, host in pairs:
+                    self.assertEqual(guest.echoes(HOST), 1)
+                    self.assertTrue(transfer(guest.namespace, host, HOST, MIB))
+                    self.assertTrue(transfer(host, guest.namespace, "10.0.0.1", MIB))
+            for flood in floods:
+                flood.stop()
+            config["dataplane"]["worker_cores"] = list(range(5))
+            with self.assertRaisesRegex(AssertionError, "mbufs for 4 workers at most"):
+                switch.ask(command="apply", config=config)
+            self.check_sums()
+            for guest in guests:
+                guest.process.stop()
+            switch.stop()
+
     def test_the_stand_in_for_vlan_interfaces(self):
         """What stands in for the kernel's VLAN interfaces loses nothing while it gets no CPU."""
         self.wire()

@@ -286,6 +286,43 @@ static uint64_t received_by(unsigned guest)
 	return scene_counter(&scene.guest[guest], TP_COUNTER_RX_FRAMES);
 }
 
+/* Each queue has an owner among so many workers, and each worker sends by a queue: its own, if it
+ * has one. */
+static void check_owners(struct tp_uplink *uplink, unsigned workers)
+{
+	unsigned owned[TP_WORKERS_MAX] = {0};
+
+	tp_uplink_deal_out(uplink, workers);
+	for (uint16_t q = 0; q < uplink->queue_count; q++) {
+		assert_in_range(uplink->queue[q]->worker, 0, workers - 1);
+		owned[uplink->queue[q]->worker]++;
+	}
+	for (unsigned w = 0; w < workers; w++) {
+		const struct tp_uplink_queue *queue = tp_uplink_queue_of(uplink, w);
+
+		assert_in_range(owned[w], uplink->queue_count / workers,
+			(uplink->queue_count + workers - 1) / workers);
+		if (owned[w] > 0)
+			assert_int_equal(queue->worker, w);
+	}
+}
+
+static void test_queues_are_dealt_out_anew(void **state)
+{
+	struct tp_error error;
+
+	(void)state;
+	for (uint8_t number = 0; number < 4; number++) {
+		struct tp_uplink *uplink = tp_uplink_new(number, 3, 64, 3, NULL, &error);
+
+		assert_non_null(uplink);
+		for (unsigned workers = 1; workers < 9; workers++)
+			check_owners(uplink, workers);
+		check_owners(uplink, 2);
+		tp_uplink_free(uplink);
+	}
+}
+
 static void test_overload_drops_the_low_bids_first(void **state)
 {
 	struct scene_options options = {.guests = 2, .prices = true, .dear = 1};
@@ -351,6 +388,7 @@ int main(void)
 		cmocka_unit_test(test_without_mbufs_frames_wait),
 		cmocka_unit_test(test_a_guest_that_takes_nothing),
 		cmocka_unit_test(test_the_receiver_is_charged),
+		cmocka_unit_test(test_queues_are_dealt_out_anew),
 		cmocka_unit_test(test_overload_drops_the_low_bids_first),
 		cmocka_unit_test(test_overload_among_equals),
 	};

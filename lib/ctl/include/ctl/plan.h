@@ -63,6 +63,9 @@ uint64_t tp_plan_memory(const struct tp_config *config);
  */
 uint64_t tp_plan_node_memory(const struct tp_config *config, const int *worker_nodes, int node);
 
+/** Workers that uplinks have mbufs for, so that there may be more later. Threading: any. */
+uint32_t tp_plan_uplink_workers(const struct tp_config *config);
+
 /** Pairs of queues that an uplink is to have: one a worker at most. Threading: any. */
 uint16_t tp_plan_uplink_queues(
 	const struct tp_config *config, const struct tp_uplink_config *uplink);

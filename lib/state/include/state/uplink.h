@@ -58,7 +58,7 @@ enum {
 struct tp_uplink_queue {
 	struct tp_uplink *uplink;
 	uint16_t index;  /* of the device's queues */
-	uint16_t worker; /* owner; control: w before the workers run */
+	uint16_t worker; /* owner; control: w while no worker runs */
 	/* Frames to be sent. Producers: any worker; consumer: the owner. */
 	struct tp_work_queue work __attribute__((aligned(64)));
 	uint16_t deaf_below; /* as in tp_vring; workers: rw (relaxed atomics) */
@@ -84,7 +84,8 @@ struct tp_uplink {
 	_Atomic uint8_t link_up;  /* control: w, workers: r; relaxed */
 	struct rte_mempool *pool; /* of all its mbufs, in and out */
 	struct tp_uplink_queue *queue[TP_UPLINK_QUEUES_MAX];
-	uint8_t queue_of[TP_WORKERS_MAX]; /* by which each worker sends: its own, if it has one */
+	/* By which each worker sends: its own, if it has one. Control: w while no worker runs. */
+	uint8_t queue_of[TP_WORKERS_MAX];
 };
 
 /** May the device be used? Until the caller is quiescent. Threading: worker. */
@@ -119,6 +120,14 @@ static inline struct tp_uplink_queue *tp_uplink_queue_of(
  */
 struct tp_uplink *tp_uplink_new(uint8_t number, uint16_t queues, uint32_t entries, unsigned workers,
 	const int *nodes, struct tp_error *error);
+
+/**
+ * Other workers than those for which it was made: each queue has one of them as its owner, several
+ * queues the same one if there are fewer workers, and each worker sends by one queue.
+ * @param workers  1..TP_WORKERS_MAX
+ * Threading: control thread, while no worker runs.
+ */
+void tp_uplink_deal_out(struct tp_uplink *uplink, unsigned workers);
 
 /** Free what tp_uplink_new made; no worker uses it, its queues are empty. NULL is allowed. */
 void tp_uplink_free(struct tp_uplink *uplink);
