@@ -75,6 +75,7 @@ static void send_one(
 
 	tp_burst_begin(worker, poll);
 	burst->count = 1;
+	burst->affordable = 0; /* burst->sizes are those of another burst */
 	burst->views.pieces_used = 0;
 	*view = (struct tp_view){.data = frame, .length = length, .first_length = length};
 	count(burst, length);

@@ -339,6 +339,28 @@ static void test_beside_frames_of_the_guest(void **state)
 	end();
 }
 
+/* The bill for one, and what its neighbour has received, whatever frame was handled before. */
+static void test_paid_by_its_own_length(void **state)
+{
+	uint64_t bill[2];
+
+	(void)state;
+	for (unsigned run = 0; run < 2; run++) {
+		begin(with(tp_network_tagged(0, 100)));
+		if (run == 1)
+			scene_send_number(&scene.guest[2], scene.guest[3].mac, 1, 1500);
+		scene_sweep(&scene);
+		announce();
+		assert_int_equal(scene_sweep(&scene), 1);
+		neighbour_hears("", 0);
+		bill[run] = tp_counter_read(&scene.guest[0].context->counters.bill);
+		assert_int_equal(scene_counter(&scene.guest[1], TP_COUNTER_RX_BYTES), PLAIN);
+		end();
+	}
+	assert_true(bill[0] > 0);
+	assert_int_equal(bill[1], bill[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +374,7 @@ int main(void)
 		cmocka_unit_test(test_before_the_ring_runs),
 		cmocka_unit_test(test_dropped_by_name),
 		cmocka_unit_test(test_beside_frames_of_the_guest),
+		cmocka_unit_test(test_paid_by_its_own_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
