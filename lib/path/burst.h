@@ -125,6 +125,7 @@ struct tp_flooding {
 	uint32_t most;                          /* beyond this the next flooded frame waits */
 	const struct tp_ring_pair *turn;        /* who goes first then; NULL: anybody */
 	const struct tp_ring_pair *turn_before; /* the same when the sweep began */
+	bool owed; /* it has waited since then: it goes, whatever else was flooded */
 };
 
 /** A guest that is being announced: announce.h. */

@@ -7,7 +7,8 @@
  * How much flooding a sweep does. A flooded frame costs a copy for each other interface of its
  * tenant, so a thousand interfaces that all broadcast at once would be a million copies before
  * anybody else's next turn. Beyond so many copies the next flooded frame waits in its ring for the
- * next sweep, and goes first there: rings take turns.
+ * next sweep, and goes first there: rings take turns. Frames of a wire and announcements wait for
+ * no turn; so whoever has it goes once, however many copies they have made before.
  */
 
 #define TP_FLOOD_COPIES 1024 /* a sweep; one flooded frame always goes, however many it makes */
@@ -23,6 +24,7 @@ static inline void tp_flood_begin_sweep(struct tp_flooding *flooding)
 	if (flooding->turn == flooding->turn_before)
 		flooding->turn = NULL;
 	flooding->turn_before = flooding->turn;
+	flooding->owed = flooding->turn != NULL;
 }
 
 /** Has this source a flooded frame of which a piece is next? */
@@ -56,10 +58,12 @@ static inline bool tp_flood_may(struct tp_worker *worker, const struct tp_ring_p
 
 	if (flooding->turn != NULL && flooding->turn != ring)
 		return false;
-	if (flooding->tried >= flooding->most || worker->flood.source != NULL) {
+	if (worker->flood.source != NULL ||
+		(flooding->tried >= flooding->most && !flooding->owed)) {
 		flooding->turn = ring;
 		return false;
 	}
 	flooding->turn = NULL;
+	flooding->owed = false;
 	return true;
 }

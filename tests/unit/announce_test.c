@@ -254,6 +254,21 @@ static void test_a_trunk_of_all_vlans(void **state)
 	end();
 }
 
+/* Nor do others wait until all of it is told with what they have for many themselves. */
+static void test_a_trunk_leaves_others_their_turn(void **state)
+{
+	(void)state;
+	begin(with(trunk_of(0, 1, 8)));
+	scene.worker->flooding.most = 1; /* a frame a sweep */
+	announce();
+	scene_send_number(&scene.guest[2], TP_MAC_MASK, 7, 60);
+	for (unsigned sweep = 0; sweep < 3; sweep++)
+		scene_sweep(&scene);
+	assert_int_equal(scene_counter(&scene.guest[0], TP_COUNTER_ANNOUNCEMENTS), 3);
+	assert_int_equal(scene_receive(&scene.guest[3], received), 60);
+	end();
+}
+
 static void test_to_all_remotes(void **state)
 {
 	(void)state;
@@ -369,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_in_each_vlan_of_a_trunk),
 		cmocka_unit_test(test_in_pieces),
 		cmocka_unit_test(test_a_trunk_of_all_vlans),
+		cmocka_unit_test(test_a_trunk_leaves_others_their_turn),
 		cmocka_unit_test(test_to_all_remotes),
 		cmocka_unit_test(test_within_the_host),
 		cmocka_unit_test(test_before_the_ring_runs),

@@ -7,6 +7,7 @@
 #include <rte_mbuf.h>
 
 #include "burst.h"
+#include "flood_share.h"
 #include "scene_wire.h"
 #include "switch_scene.h"
 
@@ -187,12 +188,30 @@ static void test_to_the_wire(void **state)
 	}
 }
 
+/* However much of it comes from a wire, guests' own frames to many have their turn. */
+static void test_a_storm_from_the_wire_leaves_guests_their_turn(void **state)
+{
+	(void)state;
+	begin(TP_FLOOD_PIECE);
+	scene.worker->flooding.most = 4; /* one frame to the tenant that has a network */
+	for (uint8_t sweep = 0; sweep < 4; sweep++) {
+		if (sweep == 1)
+			scene_send_number(&scene.guest[ALONE], broadcast, 7, 60);
+		from_wire(broadcast, sweep, 0);
+		from_wire(broadcast, sweep, 0);
+		scene_sweep(&scene);
+	}
+	assert_int_equal(scene_counter(&scene.guest[ALONE], TP_COUNTER_FLOODED), 1);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_from_the_wire),
 		cmocka_unit_test(test_from_the_wire_to_nobody),
 		cmocka_unit_test(test_to_the_wire),
+		cmocka_unit_test(test_a_storm_from_the_wire_leaves_guests_their_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
