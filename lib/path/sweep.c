@@ -228,9 +228,10 @@ static unsigned serve_pinned(struct tp_worker *worker)
 	return frames;
 }
 
-unsigned tp_worker_serve_pinned(struct tp_worker *worker)
+void tp_worker_serve_pinned(struct tp_worker *worker)
 {
-	return serve_pinned(worker);
+	worker->now = rte_rdtsc();
+	tp_counter_add(&worker->share->frames, serve_pinned(worker));
 }
 
 /* --- The others --- */

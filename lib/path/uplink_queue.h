@@ -22,8 +22,9 @@ void tp_uplinks_drain(struct tp_worker *worker);
 /** The same for one queue of a running uplink. */
 void tp_uplink_drain(struct tp_worker *worker, struct tp_uplink_queue *queue);
 
-/** Serve the pinned rings, as between every two bursts of others. sweep.c. */
-unsigned tp_worker_serve_pinned(struct tp_worker *worker);
+/** Serve the pinned rings, as between every two bursts of others, at the time that it is then, and
+ * count their frames. sweep.c. */
+void tp_worker_serve_pinned(struct tp_worker *worker);
 
 /** How long the worker may sleep, of `most` nanoseconds: frames of an uplink wake nobody. */
 uint64_t tp_uplinks_rest(const struct tp_worker *worker, uint64_t most);

@@ -58,13 +58,18 @@ static void begin(uint32_t piece)
 	scene_sweep(&scene);
 }
 
-static void end(void)
+static void end_however_paid(void)
 {
 	assert_null(scene.worker->flood.source);
-	assert_int_equal(bill_of(PINNED), 0);
 	wire_check_sums(&wire);
 	scene_end(&scene);
 	wire_close(&wire);
+}
+
+static void end(void)
+{
+	assert_int_equal(bill_of(PINNED), 0);
+	end_however_paid();
 }
 
 static uint64_t pinned_polls(void)
@@ -140,6 +145,45 @@ static void test_from_the_wire(void **state)
 	}
 }
 
+static unsigned (*receive)(struct tp_worker *worker, struct tp_uplink_queue *queue);
+
+/* The pinned guest sends before the second piece of a frame of the wire. */
+static unsigned receive_and_send(struct tp_worker *worker, struct tp_uplink_queue *queue)
+{
+	if (worker->flood.source == queue && worker->flood.next == 1)
+		scene_send_number(&scene.guest[PINNED], scene.guest[FULL].mac, 78, 60);
+	return receive(worker, queue);
+}
+
+/* Polls of pinned rings between pieces are at their own time, and what is found there counts. */
+static void test_polls_between_pieces_are_timed_and_counted(void **state)
+{
+	const struct tp_worker_share *share;
+	uint64_t frames, polls;
+
+	(void)state;
+	begin(1);
+	share = scene.worker->share;
+	while (scene_receive(&scene.guest[FULL], received) > 0)
+		;
+	scene_sweep(&scene); /* nothing is left in the pinned ring */
+	scene_sweep(&scene);
+	frames = tp_counter_read(&share->frames);
+	polls = pinned_polls();
+	from_wire(broadcast, 1, 0);
+	assert_int_equal(scene_sweep(&scene), 1);
+	assert_int_equal(pinned_polls() - polls, 1 + 3);
+	assert_int_equal(tp_counter_read(&share->pinned_gap.bucket[0]), 0);
+	assert_int_equal(tp_counter_read(&share->frames) - frames, 1);
+	receive = scene.worker->receive;
+	scene.worker->receive = receive_and_send;
+	from_wire(broadcast, 2, 0);
+	scene_sweep(&scene);
+	assert_int_equal(scene_counter(&scene.guest[FULL], TP_COUNTER_RX_FRAMES), SCENE_RING + 2);
+	assert_int_equal(tp_counter_read(&share->frames) - frames, 3);
+	end_however_paid();
+}
+
 /* Everybody is away. */
 static void test_from_the_wire_to_nobody(void **state)
 {
@@ -209,6 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_from_the_wire),
+		cmocka_unit_test(test_polls_between_pieces_are_timed_and_counted),
 		cmocka_unit_test(test_from_the_wire_to_nobody),
 		cmocka_unit_test(test_to_the_wire),
 		cmocka_unit_test(test_a_storm_from_the_wire_leaves_guests_their_turn),
