@@ -8,11 +8,13 @@
 
 #define NS 1000000000u
 
-#define SHARE      20           /* a costly ring may have one part in so many of the time */
-#define MEMORY     64           /* calls over which the average goes, about */
-#define LONGEST_NS NS           /* that a call is postponed */
-#define SUSPECT_NS 250000       /* of what others may have caused: most that counts */
-#define FORGIVEN   (2 * MEMORY) /* an average that postpones by microseconds */
+#define SHARE      20     /* a costly ring may have one part in so many of the time ... */
+#define DEAR_SHARE 10     /* ... and those that are dear, together, one in so many */
+#define MEMORY     64     /* calls over which the average goes, about */
+#define LONGEST_NS NS     /* that a call is postponed */
+#define SUSPECT_NS 250000 /* of what others may have caused: most that counts */
+#define DEAR_NS    (SUSPECT_NS / MEMORY) /* an average that no suspicion alone explains */
+#define FORGIVEN   (2 * MEMORY)          /* an average that postpones by microseconds */
 #define SLOW_NS    200000       /* what no honest guest's call takes, not twice in 64 ... */
 #define SLOW_MOST  (8 * MEMORY) /* ... and so many more than one in 64 break the ring ... */
 #define SLOWER     16           /* ... unless ours are as slow as that, too */
@@ -64,18 +66,30 @@ static void forget(struct tp_costly_calls *costly, struct tp_costly_ring *one)
 	*one = costly->ring[--costly->count];
 }
 
+/* @return the TSC when a call that took so much longer than is allowed has been paid for. */
+static uint64_t paid_at(uint64_t excess, unsigned share)
+{
+	uint64_t ns = RTE_MIN(excess * share, (uint64_t)LONGEST_NS);
+
+	return rte_rdtsc() + (uint64_t)((double)ns * (double)rte_get_tsc_hz() / (double)NS);
+}
+
 static void postpone(struct tp_costly_ring *one)
 {
-	uint64_t ns = RTE_MIN(one->excess * SHARE, (uint64_t)LONGEST_NS);
+	one->not_before = paid_at(one->excess, SHARE);
+}
 
-	one->not_before =
-		rte_rdtsc() + (uint64_t)((double)ns * (double)rte_get_tsc_hz() / (double)NS);
+static bool is_dear(const struct tp_costly_ring *one)
+{
+	return one->excess > DEAR_NS;
 }
 
 static void judge(struct tp_calls *calls, struct tp_costly_ring *one, uint64_t took)
 {
 	uint64_t excess = took > TP_COSTLY_ALLOWED_NS ? took - TP_COSTLY_ALLOWED_NS : 0;
 
+	if (is_dear(one))
+		calls->costly.dear_not_before = paid_at(excess, DEAR_SHARE);
 	one->excess += excess / MEMORY;
 	one->excess -= one->excess / MEMORY;
 	postpone(one);
@@ -113,11 +127,31 @@ bool tp_call_costly(struct tp_calls *calls, const struct tp_call *call)
 
 	if (one == NULL)
 		return false;
-	if (rte_rdtsc() < one->not_before)
+	if (is_dear(one) || rte_rdtsc() < one->not_before)
 		set_late(&calls->costly, one, true);
 	else
 		call_costly(calls, one);
 	return true;
+}
+
+/* Of those that are dear, the one that has waited longest, if they have their time again. */
+static void call_dear(struct tp_calls *calls)
+{
+	struct tp_costly_calls *costly = &calls->costly;
+	struct tp_costly_ring *first = NULL;
+	uint64_t now = rte_rdtsc();
+
+	if (costly->late == 0 || now < costly->dear_not_before)
+		return;
+	for (unsigned i = 0; i < costly->count; i++) {
+		struct tp_costly_ring *one = &costly->ring[i];
+
+		if (one->late && is_dear(one) && now >= one->not_before &&
+			(first == NULL || one->not_before < first->not_before))
+			first = one;
+	}
+	if (first != NULL)
+		call_costly(calls, first);
 }
 
 void tp_calls_late(struct tp_calls *calls, bool all)
@@ -132,9 +166,10 @@ void tp_calls_late(struct tp_calls *calls, bool all)
 			continue;
 		if (!tp_vring_running(one->ring) || one->ring->call_fd < 0)
 			set_late(costly, one, false);
-		else if (all || rte_rdtsc() >= one->not_before)
+		else if (all || (!is_dear(one) && rte_rdtsc() >= one->not_before))
 			call_costly(calls, one);
 	}
+	call_dear(calls);
 }
 
 /* How much worse it would be to forget this one than others. Those that are stopped may come back.

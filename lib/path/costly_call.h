@@ -23,6 +23,8 @@
  *
  * A costly ring is not called again before its calls take no more than a twentieth of the time;
  * what a call takes is a moving average here, as what an attacker can make quick now and then is.
+ * Twenty such rings would still take all of it: those of which the average leaves no doubt are
+ * called one after the other, whoever has waited longest, and take a tenth together.
  * Calls that are due meanwhile are one call later, which is all that a guest needs: it loses no
  * notification, only time. So it matters little if a ring is thought costly wrongly, because the
  * machine is slow. A ring whose calls take so long that no honest guest's do breaks, which ends its
@@ -53,9 +55,10 @@ struct tp_costly_calls {
 	unsigned count; /* rings */
 	unsigned late;  /* of them with a call due */
 	struct tp_costly_ring ring[TP_COSTLY_RINGS];
-	uint64_t allowed; /* TSC cycles for a call */
-	int ours;         /* an eventfd for which nobody waits, to compare with */
-	bool broken;      /* a ring was broken; whoever tells control of it clears this */
+	uint64_t allowed;         /* TSC cycles for a call */
+	uint64_t dear_not_before; /* TSC: when the next one without doubt may be called */
+	int ours;                 /* an eventfd for which nobody waits, to compare with */
+	bool broken;              /* a ring was broken; whoever tells control of it clears this */
 };
 
 /** The calls just made, calls->due[], have taken `took` TSC cycles, which is too long. */

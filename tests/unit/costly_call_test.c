@@ -209,6 +209,38 @@ static void test_hundreds_waiting_are_called_seldom(void **state)
 	end(&guests);
 }
 
+/* Nor do many together, and each is called again and again. */
+static void test_many_costly_ones_share_a_part_of_the_time(void **state)
+{
+	enum { COSTLY = 24 };
+	static struct guests guests;
+	uint64_t began, until, took = 0, made;
+
+	(void)state;
+	begin(&guests);
+	for (unsigned ring = 0; ring < COSTLY; ring++)
+		let_enough_wait(&guests, ring);
+	for (unsigned i = 0; i < 200; i++)
+		sweep(&guests, 0, COSTLY);
+	for (unsigned ring = 0; ring < COSTLY; ring++)
+		heard(&guests, ring);
+	for (began = now_ns(CLOCK_THREAD_CPUTIME_ID), until = began + 300000000;
+		now_ns(CLOCK_THREAD_CPUTIME_ID) < until;) {
+		uint64_t before = now_ns(CLOCK_THREAD_CPUTIME_ID);
+
+		made = calls_made(&guests);
+		sweep(&guests, 0, COSTLY);
+		if (calls_made(&guests) > made)
+			took += now_ns(CLOCK_THREAD_CPUTIME_ID) - before;
+	}
+	assert_true(took < (until - began) / 2); /* a tenth, what is allowed, and the clock */
+	for (unsigned ring = 0; ring < COSTLY; ring++) {
+		assert_int_equal(tp_vring_fault(&guests.ring[ring]), TP_VRING_SOUND);
+		assert_in_range(heard(&guests, ring), 3, UINT64_MAX);
+	}
+	end(&guests);
+}
+
 /* A guest that was called once for two that were due has still heard of the last one. */
 static void test_what_is_postponed_is_not_lost(void **state)
 {
@@ -356,6 +388,7 @@ int main(void)
 		cmocka_unit_test(test_thousands_waiting_break_the_ring),
 		cmocka_unit_test(test_it_is_known_when_it_comes_back),
 		cmocka_unit_test(test_hundreds_waiting_are_called_seldom),
+		cmocka_unit_test(test_many_costly_ones_share_a_part_of_the_time),
 		cmocka_unit_test(test_what_is_postponed_is_not_lost),
 		cmocka_unit_test(test_a_worker_that_ends_calls_all),
 		cmocka_unit_test(test_a_ring_that_stopped_is_not_called),
