@@ -130,17 +130,22 @@ static struct rte_flow *make_flow(
 
 /* --- A wish ----------------------------------------------------------------------------------- */
 
-/* @return true if it was in force: there is room for another now. */
+static void end_flow(const struct tp_device *device, struct rte_flow *flow)
+{
+	struct rte_flow_error error = {0};
+
+	if (rte_flow_destroy(device->port, flow, &error) < 0)
+		tp_log(TP_LOG_WARNING, "device %u does not end a flow rule: %s", device->port,
+			error.message != NULL ? error.message : rte_strerror(rte_errno));
+}
+
+/* @return true if it was in force. */
 static bool end_rule(struct tp_flow_rule *rule, const struct tp_device *device)
 {
 	bool any = rule->flow_count > 0;
-	struct rte_flow_error error = {0};
 
 	while (rule->flow_count > 0)
-		if (rte_flow_destroy(device->port, rule->flow[--rule->flow_count], &error) < 0)
-			tp_log(TP_LOG_WARNING, "device %u does not end a flow rule: %s",
-				device->port,
-				error.message != NULL ? error.message : rte_strerror(rte_errno));
+		end_flow(device, rule->flow[--rule->flow_count]);
 	return any;
 }
 
@@ -197,14 +202,50 @@ static bool are_fulfilled(
 	return true;
 }
 
+static bool make_room(struct tp_flow_rules *rules)
+{
+	uint32_t room = rules->ending_room == 0 ? 64 : 2 * rules->ending_room;
+	struct rte_flow **more;
+
+	if (rules->ending_room - rules->ending_count >= TP_FLOWS_OF_A_RULE)
+		return true;
+	more = realloc(rules->ending, room * sizeof(struct rte_flow *));
+	if (more == NULL)
+		return false;
+	rules->ending = more;
+	rules->ending_room = room;
+	return true;
+}
+
+/* One of those in force is not wished. @return true if it was: there will be room for another. */
+static bool let_end(
+	struct tp_flow_rules *rules, struct tp_flow_rule *rule, const struct tp_device *device)
+{
+	if (rule->flow_count == 0 || !make_room(rules))
+		return end_rule(rule, device);
+	while (rule->flow_count > 0)
+		rules->ending[rules->ending_count++] = rule->flow[--rule->flow_count];
+	return true;
+}
+
+/* @return how many of `most` have ended. */
+static uint32_t end_some(struct tp_flow_rules *rules, const struct tp_device *device, uint32_t most)
+{
+	uint32_t ended = 0;
+
+	for (; rules->ending_count > 0 && ended < most; ended++)
+		end_flow(device, rules->ending[--rules->ending_count]);
+	return ended;
+}
+
 /* What was in force goes on if it is still wished; `old` is empty after it.
- * @return true if a rule has ended. */
-static bool take_over(struct tp_flow_rule *rule, struct tp_flow_rule *old,
-	const struct tp_device *device, bool changeable)
+ * @return true if a rule ends. */
+static bool take_over(struct tp_flow_rules *rules, struct tp_flow_rule *rule,
+	struct tp_flow_rule *old, const struct tp_device *device, bool changeable)
 {
 	bool same =
 		rule->wish.why == NULL && old->wish.why == NULL && old->queue == rule->wish.queue;
-	bool ended = !same && changeable && end_rule(old, device);
+	bool ended = !same && changeable && let_end(rules, old, device);
 
 	memcpy(rule->flow, old->flow, sizeof(rule->flow));
 	rule->flow_count = old->flow_count;
@@ -215,7 +256,7 @@ static bool take_over(struct tp_flow_rule *rule, struct tp_flow_rule *old,
 	return ended;
 }
 
-/* Both lists are in order. @return true if a rule has ended. */
+/* Both lists are in order. @return true if a rule ends. */
 static bool keep_wished(struct tp_flow_rule *rule, uint32_t count, struct tp_flow_rules *old,
 	const struct tp_device *device, bool changeable)
 {
@@ -226,10 +267,10 @@ static bool keep_wished(struct tp_flow_rule *rule, uint32_t count, struct tp_flo
 		while (o < old->count && tp_steering_order(&old->rule[o].wish, &rule[i].wish) < 0)
 			o++;
 		if (o < old->count && tp_steering_order(&old->rule[o].wish, &rule[i].wish) == 0)
-			ended |= take_over(&rule[i], &old->rule[o], device, changeable);
+			ended |= take_over(old, &rule[i], &old->rule[o], device, changeable);
 	}
 	for (o = 0; o < old->count; o++)
-		ended |= changeable && end_rule(&old->rule[o], device);
+		ended |= changeable && let_end(old, &old->rule[o], device);
 	return ended;
 }
 
@@ -299,9 +340,10 @@ void tp_flow_rules_fulfil(struct tp_flow_rules *rules, const struct tp_uplink_co
 	for (uint32_t n = 0; n < count; n++)
 		rule[n].wish = wishes[n];
 	room = keep_wished(rule, count, rules, device, changeable);
+	most -= end_some(rules, device, most);
 	for (; i < count && most > 0; i++)
 		most -= fulfil(&rule[i], uplink, device, changeable, room);
-	rules->more = i < count;
+	rules->more = i < count || rules->ending_count > 0;
 	for (; i < count && room; i++)
 		rule[i].why[0] = '\0'; /* to be tried again in its turn */
 	free(rules->rule);
@@ -312,6 +354,7 @@ void tp_flow_rules_fulfil(struct tp_flow_rules *rules, const struct tp_uplink_co
 
 void tp_flow_rules_forget(struct tp_flow_rules *rules)
 {
+	free(rules->ending);
 	free(rules->rule);
 	*rules = (struct tp_flow_rules){0};
 }

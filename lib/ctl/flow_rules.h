@@ -34,8 +34,11 @@ struct tp_flow_rule {
 struct tp_flow_rules {
 	struct tp_flow_rule *rule;
 	uint32_t count;
+	struct rte_flow **ending; /* of rules that nobody wishes any more */
+	uint32_t ending_count;
+	uint32_t ending_room;
 	uint32_t told; /* how many were in force when the log was last told, plus 1 */
-	bool more;     /* some are to be made yet */
+	bool more;     /* some are to be ended or made yet */
 };
 
 /**
@@ -43,8 +46,8 @@ struct tp_flow_rules {
  * was refused is tried again only when another rule has left room, or it leads elsewhere.
  * @param uplink  whose device it is
  * @param wishes  in tp_steering_order, each once
- * @param most    rules that are made now, since a device may take long; the others at the next
- * calls
+ * @param most    rules that are ended and made now, since a device may take long; the others at the
+ * next calls, none being made before all that are to end have ended
  */
 void tp_flow_rules_fulfil(struct tp_flow_rules *rules, const struct tp_uplink_config *uplink,
 	const struct tp_device *device, const struct tp_steering_wish *wishes, uint32_t count,

@@ -224,6 +224,29 @@ static void test_a_few_at_a_time(void **state)
 	assert_int_equal(queue_of(9), 1);
 }
 
+/* Ending them may take as long; none is made before those are gone that might lead elsewhere. */
+static void test_a_few_end_at_a_time(void **state)
+{
+	const struct tp_steering_wish five[] = {TO(5, 0), TO(6, 0), TO(7, 0), TO(8, 0), TO(9, 0)};
+	const struct tp_steering_wish moved[] = {TO(5, 1), TO(6, 1), TO(7, 1), TO(8, 0), TO(9, 0)};
+
+	(void)state;
+	fulfil(five, 5);
+	tp_flow_rules_fulfil(&rules, &uplink, &device, moved, 5, 2);
+	assert_int_equal(used(), 3);
+	tp_flow_rules_fulfil(&rules, &uplink, &device, moved, 5, 2);
+	assert_int_equal(used(), 3);
+	tp_flow_rules_fulfil(&rules, &uplink, &device, moved, 5, 2);
+	assert_int_equal(used(), 5);
+	for (uint16_t vlan = 5; vlan <= 9; vlan++)
+		assert_int_equal(queue_of(vlan), vlan < 8);
+	for (int left = 3; left >= -1; left -= 2) {
+		tp_flow_rules_fulfil(&rules, &uplink, &device, NULL, 0, 2);
+		assert_int_equal(used(), left > 0 ? left : 0);
+	}
+	assert_false(rules.more);
+}
+
 static void test_a_tenant_that_is_spread(void **state)
 {
 	const struct tp_steering_wish one[] = {TO(5, 1)};
@@ -305,6 +328,7 @@ int main(void)
 		TEST(what_stays_is_not_touched),
 		TEST(a_full_table),
 		TEST(a_few_at_a_time),
+		TEST(a_few_end_at_a_time),
 		TEST(a_tenant_that_is_spread),
 		TEST(a_tap),
 		TEST(half_a_rule),
