@@ -120,7 +120,7 @@ class Machine(LinuxGuest):
     def stop(self):
         # What its threads do is evidence, if it does not end.
         self.run("turnpike -s /tmp/control stop & asked=$!; "
-                 f"for i in $(seq {10 * harness.PATIENCE}); do kill -0 $asked || break; sleep 0.1; "
+                 "for i in $(seq 100); do kill -0 $asked || break; sleep 0.2; "
                  "done; kill -0 $asked || { wait $asked; exit; }; cat /tmp/log; "
                  "for one in /proc/$(pidof turnpiked)/task/*; do "
                  "cat $one/comm $one/wchan $one/stat; echo; done; exit 1", 2 * harness.PATIENCE)
