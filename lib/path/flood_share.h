@@ -8,7 +8,8 @@
  * tenant, so a thousand interfaces that all broadcast at once would be a million copies before
  * anybody else's next turn. Beyond so many copies the next flooded frame waits in its ring for the
  * next sweep, and goes first there: rings take turns. Frames of a wire and announcements wait for
- * no turn; so whoever has it goes once, however many copies they have made before.
+ * no turn; so whoever has it goes once, however many copies they have made before. Of a wire a
+ * sweep takes no further burst then.
  */
 
 #define TP_FLOOD_COPIES 1024 /* a sweep; one flooded frame always goes, however many it makes */
@@ -25,6 +26,12 @@ static inline void tp_flood_begin_sweep(struct tp_flooding *flooding)
 		flooding->turn = NULL;
 	flooding->turn_before = flooding->turn;
 	flooding->owed = flooding->turn != NULL;
+}
+
+/** Has the sweep made as many copies as it is to make? */
+static inline bool tp_flood_spent(const struct tp_flooding *flooding)
+{
+	return flooding->tried >= flooding->most;
 }
 
 /** Has this source a flooded frame of which a piece is next? */
@@ -58,8 +65,7 @@ static inline bool tp_flood_may(struct tp_worker *worker, const struct tp_ring_p
 
 	if (flooding->turn != NULL && flooding->turn != ring)
 		return false;
-	if (worker->flood.source != NULL ||
-		(flooding->tried >= flooding->most && !flooding->owed)) {
+	if (worker->flood.source != NULL || (tp_flood_spent(flooding) && !flooding->owed)) {
 		flooding->turn = ring;
 		return false;
 	}

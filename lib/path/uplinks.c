@@ -57,17 +57,23 @@ unsigned tp_uplinks_receive(struct tp_worker *worker)
 
 	for (unsigned i = 0; i < worker->uplinks.count; i++) {
 		struct tp_uplink_queue *queue = worker->uplinks.queue[i];
+		bool emptied = !tp_uplink_running(queue->uplink);
 		unsigned came = 0;
 
-		for (unsigned n = 0; n < BURSTS && tp_uplink_running(queue->uplink); n++) {
-			unsigned count = receive(worker, queue);
+		/* A storm of frames to many has one burst: what is behind it waits in the device.
+		 */
+		for (unsigned n = 0; n < BURSTS && !emptied; n++) {
+			unsigned count;
 
-			came += count;
-			if (count < TP_BURST)
+			if (n > 0 && tp_flood_spent(&worker->flooding))
 				break;
-			tp_worker_serve_pinned(worker);
+			count = receive(worker, queue);
+			came += count;
+			emptied = count < TP_BURST || !tp_uplink_running(queue->uplink);
+			if (count == TP_BURST)
+				tp_worker_serve_pinned(worker);
 		}
-		tp_overload_note(worker, queue, came < BURSTS * TP_BURST);
+		tp_overload_note(worker, queue, emptied);
 		if (came > 0)
 			queue->busy_at = worker->hot.now;
 		frames += came;

@@ -249,6 +249,27 @@ static void test_a_storm_from_the_wire_leaves_guests_their_turn(void **state)
 	end();
 }
 
+/* Of a storm a sweep takes a burst; of other frames, several. */
+static void test_a_storm_from_the_wire_comes_burst_by_burst(void **state)
+{
+	(void)state;
+	begin(TP_FLOOD_PIECE);
+	scene.worker->flooding.most = 4;
+	for (unsigned n = 0; n < 3 * TP_BURST; n++)
+		from_wire(broadcast, (uint8_t)n, 0);
+	for (unsigned sweep = 1; sweep <= 2; sweep++) {
+		scene_sweep(&scene);
+		assert_int_equal(wire_counter(&wire, TP_COUNTER_TX_FRAMES), sweep * TP_BURST);
+		assert_true(wire.uplink->queue[0]->pressure > 0);
+	}
+	scene.worker->flooding.most = TP_FLOOD_COPIES;
+	for (unsigned n = 0; n < TP_BURST; n++)
+		from_wire(broadcast, (uint8_t)n, 0);
+	scene_sweep(&scene);
+	assert_int_equal(wire_counter(&wire, TP_COUNTER_TX_FRAMES), 4 * TP_BURST);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +278,7 @@ int main(void)
 		cmocka_unit_test(test_from_the_wire_to_nobody),
 		cmocka_unit_test(test_to_the_wire),
 		cmocka_unit_test(test_a_storm_from_the_wire_leaves_guests_their_turn),
+		cmocka_unit_test(test_a_storm_from_the_wire_comes_burst_by_burst),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
