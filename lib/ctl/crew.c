@@ -269,7 +269,6 @@ void tp_crew_change(struct tp_apply *apply)
 	inherit(apply);
 	if (apply->words != NULL)
 		tp_spread_all(appliance->ports, appliance->config->interface_count, apply->words);
-	tp_spread_words_free(apply->words);
 	apply->words = NULL;
 	tp_uplinks_deal_out(appliance);
 	ops->begin(ops->owner);

@@ -122,38 +122,11 @@ static void share_no_more(struct tp_appliance *appliance, uint32_t tenant)
 	}
 }
 
-/* @return 0, or -ENOMEM with nothing shared. */
-static int share(struct tp_appliance *appliance, uint32_t tenant)
-{
-	struct tp_port **port = first_port(appliance, tenant);
-
-	for (uint32_t i = 0; i < port_count(appliance, tenant); i++) {
-		port[i]->context->spread = true;
-		for (uint32_t pair = 0; pair < port[i]->context->pair_count; pair++) {
-			struct tp_vring *ring = &port[i]->context->pair[pair].rx;
-			uint16_t *baton;
-
-			if (!tp_vring_running(ring) || ring->baton != NULL)
-				continue;
-			baton = new_baton(ring->size);
-			if (baton == NULL) {
-				share_no_more(appliance, tenant);
-				return -ENOMEM;
-			}
-			tp_vring_share(ring, baton);
-		}
-	}
-	appliance->balance.tenant[tenant].spread = true;
-	return 0;
-}
-
-/* --- All tenants, for other workers --- */
-
 struct tp_spread_words {
 	uint32_t count;
 	struct {
 		struct tp_vring *ring;
-		uint16_t *baton; /* NULL: handed over */
+		uint16_t *baton;
 	} of[];
 };
 
@@ -207,10 +180,22 @@ void tp_spread_all(struct tp_port *const *ports, uint32_t count, struct tp_sprea
 {
 	for (uint32_t i = 0; i < count; i++)
 		ports[i]->context->spread = true;
-	for (uint32_t i = 0; i < words->count; i++) {
+	for (uint32_t i = 0; i < words->count; i++)
 		tp_vring_share(words->of[i].ring, words->of[i].baton);
-		words->of[i].baton = NULL;
-	}
+	free(words);
+}
+
+/* @return 0, or -ENOMEM with nothing shared. */
+static int share(struct tp_appliance *appliance, uint32_t tenant)
+{
+	struct tp_port **port = first_port(appliance, tenant);
+	struct tp_spread_words *words = tp_spread_words_new(port, port_count(appliance, tenant));
+
+	if (words == NULL)
+		return -ENOMEM;
+	tp_spread_all(port, port_count(appliance, tenant), words);
+	appliance->balance.tenant[tenant].spread = true;
+	return 0;
 }
 
 static bool limits_floods(const struct tp_snapshot *snapshot)

@@ -60,7 +60,8 @@ bool tp_spread_shared(const struct tp_config *config);
 struct tp_spread_words *tp_spread_words_new(struct tp_port *const *ports, uint32_t count);
 void tp_spread_words_free(struct tp_spread_words *words);
 
-/** They may, from now on; no worker runs, and no ring has started or stopped meanwhile. */
+/** They may, from now on; nobody writes to the rings, and none has started or stopped since. The
+ * words are the rings' then. */
 void tp_spread_all(struct tp_port *const *ports, uint32_t count, struct tp_spread_words *words);
 
 /** Is the tenant spread? */
