@@ -15,15 +15,6 @@
 #define AT_ONCE  10 /* QEMU asks five times within a second, unless told otherwise */
 #define EVERY_MS 500
 
-/* As tp_mac_load, which wants two bytes behind it. */
-static uint64_t number_of(const uint8_t mac[6])
-{
-	uint64_t number = 0;
-
-	memcpy(&number, mac, 6);
-	return number;
-}
-
 static bool is_its_mac(const struct tp_interface_config *config, const uint8_t mac[6])
 {
 	if (memcmp(mac, config->mac, 6) == 0)
@@ -32,7 +23,7 @@ static bool is_its_mac(const struct tp_interface_config *config, const uint8_t m
 		if (memcmp(mac, config->macs[i], 6) == 0)
 			return true;
 	/* It may send what it likes. */
-	return !config->source_mac_check && (mac[0] & 1) == 0 && number_of(mac) != 0;
+	return !config->source_mac_check && (mac[0] & 1) == 0 && tp_mac_of(mac) != 0;
 }
 
 static bool is_due(struct tp_port *port)
@@ -76,7 +67,7 @@ void tp_announce_guest(void *owner, const uint8_t mac[6])
 		count(port, TP_COUNTER_ANNOUNCEMENTS_TOO_MANY);
 		return;
 	}
-	atomic_store_explicit(&port->context->announce, number_of(mac), memory_order_relaxed);
+	atomic_store_explicit(&port->context->announce, tp_mac_of(mac), memory_order_relaxed);
 	/* One that does not run yet is looked at when it starts. */
 	if (tp_vring_running(&port->context->pair[0].tx))
 		tp_kick_attend(port, 0);

@@ -8,6 +8,7 @@
 #include "appliance_private.h"
 #include "compile_networks.h"
 #include "ctl/plan.h"
+#include "state/cycles.h"
 #include "vring/price.h"
 
 #define LEARNED_MOST   (1u << 20)
@@ -33,7 +34,7 @@ uint32_t tp_learned_limit(const struct tp_config *config)
 static void compile_class(struct tp_class *class, const struct tp_class_config *config)
 {
 	/* hold_ns is at most 10 s, so the product stays far below 2^64 in floating point terms */
-	class->hold_cycles = (uint64_t)((double)config->hold_ns * rte_get_tsc_hz() / 1e9);
+	class->hold_cycles = tp_cycles_of_ns(config->hold_ns);
 	class->bid = (uint32_t)(config->bid * TP_PRICE_ONE);
 	class->threshold = tp_price_threshold(class->bid);
 	class->weight = config->weight;
@@ -79,20 +80,12 @@ static struct tp_shape compile_rate(const struct tp_rate_config *config)
 	return tp_shape_make(&rate, rte_get_tsc_hz());
 }
 
-static uint64_t load_mac(const uint8_t from[6])
-{
-	uint8_t mac[8] = {0};
-
-	memcpy(mac, from, 6);
-	return tp_mac_load(mac);
-}
-
 static void compile_interface(struct tp_interface *interface, const struct tp_config *config,
 	uint32_t index, const struct tp_context_store *store)
 {
 	const struct tp_interface_config *from = &config->interfaces[index];
 
-	interface->mac = load_mac(from->mac);
+	interface->mac = tp_mac_of(from->mac);
 	interface->context = tp_context_at(store, from->place);
 	interface->tenant = config->tenants[from->tenant_index].place;
 	interface->class = (uint16_t)config->classes[from->class_index].place;
@@ -126,7 +119,7 @@ static int compile_static_macs(
 	for (uint32_t i = 0; i < config->interface_count; i++)
 		for (uint32_t n = 0; n < config->interfaces[i].mac_count; n++)
 			snapshot->static_macs[count++] = (struct tp_static_mac){
-				.mac = load_mac(config->interfaces[i].macs[n]),
+				.mac = tp_mac_of(config->interfaces[i].macs[n]),
 				.interface = config->interfaces[i].place,
 			};
 	return 0;

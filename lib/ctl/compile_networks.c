@@ -40,14 +40,6 @@ static int compile_tags(
 
 /* --- Tunnels --- */
 
-static uint64_t mac_of(const uint8_t bytes[6])
-{
-	uint8_t padded[8] = {0};
-
-	memcpy(padded, bytes, 6);
-	return tp_mac_load(padded);
-}
-
 /* One that is flooded takes what is unknown itself; of several each gets a copy. */
 static uint32_t find_unknown(const struct tp_tunnels *tunnels)
 {
@@ -122,8 +114,8 @@ static int compile_far_macs(
 
 			for (uint32_t m = 0; m < remote->mac_count; m++)
 				*next++ = (struct tp_far_mac){
-					.key = tp_mac_key(
-						config->tenants[t].place, mac_of(remote->macs[m])),
+					.key = tp_mac_key(config->tenants[t].place,
+						tp_mac_of(remote->macs[m])),
 					.tunnel = r,
 				};
 		}

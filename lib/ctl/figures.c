@@ -2,9 +2,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include <rte_cycles.h>
-
 #include "figures.h"
+#include "state/cycles.h"
 
 static void add(struct tp_counters *sum, const struct tp_counters *counters)
 {
@@ -109,14 +108,9 @@ uint64_t tp_total_drops(const struct tp_counters *sum)
 	return total;
 }
 
-static uint64_t nanoseconds(uint64_t cycles)
-{
-	return (uint64_t)((double)cycles * 1e9 / (double)rte_get_tsc_hz());
-}
-
 uint64_t tp_busy_ns(const struct tp_worker_share *share)
 {
-	return nanoseconds(tp_counter_read(&share->busy_cycles));
+	return tp_ns_of_cycles(tp_counter_read(&share->busy_cycles));
 }
 
 void tp_sum_cache(
@@ -136,7 +130,7 @@ void tp_sum_cache(
 
 uint64_t tp_times_bucket_ns(unsigned bucket)
 {
-	return nanoseconds(tp_histogram_bucket_start(bucket));
+	return tp_ns_of_cycles(tp_histogram_bucket_start(bucket));
 }
 
 void tp_times_sum(struct tp_times *sum, const struct tp_times *times)
@@ -179,8 +173,8 @@ uint64_t tp_times_ns(const struct tp_times *sum, double share)
 			tp_histogram_add(&histogram, tp_histogram_bucket_start(i),
 				(uint32_t)(sum->bucket[i] >> shift));
 	if (share >= 1)
-		return nanoseconds(sum->most);
-	return nanoseconds(RTE_MIN(tp_histogram_quantile(&histogram, share), sum->most));
+		return tp_ns_of_cycles(sum->most);
+	return tp_ns_of_cycles(RTE_MIN(tp_histogram_quantile(&histogram, share), sum->most));
 }
 
 void tp_sum_uplink(struct tp_uplink_sum *sum, const struct tp_uplink *uplink)

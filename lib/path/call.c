@@ -9,10 +9,11 @@
 
 #include "base/branch.h"
 #include "call.h"
+#include "state/cycles.h"
 
 static int open_costly(struct tp_costly_calls *costly, struct tp_error *error)
 {
-	costly->allowed = (uint64_t)((double)rte_get_tsc_hz() * TP_COSTLY_ALLOWED_NS / 1e9);
+	costly->allowed = tp_cycles_of_ns(TP_COSTLY_ALLOWED_NS);
 	costly->ours = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (costly->ours < 0)
 		return tp_error_set(error, errno, "eventfd: %s", strerror(errno));

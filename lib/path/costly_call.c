@@ -5,6 +5,7 @@
 #include <rte_cycles.h>
 
 #include "call.h"
+#include "state/cycles.h"
 
 #define NS 1000000000u
 
@@ -69,9 +70,7 @@ static void forget(struct tp_costly_calls *costly, struct tp_costly_ring *one)
 /* @return the TSC when a call that took so much longer than is allowed has been paid for. */
 static uint64_t paid_at(uint64_t excess, unsigned share)
 {
-	uint64_t ns = RTE_MIN(excess * share, (uint64_t)LONGEST_NS);
-
-	return rte_rdtsc() + (uint64_t)((double)ns * (double)rte_get_tsc_hz() / (double)NS);
+	return rte_rdtsc() + tp_cycles_of_ns(RTE_MIN(excess * share, (uint64_t)LONGEST_NS));
 }
 
 static void postpone(struct tp_costly_ring *one)
@@ -196,8 +195,7 @@ static struct tp_costly_ring *place(struct tp_costly_calls *costly)
 
 void tp_costly_suspect(struct tp_calls *calls, uint64_t took)
 {
-	uint64_t ns = (uint64_t)((double)took * (double)NS / (double)rte_get_tsc_hz());
-	uint64_t each = ns / calls->count;
+	uint64_t each = tp_ns_of_cycles(took) / calls->count;
 	uint64_t excess = each > TP_COSTLY_ALLOWED_NS ? each - TP_COSTLY_ALLOWED_NS : 0;
 
 	for (unsigned i = 0; i < calls->count; i++) {

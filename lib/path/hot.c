@@ -7,6 +7,7 @@
 
 #include "announce.h"
 #include "hot_ring.h"
+#include "state/cycles.h"
 #include "state/node_memory.h"
 
 /* Entries compared when one has to go; a prime, so that every entry is compared in the end. */
@@ -18,11 +19,6 @@
 #define PATIENCE_NS 10000u    /* of a rate may come together, where it is high */
 #define AWAKE_NS    100000u   /* a shorter time is not slept through */
 #define WAKING_NS   50000u    /* to get up before its end */
-
-static uint64_t cycles(uint64_t ns)
-{
-	return (uint64_t)((double)ns * (double)rte_get_tsc_hz() / 1e9);
-}
 
 /* --- Tables --- */
 
@@ -52,9 +48,9 @@ int tp_hot_open(struct tp_hot *hot, const struct tp_dataplane_settings *settings
 
 	*hot = (struct tp_hot){
 		.caching = settings->hot_cache,
-		.stay = cycles(settings->stay_hot_ns),
-		.patience = cycles(PATIENCE_NS),
-		.look_every = cycles(TP_HOT_LOOK_NS),
+		.stay = tp_cycles_of_ns(settings->stay_hot_ns),
+		.patience = tp_cycles_of_ns(PATIENCE_NS),
+		.look_every = tp_cycles_of_ns(TP_HOT_LOOK_NS),
 	};
 	if (settings->hot_cache && room > settings->hot_contexts)
 		room = RTE_MAX(settings->hot_contexts, 1u);
@@ -396,7 +392,7 @@ uint64_t tp_hot_rest(const struct tp_worker *worker)
 	next = tp_wheel_next(&hot->wheel);
 	now = rte_rdtsc();
 	left = next > now ? next - now : 0;
-	if (left > cycles(SLEEP_NS))
+	if (left > tp_cycles_of_ns(SLEEP_NS))
 		return most;
 	left = left * NS / rte_get_tsc_hz();
 	if (left < AWAKE_NS)

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include <rte_cpuflags.h>
-#include <rte_cycles.h>
 #include <rte_malloc.h>
 #include <rte_pause.h>
 #include <rte_rcu_qsbr.h>
@@ -12,6 +11,7 @@
 #include "burst.h"
 #include "flood_share.h"
 #include "path/worker.h"
+#include "state/cycles.h"
 #include "state/node_memory.h"
 #include "uplink_queue.h"
 
@@ -59,14 +59,9 @@ const char *tp_worker_vector(void)
 	return vector == NULL ? "none" : vector->name;
 }
 
-static uint64_t cycles_of(uint64_t ns)
-{
-	return (uint64_t)((double)ns * (double)rte_get_tsc_hz() / 1e9);
-}
-
 static uint64_t sweep_budget(const struct tp_dataplane_settings *settings)
 {
-	return cycles_of(
+	return tp_cycles_of_ns(
 		settings->sweep_budget_ns > 0 ? settings->sweep_budget_ns : SWEEP_BUDGET_NS);
 }
 
@@ -112,7 +107,7 @@ struct tp_worker *tp_worker_new(
 	worker->flood.piece = TP_FLOOD_PIECE;
 	worker->forward = chosen->forward;
 	worker->receive = chosen->receive;
-	worker->uplinks.stay = cycles_of(dataplane->settings.stay_hot_ns);
+	worker->uplinks.stay = tp_cycles_of_ns(dataplane->settings.stay_hot_ns);
 	worker->uplinks.nap_ns = dataplane->settings.uplink_nap_ns;
 	worker->idle_sleep = dataplane->settings.idle_sleep;
 	worker->shared_core = dataplane->shared_core;

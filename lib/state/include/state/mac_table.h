@@ -40,6 +40,15 @@ static inline uint64_t tp_mac_load(const uint8_t *bytes)
 	return word & TP_MAC_MASK;
 }
 
+/** The same of six bytes, where no more may be read. */
+static inline uint64_t tp_mac_of(const uint8_t mac[6])
+{
+	uint64_t word = 0;
+
+	memcpy(&word, mac, 6);
+	return word;
+}
+
 /** The key of a MAC in a tenant's network. @param tenant below 65,536. */
 static inline uint64_t tp_mac_key(uint32_t tenant, uint64_t mac)
 {
