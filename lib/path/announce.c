@@ -126,7 +126,7 @@ unsigned tp_announce(struct tp_worker *worker)
 	unsigned frames = 0;
 
 	while (all->count > 0 && frames < TP_BURST &&
-		(frames == 0 || worker->flooding.tried < worker->flooding.most)) {
+		(frames == 0 || !tp_flood_spent(&worker->flooding))) {
 		struct tp_announcement *last = &all->list[all->count - 1];
 
 		/* The last one first: it leaves its place to nobody. */

@@ -279,9 +279,10 @@ static inline void deliver(struct tp_worker *worker, unsigned first, unsigned en
 static inline void begin_flood(
 	struct tp_worker *worker, const struct tp_uplink_queue *queue, unsigned i)
 {
-	const struct tp_burst *burst = &worker->burst;
+	struct tp_burst *burst = &worker->burst;
 	const struct tp_tenant *tenant = &burst->snapshot->tenants[burst->origin[i].tenant];
 
+	tp_read_head(burst, i);
 	tp_flood_begin(worker, queue, i, tenant);
 	worker->flood.guests = tenant->interface_count;
 }
@@ -294,7 +295,6 @@ static inline bool flood(struct tp_worker *worker)
 	unsigned count = burst->count;
 
 	burst->count = frame->at + 1; /* it goes alone: those behind it may be for the same rings */
-	tp_read_head(burst, frame->at);
 	tp_flood_piece(worker);
 	burst->count = count;
 	if (frame->source != NULL)
