@@ -97,35 +97,27 @@ uint16_t tp_device_nic_bits(uint32_t offloads)
 
 /* Whether rules work is known when one was made: drivers say little, and a kernel behind them even
  * less. For that the device runs a moment, with the least that it can run with. */
-static uint32_t try_rules(struct tp_device *device, const struct tp_uplink_config *uplink)
+static uint32_t try_rules(
+	struct tp_device *device, const struct tp_uplink_config *uplink, struct rte_mempool *pool)
 {
 	struct tp_uplink_config least = *uplink;
 	struct tp_error unused;
-	struct rte_mempool *pool;
-	uint32_t can = TP_OFFLOAD_NONE;
 
-	if (device->queues < PROBE_QUEUES)
-		return can;
 	least.rx_descriptors = least.tx_descriptors = PROBE_DESCRIPTORS;
-	pool = rte_pktmbuf_pool_create(
-		"probe", PROBE_MBUFS, 0, 0, tp_plan_mbuf_room(uplink), device->socket);
-	if (pool != NULL && tp_device_start(device, &least, pool, &unused) == 0)
-		can = tp_flow_rules_can(uplink, device);
-	return can;
+	if (tp_device_start(device, &least, pool, &unused) < 0)
+		return TP_OFFLOAD_NONE;
+	return tp_flow_rules_can(uplink, device);
 }
 
 /* A TAP interface that is there is somebody's: to open it is to get some of its frames, and to
  * close it is to take it down. */
 static bool is_taken(const struct tp_uplink_config *uplink, struct tp_error *error)
 {
-	const char *argument = strstr(uplink->device, ",iface=");
 	char name[IFNAMSIZ + 1];
 
-	if (strncmp(uplink->device, "net_tap", strlen("net_tap")) != 0 || argument == NULL)
-		return false;
-	argument += strlen(",iface=");
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(argument, ","), argument);
-	if (if_nametoindex(name) == 0)
+	if (strncmp(uplink->device, "net_tap", strlen("net_tap")) != 0 ||
+		!tp_config_device_interface(uplink->device, name, sizeof(name)) ||
+		if_nametoindex(name) == 0)
 		return false;
 	tp_error_set(error, EBUSY,
 		"interface %s is there and may be in use; what it can is told before it is made",
@@ -141,6 +133,7 @@ json_t *tp_capabilities_probe(const struct tp_config *config)
 		const struct tp_uplink_config *uplink = &config->uplinks[i];
 		struct tp_device device;
 		struct tp_error error = {0};
+		struct rte_mempool *pool = NULL;
 
 		if (is_taken(uplink, &error) ||
 			tp_device_open(&device, uplink, PROBE_QUEUES, &error) < 0) {
@@ -148,13 +141,16 @@ json_t *tp_capabilities_probe(const struct tp_config *config)
 				object, uplink->name, json_pack("{s:s}", "error", error.text));
 			continue;
 		}
-		if (config->worker_count > 1)
-			device.can |= try_rules(&device, uplink);
+		if (config->worker_count > 1 && device.queues == PROBE_QUEUES)
+			pool = rte_pktmbuf_pool_create("probe", PROBE_MBUFS, 0, 0,
+				tp_plan_mbuf_room(uplink), device.socket);
+		if (pool != NULL)
+			device.can |= try_rules(&device, uplink, pool);
 		json_object_set_new(object, uplink->name,
 			json_pack("{s:s, s:I}", "driver", device.driver, "can",
 				(json_int_t)device.can));
 		tp_device_close(&device);
-		rte_mempool_free(rte_mempool_lookup("probe"));
+		rte_mempool_free(pool);
 	}
 	return object;
 }

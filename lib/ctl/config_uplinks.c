@@ -64,16 +64,16 @@ static void name_of_device(const char *device, char *name, size_t size)
 		*c |= 0x20; /* hexadecimal digits in lower case; the others keep theirs */
 }
 
-/* The interface of the kernel that a device is, "" if none is named. */
-static void interface_of_device(const char *device, char *name, size_t size)
+bool tp_config_device_interface(const char *device, char *name, size_t size)
 {
 	const char *argument = strstr(device, ",iface=");
 
 	name[0] = '\0';
 	if (argument == NULL)
-		return;
+		return false;
 	argument += strlen(",iface=");
 	snprintf(name, size, "%.*s", (int)strcspn(argument, ","), argument);
+	return true;
 }
 
 static int check_device(const struct tp_json_value *value, const struct tp_config *config,
@@ -84,14 +84,14 @@ static int check_device(const struct tp_json_value *value, const struct tp_confi
 	char interface[DEVICE_MAX + 1];
 
 	name_of_device(uplink->device, name, sizeof(name));
-	interface_of_device(uplink->device, interface, sizeof(interface));
+	tp_config_device_interface(uplink->device, interface, sizeof(interface));
 	for (const struct tp_uplink_config *before = config->uplinks; before < uplink; before++) {
 		name_of_device(before->device, other, sizeof(other));
 		if (strcmp(name, other) == 0)
 			return tp_json_fail(&device, EINVAL,
 				"found %.64s, which uplink %s has too; accepted: each device once",
 				name, before->name);
-		interface_of_device(before->device, other, sizeof(other));
+		tp_config_device_interface(before->device, other, sizeof(other));
 		if (interface[0] != '\0' && strcmp(interface, other) == 0)
 			return tp_json_fail(&device, EINVAL,
 				"found interface %.64s, which uplink %s has too; accepted: each "

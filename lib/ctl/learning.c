@@ -219,18 +219,18 @@ void tp_learn_sightings(struct tp_appliance *appliance)
 		announce_change(dataplane);
 }
 
-/* @param tenant, owner  whose, by place; TP_NO_INTERFACE for all */
-static uint32_t forget_those_of(struct tp_appliance *appliance, uint32_t tenant, uint32_t owner)
+/* What is to be forgotten. @param about  the caller's */
+typedef bool is_to_go(const struct tp_appliance *appliance, const struct tp_learned_place *one,
+	const void *about);
+
+/* @return how many were. */
+static uint32_t forget_all(struct tp_appliance *appliance, is_to_go *goes, const void *about)
 {
 	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
 	uint32_t forgotten = 0;
 
 	for (uint32_t i = 0; learned != NULL && i < learned->capacity; i++) {
-		const struct tp_learned_place *one = &learned->place[i];
-
-		if (!tp_learned_taken(learned, i) ||
-			(owner != TP_NO_INTERFACE && one->interface != owner) ||
-			(tenant != TP_NO_INTERFACE && tp_mac_key_tenant(one->key) != tenant))
+		if (!tp_learned_taken(learned, i) || !goes(appliance, &learned->place[i], about))
 			continue;
 		forget(appliance, i);
 		forgotten++;
@@ -240,31 +240,41 @@ static uint32_t forget_those_of(struct tp_appliance *appliance, uint32_t tenant,
 	return forgotten;
 }
 
+struct whose {
+	uint32_t tenant, owner; /* by place; TP_NO_INTERFACE for all */
+};
+
+static bool is_theirs(
+	const struct tp_appliance *appliance, const struct tp_learned_place *one, const void *about)
+{
+	const struct whose *whose = about;
+
+	(void)appliance;
+	return (whose->owner == TP_NO_INTERFACE || one->interface == whose->owner) &&
+	       (whose->tenant == TP_NO_INTERFACE || tp_mac_key_tenant(one->key) == whose->tenant);
+}
+
 void tp_forget_learned(struct tp_port *port)
 {
+	const struct whose its = {.tenant = TP_NO_INTERFACE, .owner = port->place};
+
 	if (port->learned > 0)
-		forget_those_of(port->appliance, TP_NO_INTERFACE, port->place);
+		forget_all(port->appliance, is_theirs, &its);
+}
+
+static bool is_beyond_uplink(
+	const struct tp_appliance *appliance, const struct tp_learned_place *one, const void *about)
+{
+	const struct tp_tenant_config *tenant = tenant_at(appliance, one->key);
+	const uint32_t *uplink = about;
+
+	return is_beyond(one->interface) &&
+	       (tenant == NULL || tenant->network.uplink_index == *uplink);
 }
 
 void tp_forget_beyond(struct tp_appliance *appliance, uint32_t uplink)
 {
-	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
-	bool changed = false;
-
-	for (uint32_t i = 0; learned != NULL && i < learned->capacity; i++) {
-		const struct tp_learned_place *one = &learned->place[i];
-		const struct tp_tenant_config *tenant;
-
-		if (!tp_learned_taken(learned, i) || !is_beyond(one->interface))
-			continue;
-		tenant = tenant_at(appliance, one->key);
-		if (tenant != NULL && tenant->network.uplink_index != uplink)
-			continue;
-		forget(appliance, i);
-		changed = true;
-	}
-	if (changed)
-		announce_change(appliance->dataplane);
+	forget_all(appliance, is_beyond_uplink, &uplink);
 }
 
 /* Is what was learned behind an uplink or a tunnel still there? Remotes may have other numbers. */
@@ -286,25 +296,15 @@ static bool stays(
 			       &new->remotes[TP_TUNNEL_OF(owner)].address));
 }
 
-/* @param next  as appliance->tenant_at, of the configuration that comes */
-static void forget_strays(
-	struct tp_appliance *appliance, const struct tp_tenant_config *const *next)
+/* @param about  as appliance->tenant_at, of the configuration that comes */
+static bool is_stray(
+	const struct tp_appliance *appliance, const struct tp_learned_place *one, const void *about)
 {
-	const struct tp_learned *learned = atomic_load(&appliance->dataplane->learned);
-	bool changed = false;
+	const struct tp_tenant_config *const *next = about;
 
-	for (uint32_t i = 0; learned != NULL && i < learned->capacity; i++) {
-		const struct tp_learned_place *one = &learned->place[i];
-
-		if (!tp_learned_taken(learned, i) || !is_beyond(one->interface) ||
-			stays(tenant_at(appliance, one->key), next[tp_mac_key_tenant(one->key)],
-				one->interface))
-			continue;
-		forget(appliance, i);
-		changed = true;
-	}
-	if (changed)
-		announce_change(appliance->dataplane);
+	return is_beyond(one->interface) &&
+	       !stays(tenant_at(appliance, one->key), next[tp_mac_key_tenant(one->key)],
+		       one->interface);
 }
 
 void tp_learning_prepare(struct tp_appliance *appliance, const struct tp_config *config)
@@ -314,7 +314,7 @@ void tp_learning_prepare(struct tp_appliance *appliance, const struct tp_config 
 	memset(next, 0, sizeof(next));
 	for (uint32_t i = 0; i < config->tenant_count; i++)
 		next[config->tenants[i].place] = &config->tenants[i];
-	forget_strays(appliance, next);
+	forget_all(appliance, is_stray, next);
 	memcpy(appliance->tenant_at, next, sizeof(next));
 }
 
@@ -345,14 +345,13 @@ json_t *tp_answer_flush(
 {
 	const json_t *tenant_name = json_object_get(request, "tenant");
 	const json_t *interface_name = json_object_get(request, "interface");
-	uint32_t tenant = TP_NO_INTERFACE;
-	uint32_t interface = TP_NO_INTERFACE;
+	struct whose whose = {.tenant = TP_NO_INTERFACE, .owner = TP_NO_INTERFACE};
 	uint32_t index = 0;
 
 	if (tenant_name != NULL || interface_name != NULL) {
 		if (tp_find_tenant(appliance, "flush", tenant_name, &index, error) < 0)
 			return NULL;
-		tenant = appliance->config->tenants[index].place;
+		whose.tenant = appliance->config->tenants[index].place;
 	}
 	if (interface_name != NULL) {
 		const struct tp_port *port =
@@ -360,8 +359,8 @@ json_t *tp_answer_flush(
 
 		if (port == NULL)
 			return NULL;
-		interface = port->place;
+		whose.owner = port->place;
 	}
 	return json_pack(
-		"{s:I}", "forgotten", (json_int_t)forget_those_of(appliance, tenant, interface));
+		"{s:I}", "forgotten", (json_int_t)forget_all(appliance, is_theirs, &whose));
 }

@@ -42,31 +42,25 @@ static unsigned count_tags(const uint64_t *trunk)
 	return count;
 }
 
-static bool append_trunk(
-	struct list *list, const struct tp_network_config *network, struct tp_steering_wish wish)
-{
-	bool fits = count_tags(network->trunk) <= TAGS_OF_A_TENANT;
-
-	if (!fits) {
-		wish.kind = TP_STEER_NONE;
-		wish.number = wish.tenant;
-		wish.why = "it has more tags than a device has room for";
-		return append(list, wish);
-	}
-	for (uint32_t vlan = 0; vlan < 4096; vlan++) {
-		wish.number = vlan;
-		if ((network->trunk[vlan / 64] >> (vlan % 64) & 1) && !append(list, wish))
-			return false;
-	}
-	return true;
-}
-
 static bool append_nothing(struct list *list, struct tp_steering_wish wish, const char *why)
 {
 	wish.kind = TP_STEER_NONE;
 	wish.number = wish.tenant;
 	wish.why = why;
 	return append(list, wish);
+}
+
+static bool append_trunk(
+	struct list *list, const struct tp_network_config *network, struct tp_steering_wish wish)
+{
+	if (count_tags(network->trunk) > TAGS_OF_A_TENANT)
+		return append_nothing(list, wish, "it has more tags than a device has room for");
+	for (uint32_t vlan = 0; vlan < 4096; vlan++) {
+		wish.number = vlan;
+		if ((network->trunk[vlan / 64] >> (vlan % 64) & 1) && !append(list, wish))
+			return false;
+	}
+	return true;
 }
 
 static bool append_tenant(

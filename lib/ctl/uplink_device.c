@@ -48,18 +48,15 @@ static void list_interfaces(char *list, size_t size)
 /* The drivers say little of an interface that is not there. */
 static int check_interface(const char *device, struct tp_error *error)
 {
-	const char *argument = strstr(device, ",iface=");
 	char name[IFNAMSIZ + 1];
 	char list[160];
 
 	if (!is_socket(device))
 		return 0;
-	if (argument == NULL)
+	if (!tp_config_device_interface(device, name, sizeof(name)))
 		return tp_error_set(error, EINVAL,
 			"found no iface=NAME in it; accepted: the name of an interface of the "
 			"kernel");
-	argument += strlen(",iface=");
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(argument, ","), argument);
 	if (if_nametoindex(name) != 0)
 		return 0;
 	list_interfaces(list, sizeof(list));

@@ -251,6 +251,13 @@ const char *tp_config_offload_name(unsigned number);
 /** Is a device one of the PCI bus? Else it is a virtual one. Threading: any. */
 bool tp_config_device_is_pci(const char *device);
 
+/**
+ * The interface of the kernel that a virtual device is to be.
+ * @param name  its name, cut to `size` bytes with their end; "" if none is named
+ * @return is one named? Threading: any.
+ */
+bool tp_config_device_interface(const char *device, char *name, size_t size);
+
 /** The worker that a tenant begins on: they are dealt out in order. Threading: any. */
 static inline uint32_t tp_config_first_worker(const struct tp_config *config, uint32_t tenant)
 {
