@@ -273,6 +273,13 @@ class Scenario(unittest.TestCase):
                     file.write(f"--- {namespace.name}: {' '.join(command)}\n")
                     file.write(namespace.run(*command, check=False).stdout)
 
+    def expect_uplink_balance(self, counters, drops):
+        """received = delivered + drops (their names), accepted = sent + losses + waiting."""
+        self.assertEqual(counters["received"],
+                         counters["delivered"] + sum(counters[name] for name in drops), counters)
+        self.assertEqual(counters["accepted"], counters["sent"] + counters["waiting"]
+                         + counters["lost_link_down"] + counters["lost_device_gone"], counters)
+
     def _failed(self):
         result = self._outcome.result
         broken = [test for test, _ in result.failures + result.errors]

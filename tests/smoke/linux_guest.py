@@ -49,24 +49,29 @@ class LinuxGuest:
         listener.close()
         self.scenario.channels.append(self.channel)
 
+    def _machine(self, disk, words=""):
+        """What all have: a kernel with more `words` on its command line, and a shell."""
+        return [
+            "qemu-system-x86_64", "-accel", "tcg", "-machine", "q35", "-cpu", "max",
+            "-nodefaults", "-no-user-config", "-display", "none",
+            "-kernel", IMAGE / "vmlinuz", "-initrd", disk,
+            "-append", f"console=ttyS0 panic=-1 tsc=reliable random.trust_cpu=on {words}",
+            "-chardev", f"file,id=console,path={self.scenario.directory}/{self.name}-console.log",
+            "-serial", "chardev:console",
+            "-chardev", f"socket,id=shell,path={self.path}", "-serial", "chardev:shell"]
+
     def _command(self):
         # The switch is the server: QEMU connects, and connects again. Otherwise QEMU serves.
         ends = "reconnect=1" if self.interface.mode == "server" else "server=on,wait=off"
         properties = "".join(f",{key}={value}" for key, value in self.device.items())
         return [
-            "qemu-system-x86_64", "-accel", "tcg", "-machine", "q35", "-cpu", "max",
+            *self._machine(IMAGE / "initramfs"),
             # maxcpus=2: with one CPU at most, emulation before QEMU 8.1 leaves the guest's memory
             # barriers out, so that the driver's "interrupt me from here" can pass its last look
             # at the used index: a call is lost, and the guest stands still.
-            "-smp", "1,maxcpus=2",
-            "-nodefaults", "-no-user-config", "-display", "none", "-m", "256M",
+            "-smp", "1,maxcpus=2", "-m", "256M",
             "-object", "memory-backend-memfd,id=memory,size=256M,share=on",
             "-numa", "node,memdev=memory",
-            "-kernel", IMAGE / "vmlinuz", "-initrd", IMAGE / "initramfs",
-            "-append", "console=ttyS0 panic=-1 tsc=reliable random.trust_cpu=on",
-            "-chardev", f"file,id=console,path={self.scenario.directory}/{self.name}-console.log",
-            "-serial", "chardev:console",
-            "-chardev", f"socket,id=shell,path={self.path}", "-serial", "chardev:shell",
             "-chardev", f"socket,id=monitor,path={self._monitor()},server=on,wait=off",
             "-mon", "chardev=monitor",
             "-chardev", f"socket,id=net,path={self.interface.socket},{ends}",
@@ -95,10 +100,15 @@ class LinuxGuest:
         line, self.buffer = self.buffer.split(b"\n", 1)
         return line
 
-    def ready(self):
-        """Wait for the shell, then give eth0 its address. Returns self."""
+    def shell(self):
+        """Wait for it. Returns self."""
         while self._line(harness.PATIENCE).strip() != b"ready":
             pass
+        return self
+
+    def ready(self):
+        """The same, then give eth0 its address."""
+        self.shell()
         self.run(f"ip link set eth0 up; ip addr add {self.address}/24 dev eth0")
         return self
 

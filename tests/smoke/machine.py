@@ -79,21 +79,12 @@ class Machine(LinuxGuest):
         super().__init__(scenario, "machine", None, None)
 
     def _command(self):
-        command = [
-            "qemu-system-x86_64", "-accel", "tcg", "-machine", "q35", "-cpu", "max",
-            "-nodefaults", "-no-user-config", "-display", "none", *self.hardware,
-            "-kernel", IMAGE / "vmlinuz", "-initrd", self.disk,
-            "-append", f"console=ttyS0 panic=-1 tsc=reliable random.trust_cpu=on {self.words}",
-            "-qmp", f"unix:{self.scenario.directory}/monitor.sock,server=on,wait=off",
-            "-chardev", f"file,id=console,path={self.scenario.directory}/{self.name}-console.log",
-            "-serial", "chardev:console",
-            "-chardev", f"socket,id=shell,path={self.path}", "-serial", "chardev:shell"]
+        command = [*self._machine(self.disk, self.words), *self.hardware,
+                   "-qmp", f"unix:{self.scenario.directory}/monitor.sock,server=on,wait=off"]
         return self.namespace.within(*command) if self.namespace else command
 
     def ready(self):
-        while self._line(harness.PATIENCE).strip() != b"ready":
-            pass
-        return self
+        return self.shell()
 
     def wait_for(self, condition, log="/dev/null", seconds=harness.PATIENCE):
         """Until a command of the shell succeeds there, else fail with what stands in `log`."""

@@ -25,6 +25,8 @@ import subprocess
 import sys
 import time
 
+from vxlan import internet_sum
+
 try:
     import harness
 except ImportError:  # inside a namespace
@@ -179,13 +181,6 @@ def send(address, port, size):
     print(hashlib.sha256(data).hexdigest())
 
 
-def checksum(data):
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
-
-
 def echoes(address, count):
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as opened:
         opened.setsockopt(255, 1, struct.pack("I", 0xfffffffe))  # SOL_RAW, ICMP_FILTER: answers only
@@ -194,7 +189,7 @@ def echoes(address, count):
         came = 0
         for number in range(int(count)):
             mark = struct.pack("!HH", os.getpid() & 0xffff, number) + b"turnpike" * 7
-            opened.send(struct.pack("!BBH", 8, 0, checksum(b"\x08\0" + mark)) + mark)
+            opened.send(struct.pack("!BBH", 8, 0, internet_sum(b"\x08\0" + mark)) + mark)
             try:
                 while opened.recv(2048)[24:] != mark:
                     pass

@@ -123,14 +123,19 @@ class Uplinks(Wired):
         sniffer.wait_text("seen")
         self.check_sums()
 
-    def test_two_workers(self):
-        """Frames come in at one worker for guests of another; rings move while TCP runs."""
-        self.worker_cores = sorted(os.sched_getaffinity(0))[:2]
+    def two_hosts(self):
+        """A guest of a tenant in a VLAN, whose host is in the namespace `inside`, and of one without
+        a tag, whose host is outside. What lies beyond, the guests' interfaces, `inside`."""
         beyond = self.wire(acme={"uplink": "wan0", "vlan": 100}, umbra={"uplink": "wan0"})
         inside = Namespace(self, "inside")
         inside.up(self.veth.vlan(100, inside), HOST)
         self.outside.up(self.veth.there, HOST)
-        interfaces = [self.interface(name, "vm", 1) for name in ("acme", "umbra")]
+        return beyond, [self.interface(name, "vm", 1) for name in ("acme", "umbra")], inside
+
+    def test_two_workers(self):
+        """Frames come in at one worker for guests of another; rings move while TCP runs."""
+        self.worker_cores = sorted(os.sched_getaffinity(0))[:2]
+        beyond, interfaces, inside = self.two_hosts()
         switch = self.appliance(interfaces, **beyond)
         self.assertEqual({one["worker"] for one in switch.show()}, {0, 1})
         acme, umbra = (TapGuest(self, one.tenant, one, "10.0.0.1") for one in interfaces)
@@ -151,13 +156,8 @@ class Uplinks(Wired):
         """One worker becomes two and two become one, under traffic; queues stay, and have other
         owners; rings that one worker wrote to are several workers'."""
         first, second = sorted(os.sched_getaffinity(0))[:2]
-        self.worker_cores = [first]
-        beyond = self.wire(acme={"uplink": "wan0", "vlan": 100}, umbra={"uplink": "wan0"})
-        inside = Namespace(self, "inside")
-        inside.up(self.veth.vlan(100, inside), HOST)
-        self.outside.up(self.veth.there, HOST)
+        beyond, interfaces, inside = self.two_hosts()
         device = beyond["uplinks"]["wan0"]["device"]
-        interfaces = [self.interface(name, "vm", 1) for name in ("acme", "umbra")]
         for start in ([first], [first, second]):
             self.worker_cores = start
             beyond["uplinks"]["wan0"]["device"] = f"{device},qpairs={len(start)}"

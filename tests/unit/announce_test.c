@@ -36,32 +36,6 @@ static struct tp_network trunk_of(uint16_t service, uint16_t first, uint16_t las
 	return network;
 }
 
-static struct tp_network tunnels(void)
-{
-	static const char *const remotes[] = {"192.0.2.7", "192.0.2.8"};
-	struct tp_network network = {.wire = TP_WIRE_TUNNEL, .extra = -50};
-
-	assert_int_equal(tp_snapshot_add_tunnels(&network, 2, SOCKET_ID_ANY, NULL), 0);
-	network.tunnels.vni = 5000;
-	for (unsigned i = 0; i < 2; i++) {
-		const struct tp_tunnel_parts parts = {
-			.local = address_of("192.0.2.1"),
-			.remote = address_of(remotes[i]),
-			.mac = OUR_MAC,
-			.port = TP_VXLAN_PORT,
-			.vni = 5000,
-			.next_hop = &neighbour[i],
-			.flood = true,
-		};
-
-		neighbour[i].mac = THEIR_MAC;
-		tp_tunnel_make(&network.tunnels.tunnel[i], &parts);
-	}
-	tp_tunnels_index(&network.tunnels);
-	network.unknown = TP_TO_REMOTES;
-	return network;
-}
-
 /* Two tenants of two guests with equal MACs; the first has a network. */
 static struct scene_options with(struct tp_network network)
 {
@@ -273,7 +247,8 @@ static void test_to_all_remotes(void **state)
 {
 	(void)state;
 	scene_start_eal();
-	begin(with(tunnels()));
+	neighbour[0].mac = neighbour[1].mac = THEIR_MAC;
+	begin(with(network_of_two_remotes(5000, neighbour)));
 	announce();
 	scene_sweep(&scene);
 	for (uint8_t remote = 7; remote <= 8; remote++) {
@@ -368,7 +343,7 @@ static void test_paid_by_its_own_length(void **state)
 		announce();
 		assert_int_equal(scene_sweep(&scene), 1);
 		neighbour_hears("", 0);
-		bill[run] = tp_counter_read(&scene.guest[0].context->counters.bill);
+		bill[run] = scene_bill(&scene.guest[0]);
 		assert_int_equal(scene_counter(&scene.guest[1], TP_COUNTER_RX_BYTES), PLAIN);
 		end();
 	}

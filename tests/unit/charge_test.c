@@ -20,7 +20,7 @@ static uint8_t frame[65536];
 
 static uint64_t bill_of(unsigned guest)
 {
-	return scene.guest[guest].context->counters.bill;
+	return scene_bill(&scene.guest[guest]);
 }
 
 static uint64_t tenant_bill(unsigned tenant)

@@ -135,9 +135,7 @@ static unsigned forward_and_meddle(
 	return done;
 }
 
-/*
- * Two tenants of four. In the first a pinned guest; a frame of its that a full guest does not take
- * is tried whenever it is polled, so that its bursts come between all pieces of others.
+/* Two tenants of four. In the first a pinned guest, whose bursts come between all pieces of others.
  */
 static void begin_in_pieces(uint32_t piece, void (*meddle)(const struct tp_poll *poll))
 {
@@ -145,27 +143,12 @@ static void begin_in_pieces(uint32_t piece, void (*meddle)(const struct tp_poll 
 
 	begin(&options);
 	scene.worker->flood.piece = piece;
-	for (unsigned n = 0; n < SCENE_RING; n++)
-		scene_send_number(&scene.guest[FILLER], scene.guest[STARING].mac, n, 60);
-	scene_sweep(&scene);
-	scene_send_number(&scene.guest[PINNED], scene.guest[STARING].mac, 77, 300);
-	scene_sweep(&scene);
-	assert_int_equal(scene_counter(&scene.guest[STARING], TP_COUNTER_RX_FRAMES), SCENE_RING);
+	scene_keep_trying(&scene, PINNED, STARING, FILLER);
 	pieces = 0;
 	before = NULL;
 	between = meddle;
 	forward = scene.worker->forward;
 	scene.worker->forward = forward_and_meddle;
-}
-
-static uint64_t pinned_polls(void)
-{
-	const struct tp_times *gaps = &scene.worker->share->pinned_gap;
-	uint64_t polls = 0;
-
-	for (unsigned i = 0; i < TP_HISTOGRAM_BUCKETS; i++)
-		polls += gaps->bucket[i];
-	return polls;
 }
 
 /* A frame of the flooder's in descriptors of 20 bytes, which carries a number and the pattern. */
@@ -202,11 +185,6 @@ static void expect_number(unsigned guest, uint64_t number)
 	assert_int_equal(scene_number(received), number);
 }
 
-static uint64_t bill_of(unsigned guest)
-{
-	return tp_counter_read(&scene.guest[guest].context->counters.bill);
-}
-
 /* Whatever the pieces, the same arrives and is paid for, once, before what is behind it. */
 static void test_pieces_add_up_to_the_whole(void **state)
 {
@@ -218,14 +196,14 @@ static void test_pieces_add_up_to_the_whole(void **state)
 		uint64_t polls, pinned_bill;
 
 		begin_in_pieces(sizes[run], NULL);
-		polls = pinned_polls();
-		pinned_bill = bill_of(PINNED);
+		polls = scene_pinned_polls(&scene);
+		pinned_bill = scene_bill(&scene.guest[PINNED]);
 		flood_in_descriptors(1, 400);
 		scene_send_number(&scene.guest[FLOODER], scene.guest[FIRST].mac, 2, 60);
 		assert_int_equal(scene_sweep(&scene), 1);
 		assert_int_equal(pieces, run == 0 ? 1 : (4 + sizes[run] - 1) / sizes[run]);
 		/* At the head of the sweep, after the filler's ring, and after each piece. */
-		assert_int_equal(pinned_polls() - polls, 1 + pieces);
+		assert_int_equal(scene_pinned_polls(&scene) - polls, 1 + pieces);
 		assert_null(scene.worker->flood.source);
 		scene_sweep(&scene);
 		for (unsigned g = FIRST; g <= THIRD; g++) {
@@ -237,11 +215,11 @@ static void test_pieces_add_up_to_the_whole(void **state)
 		assert_int_equal(scene_counter(&scene.guest[FLOODER], TP_COUNTER_COPIES), 3);
 		assert_int_equal(scene_counter(&scene.guest[FLOODER], TP_COUNTER_FLOODED), 1);
 		assert_int_equal(scene_counter(&scene.guest[FLOODER], TP_COUNTER_TX_FRAMES), 2);
-		assert_int_equal(bill_of(PINNED), pinned_bill);
+		assert_int_equal(scene_bill(&scene.guest[PINNED]), pinned_bill);
 		if (run == 0)
-			whole = bill_of(FLOODER);
+			whole = scene_bill(&scene.guest[FLOODER]);
 		assert_true(whole > 0);
-		assert_int_equal(bill_of(FLOODER), whole);
+		assert_int_equal(scene_bill(&scene.guest[FLOODER]), whole);
 		end();
 	}
 }
@@ -283,14 +261,14 @@ static void test_pieces_of_large_frames_are_smaller(void **state)
 	(void)state;
 	begin(&options);
 	scene_sweep(&scene);
-	polls = pinned_polls();
+	polls = scene_pinned_polls(&scene);
 	scene_header(scene.guest[1].tx_buffer[0] + TP_NET_HEADER, broadcast, scene.guest[1].mac);
 	for (uint16_t n = 0; n < DESCRIPTORS; n++)
 		guest_describe(ring, n, scene.guest[1].tx_buffer[0], BYTES,
 			n + 1 < DESCRIPTORS ? VRING_DESC_F_NEXT : 0, (uint16_t)(n + 1));
 	guest_post(ring, 0);
 	assert_int_equal(scene_sweep(&scene), 1);
-	assert_int_equal(pinned_polls() - polls, 1 + 4);
+	assert_int_equal(scene_pinned_polls(&scene) - polls, 1 + 4);
 	for (unsigned g = 0; g < 4; g++)
 		assert_int_equal(scene_receive(&scene.guest[g], received), g == 1 ? 0 : LENGTH);
 	end();
@@ -328,8 +306,8 @@ static void test_a_pinned_frame_arrives_between_two_pieces(void **state)
 	assert_int_equal(pieces, 4);
 	expect_number(OTHER, 5);
 	/* Each pays for its own, here at price 1. */
-	assert_int_equal(bill_of(PINNED), 16 * (16 + 1));
-	assert_int_equal(bill_of(FLOODER), 3 * 16 * (16 + 7));
+	assert_int_equal(scene_bill(&scene.guest[PINNED]), 16 * (16 + 1));
+	assert_int_equal(scene_bill(&scene.guest[FLOODER]), 3 * 16 * (16 + 7));
 	for (unsigned g = FIRST; g <= THIRD; g++)
 		expect_flooded(g, 1, 400);
 	end();

@@ -466,6 +466,31 @@ uint64_t scene_drops(const struct scene_guest *guest, enum tp_drop drop)
 	return tp_counter_read(&guest->context->counters.drop[drop]);
 }
 
+uint64_t scene_bill(const struct scene_guest *guest)
+{
+	return tp_counter_read(&guest->context->counters.bill);
+}
+
+uint64_t scene_pinned_polls(const struct scene *scene)
+{
+	const struct tp_times *gaps = &scene->worker->share->pinned_gap;
+	uint64_t polls = 0;
+
+	for (unsigned i = 0; i < TP_HISTOGRAM_BUCKETS; i++)
+		polls += gaps->bucket[i];
+	return polls;
+}
+
+void scene_keep_trying(struct scene *scene, unsigned pinned, unsigned full, unsigned filler)
+{
+	for (unsigned n = 0; n < SCENE_RING; n++)
+		scene_send_number(&scene->guest[filler], scene->guest[full].mac, n, 60);
+	scene_sweep(scene);
+	scene_send_number(&scene->guest[pinned], scene->guest[full].mac, 77, 300);
+	scene_sweep(scene);
+	assert_int_equal(scene_counter(&scene->guest[full], TP_COUNTER_RX_FRAMES), SCENE_RING);
+}
+
 void scene_check_sums(const struct scene *scene)
 {
 	uint64_t received = 0;

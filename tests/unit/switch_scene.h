@@ -142,5 +142,15 @@ uint64_t scene_number(const uint8_t *frame);
 /** Check tx_frames = delivered + drops for each guest, and the sum over receivers. */
 void scene_check_sums(const struct scene *scene);
 
+/** What a guest was charged so far, in sixteenths of a credit. */
+uint64_t scene_bill(const struct scene_guest *guest);
+
+/** How often the pinned rings were polled so far. */
+uint64_t scene_pinned_polls(const struct scene *scene);
+
+/** Fill a guest up, and have a pinned one send it a frame: this is tried whenever the pinned ring
+ * is polled, so that its bursts come between all others. */
+void scene_keep_trying(struct scene *scene, unsigned pinned, unsigned full, unsigned filler);
+
 uint64_t scene_counter(const struct scene_guest *guest, enum tp_counter counter);
 uint64_t scene_drops(const struct scene_guest *guest, enum tp_drop drop);

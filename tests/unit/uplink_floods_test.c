@@ -31,12 +31,7 @@ static uint8_t received[65536];
 
 static const uint64_t broadcast = TP_MAC_MASK;
 
-static uint64_t bill_of(unsigned guest)
-{
-	return tp_counter_read(&scene.guest[guest].context->counters.bill);
-}
-
-/* A frame of the pinned guest, which a full one does not take, is tried between all pieces. */
+/* The pinned guest has a burst between all pieces. */
 static void begin(uint32_t piece)
 {
 	struct scene_options options = {
@@ -51,11 +46,7 @@ static void begin(uint32_t piece)
 	options.uplink = wire.uplink;
 	scene_begin(&scene, &options);
 	scene.worker->flood.piece = piece;
-	for (unsigned n = 0; n < SCENE_RING; n++)
-		scene_send_number(&scene.guest[FILLER], scene.guest[FULL].mac, n, 60);
-	scene_sweep(&scene);
-	scene_send_number(&scene.guest[PINNED], scene.guest[FULL].mac, 77, 300);
-	scene_sweep(&scene);
+	scene_keep_trying(&scene, PINNED, FULL, FILLER);
 }
 
 static void end_however_paid(void)
@@ -68,18 +59,8 @@ static void end_however_paid(void)
 
 static void end(void)
 {
-	assert_int_equal(bill_of(PINNED), 0);
+	assert_int_equal(scene_bill(&scene.guest[PINNED]), 0);
 	end_however_paid();
-}
-
-static uint64_t pinned_polls(void)
-{
-	const struct tp_times *gaps = &scene.worker->share->pinned_gap;
-	uint64_t polls = 0;
-
-	for (unsigned i = 0; i < TP_HISTOGRAM_BUCKETS; i++)
-		polls += gaps->bucket[i];
-	return polls;
 }
 
 /* A frame of the wire in mbufs of so many bytes. */
@@ -110,7 +91,7 @@ static void test_from_the_wire(void **state)
 		uint64_t polls;
 
 		begin(sizes[run]);
-		polls = pinned_polls();
+		polls = scene_pinned_polls(&scene);
 		from_wire(scene_mac(FIRST), 1, 0);
 		from_wire(broadcast, 2, 50);
 		from_wire(scene_mac(FOURTH), 3, 70);
@@ -120,7 +101,7 @@ static void test_from_the_wire(void **state)
 		assert_int_equal(scene_sweep(&scene), 6);
 		/* Between all pieces; and at the head of the sweep, and behind the filler's ring.
 		 */
-		assert_int_equal(pinned_polls() - polls, 1 + 2 * (each - 1));
+		assert_int_equal(scene_pinned_polls(&scene) - polls, 1 + 2 * (each - 1));
 		for (unsigned g = FIRST; g <= FOURTH; g++) {
 			if (g == FIRST)
 				expect(g, 1);
@@ -132,9 +113,9 @@ static void test_from_the_wire(void **state)
 				expect(g, 5);
 			assert_int_equal(scene_receive(&scene.guest[g], received), 0);
 			if (run == 0)
-				whole[g] = bill_of(g);
+				whole[g] = scene_bill(&scene.guest[g]);
 			assert_true(whole[g] > 0);
-			assert_int_equal(bill_of(g), whole[g]);
+			assert_int_equal(scene_bill(&scene.guest[g]), whole[g]);
 		}
 		assert_int_equal(wire_counter(&wire, TP_COUNTER_TX_FRAMES), 6);
 		assert_int_equal(wire_counter(&wire, TP_COUNTER_DELIVERED), 5);
@@ -169,10 +150,10 @@ static void test_polls_between_pieces_are_timed_and_counted(void **state)
 	scene_sweep(&scene); /* nothing is left in the pinned ring */
 	scene_sweep(&scene);
 	frames = tp_counter_read(&share->frames);
-	polls = pinned_polls();
+	polls = scene_pinned_polls(&scene);
 	from_wire(broadcast, 1, 0);
 	assert_int_equal(scene_sweep(&scene), 1);
-	assert_int_equal(pinned_polls() - polls, 1 + 3);
+	assert_int_equal(scene_pinned_polls(&scene) - polls, 1 + 3);
 	assert_int_equal(tp_counter_read(&share->pinned_gap.bucket[0]), 0);
 	assert_int_equal(tp_counter_read(&share->frames) - frames, 1);
 	receive = scene.worker->receive;
@@ -225,9 +206,9 @@ static void test_to_the_wire(void **state)
 		assert_int_equal(wire_take(&wire, received), 0);
 		assert_int_equal(scene_counter(&scene.guest[SECOND], TP_COUNTER_COPIES), 4);
 		if (run == 0)
-			whole = bill_of(SECOND);
+			whole = scene_bill(&scene.guest[SECOND]);
 		assert_true(whole > 0);
-		assert_int_equal(bill_of(SECOND), whole);
+		assert_int_equal(scene_bill(&scene.guest[SECOND]), whole);
 		end();
 	}
 }

@@ -27,32 +27,6 @@ static struct tp_neighbour neighbour[2];
 static uint8_t frame[SCENE_BUFFER];
 static uint8_t received[65536];
 
-/* A network of two remotes. */
-static struct tp_network network_of(uint32_t vni)
-{
-	static const char *const remotes[] = {"192.0.2.7", "192.0.2.8"};
-	struct tp_network network = {.wire = TP_WIRE_TUNNEL, .extra = -50};
-
-	assert_int_equal(tp_snapshot_add_tunnels(&network, 2, SOCKET_ID_ANY, NULL), 0);
-	network.tunnels.vni = vni;
-	for (unsigned i = 0; i < 2; i++) {
-		const struct tp_tunnel_parts parts = {
-			.local = address_of("192.0.2.1"),
-			.remote = address_of(remotes[i]),
-			.mac = OUR_MAC,
-			.port = TP_VXLAN_PORT,
-			.vni = vni,
-			.next_hop = &neighbour[i],
-			.flood = true,
-		};
-
-		tp_tunnel_make(&network.tunnels.tunnel[i], &parts);
-	}
-	tp_tunnels_index(&network.tunnels);
-	network.unknown = TP_TO_REMOTES;
-	return network;
-}
-
 /* Guests 0 and 1 in VNI 5000, 2 and 3 in VNI 6000 with the same MACs, 4 and 5 without a network. */
 static void begin_with(unsigned pinned)
 {
@@ -66,8 +40,8 @@ static void begin_with(unsigned pinned)
 	};
 
 	scene_start_eal();
-	options.network[0] = network_of(5000);
-	options.network[1] = network_of(6000);
+	options.network[0] = network_of_two_remotes(5000, neighbour);
+	options.network[1] = network_of_two_remotes(6000, neighbour);
 	for (unsigned i = 0; i < 2; i++)
 		options.far_macs[i] =
 			(struct tp_far_mac){.key = tp_mac_key(0, scene_mac(PEER + i)), .tunnel = i};

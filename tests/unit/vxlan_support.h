@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "state/mac_table.h"
+#include "state/snapshot.h"
 #include "state/underlay.h"
 
 /*
@@ -65,4 +66,32 @@ static inline struct tp_tunnel tunnel_from(
 
 	tp_tunnel_make(&tunnel, &parts);
 	return tunnel;
+}
+
+/* The network of a tenant with two remotes, 192.0.2.7 and 192.0.2.8. */
+static inline struct tp_network network_of_two_remotes(
+	uint32_t vni, const struct tp_neighbour next_hop[2])
+{
+	static const char *const remotes[] = {"192.0.2.7", "192.0.2.8"};
+	struct tp_network network = {.wire = TP_WIRE_TUNNEL, .extra = -50};
+
+	if (tp_snapshot_add_tunnels(&network, 2, -1, NULL) < 0)
+		abort();
+	network.tunnels.vni = vni;
+	for (unsigned i = 0; i < 2; i++) {
+		const struct tp_tunnel_parts parts = {
+			.local = address_of("192.0.2.1"),
+			.remote = address_of(remotes[i]),
+			.mac = OUR_MAC,
+			.port = TP_VXLAN_PORT,
+			.vni = vni,
+			.next_hop = &next_hop[i],
+			.flood = true,
+		};
+
+		tp_tunnel_make(&network.tunnels.tunnel[i], &parts);
+	}
+	tp_tunnels_index(&network.tunnels);
+	network.unknown = TP_TO_REMOTES;
+	return network;
 }
